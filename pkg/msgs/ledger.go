@@ -1,0 +1,102 @@
+package msgs
+
+import "sluice/pkg/money"
+
+// Kinds of ledger events.
+const (
+	KindBalance     Type = "ledger.balance"
+	KindReconciled  Type = "ledger.reconciled"
+	KindDiscrepancy Type = "ledger.discrepancy"
+)
+
+// LedgerBalance is one change of one balance.
+type LedgerBalance struct {
+	Head
+	Asset   string     `json:"asset"`
+	TokenID *TokenID   `json:"token_id"`
+	Balance money.Cash `json:"balance"`
+	Change  money.Cash `json:"change"`
+	Reason  string     `json:"reason"`
+	Final   bool       `json:"final"`
+	Ref     Ref        `json:"ref"`
+}
+
+// Ref says what a posting or a comparison is about.
+type Ref struct {
+	ClientOrderID ClientOrderID `json:"client_order_id,omitempty"`
+	OrderID       OrderID       `json:"order_id,omitempty"`
+	TradeID       TradeID       `json:"trade_id,omitempty"`
+	RequestID     RequestID     `json:"request_id,omitempty"`
+	TxHash        TxHash        `json:"tx_hash,omitempty"`
+}
+
+// LedgerReconciled compares what was expected with what the chain shows; ledger.discrepancy has the same fields.
+type LedgerReconciled struct {
+	Head
+	Subject     string     `json:"subject"`
+	Ref         Ref        `json:"ref"`
+	Asset       string     `json:"asset"`
+	Expected    money.Cash `json:"expected"`
+	Actual      money.Cash `json:"actual"`
+	Discrepancy money.Cash `json:"discrepancy"`
+	Tolerance   money.Cash `json:"tolerance"`
+	Match       bool       `json:"match"`
+	Explanation string     `json:"explanation,omitempty"`
+	Block       uint64     `json:"block"`
+}
+
+// BalancesAnswer is the reply to svc.ledger.<account>.balances.
+type BalancesAnswer struct {
+	Account    Account         `json:"account"`
+	Env        Env             `json:"env"`
+	Wallet     string          `json:"wallet"`
+	Includes   Includes        `json:"includes"`
+	Cash       CashBalance     `json:"cash"`
+	Positions  []Position      `json:"positions"`
+	Other      []OtherBalance  `json:"other"`
+	Reconciled *ReconcileState `json:"reconciled,omitempty"`
+}
+
+// Includes says up to where each source is in the answer.
+type Includes struct {
+	OrderN uint64 `json:"order_n"`
+	TxN    uint64 `json:"tx_n"`
+	Block  uint64 `json:"block"`
+}
+
+// CashBalance: total is what the chain shows; available = total − held − unsettled_out.
+type CashBalance struct {
+	Asset        string     `json:"asset"`
+	Total        money.Cash `json:"total"`
+	Held         money.Cash `json:"held"`
+	UnsettledIn  money.Cash `json:"unsettled_in"`
+	UnsettledOut money.Cash `json:"unsettled_out"`
+	Available    money.Cash `json:"available"`
+}
+
+// Position is what is held of one outcome.
+type Position struct {
+	TokenID     TokenID     `json:"token_id"`
+	ConditionID ConditionID `json:"condition_id"`
+	Outcome     string      `json:"outcome"`
+	Total       money.Size  `json:"total"`
+	Held        money.Size  `json:"held"`
+	UnsettledIn money.Size  `json:"unsettled_in"`
+	Available   money.Size  `json:"available"`
+	AvgPrice    money.Price `json:"avg_price"`
+	Redeemable  bool        `json:"redeemable"`
+}
+
+// OtherBalance is an asset beside the collateral.
+type OtherBalance struct {
+	Asset string     `json:"asset"`
+	Total money.Cash `json:"total"`
+}
+
+// ReconcileState is the outcome of the last comparison with the chain.
+type ReconcileState struct {
+	AtMS        int64      `json:"at_ms"`
+	Block       uint64     `json:"block"`
+	Match       bool       `json:"match"`
+	Discrepancy money.Cash `json:"discrepancy"`
+}
