@@ -1,0 +1,90 @@
+package actor
+
+import (
+	"context"
+	"iter"
+	"time"
+
+	"sluice/pkg/msgs"
+)
+
+// Core is the thinking of an actor. It does no I/O, reads no clock, starts no goroutine.
+type Core interface {
+	// Decide says what follows from m. It reads the state and changes nothing: the actor numbers the events of the
+	// decision and applies them before it decides anything else. It is total: whatever m holds, it does not panic.
+	Decide(now time.Time, m any) Decision
+	// Apply takes an event into the state, live and in replay alike. It is total for every event that was ever recorded.
+	Apply(e msgs.Event)
+	// Open yields the deeds that are to be taken up after a restart, in the order of the log.
+	Open() iter.Seq[Deed]
+	// Snapshot is the state as bytes, and Restore the state from them. Restore is called on a fresh core, before Apply.
+	Snapshot() ([]byte, error)
+	Restore(b []byte) error
+}
+
+// Deed is something to be done outside; its types belong to the service.
+type Deed any
+
+// Decision is what follows from one message.
+type Decision struct {
+	Events []msgs.Event // written together or not at all; V, Account, Env, N and AtMS are filled in by the actor
+	Deeds  []Deed       // performed once the events, and everything decided before, are on disk
+	Early  []Deed       // performed at once: harmless when repeated, and when the events never reach the disk
+	Uses   int          // permits that the deeds use
+	Drain  bool         // the core wants to hear LaneEnd once what the submit lane holds now is decided
+}
+
+// LaneEnd tells the core that every record of the submit lane up to Seq of its stream has been decided. It comes after
+// each start and after each decision that asked for it.
+type LaneEnd struct {
+	Lane string
+	Seq  uint64
+}
+
+// Tick tells the core that time has passed.
+type Tick struct{}
+
+// Record is one stored message of a lane.
+type Record struct {
+	Lane    string
+	Stream  string
+	Subject string
+	Seq     uint64    // in its stream; the cmd_seq of events
+	Stored  time.Time // the broker's time stamp
+	Header  map[string][]string
+	Data    []byte
+}
+
+// Job is a group of deeds that became due at one moment.
+type Job struct {
+	Deeds []Deed
+	// Sent is when the append of the deeds' events was sent (monotonic); zero for early deeds and after a restart. The
+	// last byte of a new order may leave only within the send-by time of it.
+	Sent time.Time
+	// Recovered says that the deeds come from Open: they may have been performed before.
+	Recovered bool
+	// Deliver hands an outcome to the core as its next message. It may be called from any goroutine and any number of
+	// times until Perform returns; it does nothing once the actor has ended.
+	Deliver func(outcome any)
+}
+
+// Perform does a job. It never fails: every failure is an outcome. It returns when all that it started has ended. When
+// ctx ends it stops, delivering nothing for what it cut short: the deed simply stays open.
+type Perform func(ctx context.Context, job Job)
+
+// Limiter gives permits for the deeds of submits.
+type Limiter interface {
+	// Try takes up to want permits without waiting and says how many.
+	Try(want int) int
+	// Wait takes 1 to want permits and waits for the first.
+	Wait(ctx context.Context, want int) (int, error)
+	// Return gives back what was not used.
+	Return(unused int)
+}
+
+// Lane is a set of literal subjects of one stream, read in order.
+type Lane struct {
+	Name     string // key of the cursor
+	Stream   string
+	Subjects []string
+}
