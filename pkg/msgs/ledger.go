@@ -100,3 +100,43 @@ type ReconcileState struct {
 	Match       bool       `json:"match"`
 	Discrepancy money.Cash `json:"discrepancy"`
 }
+
+// PositionsAnswer is the reply to svc.ledger.<account>.positions.
+type PositionsAnswer struct {
+	Account   Account    `json:"account"`
+	Env       Env        `json:"env"`
+	Includes  Includes   `json:"includes"`
+	Positions []Position `json:"positions"`
+}
+
+// HistoryQuestion is svc.ledger.<account>.history: a page of changes, oldest first.
+type HistoryQuestion struct {
+	Asset   string  `json:"asset,omitempty"`
+	TokenID TokenID `json:"token_id,omitempty"`
+	FromMS  int64   `json:"from_ms,omitempty" doc:"not before"`
+	UntilMS int64   `json:"until_ms,omitempty" doc:"before"`
+	Limit   int     `json:"limit,omitempty" doc:"at most 500, which is also the default"`
+	After   string  `json:"after,omitempty" doc:"next of the page before"`
+}
+
+// HistoryAnswer is one page; next is empty on the last one.
+type HistoryAnswer struct {
+	Includes Includes        `json:"includes"`
+	Changes  []LedgerBalance `json:"changes"`
+	Next     string          `json:"next"`
+}
+
+// HoldsAnswer is the reply to svc.ledger.<account>.holds.
+type HoldsAnswer struct {
+	Includes Includes `json:"includes"`
+	Holds    []Hold   `json:"holds"`
+}
+
+// Hold is what one order or request keeps from being spent.
+type Hold struct {
+	Asset   string     `json:"asset"`
+	TokenID TokenID    `json:"token_id,omitempty"`
+	Amount  money.Cash `json:"amount" schema:"decimal"`
+	SinceMS int64      `json:"since_ms"`
+	Ref     Ref        `json:"ref"`
+}

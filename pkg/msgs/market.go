@@ -113,3 +113,15 @@ type FeedStatus struct {
 	Cause   string  `json:"cause,omitempty"`
 	AtMS    int64   `json:"at_ms"`
 }
+
+// RefPrice is a reference price (ref.<kind>.<symbol>), of an exchange, an oracle or a chain of sources.
+type RefPrice struct {
+	V      int        `json:"v"`
+	Kind   string     `json:"kind"`
+	Symbol string     `json:"symbol"`
+	Price  money.Cash `json:"price" schema:"decimal" doc:"US dollars for one"`
+	Source string     `json:"source"`
+	Fresh  bool       `json:"fresh"`
+	AtMS   int64      `json:"at_ms" doc:"the source's time stamp"`
+	RecvMS int64      `json:"recv_ms"`
+}

@@ -90,6 +90,15 @@ type TickAnswer struct {
 	MinSize  money.Size `json:"min_size"`
 }
 
+// Empty is a question that needs no words: status, balances, positions, holds, quota.
+type Empty struct{}
+
+// MarketsQuestion is svc.ingest.markets: one market, or a page of all that are known.
+type MarketsQuestion struct {
+	TokenID TokenID `json:"token_id,omitempty"`
+	Market  string  `json:"market,omitempty" doc:"slug or condition id"`
+}
+
 // MarketsAnswer is the reply to svc.ingest.markets.
 type MarketsAnswer struct {
 	Markets []Market `json:"markets"`

@@ -10,7 +10,7 @@ const (
 	FamilyLedger  = "ledger"
 )
 
-// Verbs of commands.
+// Verbs of commands. cancel is a verb of the order family and of the tx family.
 const (
 	VerbSubmit    = "submit"
 	VerbCancel    = "cancel"
@@ -18,6 +18,15 @@ const (
 	VerbReplace   = "replace"
 	VerbHalt      = "halt"
 	VerbResume    = "resume"
+	VerbSplit     = "split"
+	VerbMerge     = "merge"
+	VerbRedeem    = "redeem"
+	VerbConvert   = "convert"
+	VerbWrap      = "wrap"
+	VerbUnwrap    = "unwrap"
+	VerbApprove   = "approve"
+	VerbDeploy    = "deploy"
+	VerbTransfer  = "transfer"
 )
 
 // AskStream is the stream of what was asked of an account, and of its private feed.

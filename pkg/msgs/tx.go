@@ -190,6 +190,23 @@ type TxFailed struct {
 	Final  bool   `json:"final"`
 }
 
+// TxQuestion is svc.relayer.<account>.request.
+type TxQuestion struct {
+	RequestID RequestID `json:"request_id"`
+}
+
+// TxAnswer is where a request stands; it includes every event up to n.
+type TxAnswer struct {
+	N         uint64    `json:"n"`
+	RequestID RequestID `json:"request_id"`
+	Last      Type      `json:"last" doc:"type of the latest event about it"`
+	Unit      string    `json:"unit,omitempty"`
+	Carrier   Carrier   `json:"carrier,omitempty" enum:"relayer,own_gas"`
+	TxHash    TxHash    `json:"tx_hash,omitempty"`
+	Error     *Error    `json:"error,omitempty"`
+	Final     bool      `json:"final"`
+}
+
 // QuotaAnswer is the reply to svc.relayer.<account>.quota.
 type QuotaAnswer struct {
 	Tier           string    `json:"tier"`

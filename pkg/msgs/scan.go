@@ -1,0 +1,210 @@
+package msgs
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"unicode/utf8"
+)
+
+// maxDepth bounds nesting: no message of the contract needs more than four levels, meta may have some of its own.
+const maxDepth = 16
+
+var (
+	errNotObject = errors.New("it is not one JSON object")
+	errTooDeep   = fmt.Errorf("it is nested deeper than %d levels", maxDepth)
+)
+
+// member is one name and value of a JSON object; the value is as it stands in the message.
+type member struct {
+	name string
+	raw  []byte
+}
+
+// members splits an object that is known to be valid JSON, in order. Names are unescaped.
+func members(object []byte) []member {
+	out := make([]member, 0, 16)
+	for i := skipSpace(object, 1); i < len(object) && object[i] == '"'; {
+		end := skipValue(object, i)
+		name := text(object[i:end])
+		i = skipSpace(object, skipSpace(object, end)+1)
+		end = skipValue(object, i)
+		out = append(out, member{name, object[i:end]})
+		i = skipSpace(object, end)
+		if i < len(object) && object[i] == ',' {
+			i = skipSpace(object, i+1)
+		}
+	}
+	return out
+}
+
+// elements splits an array that is known to be valid JSON.
+func elements(array []byte) [][]byte {
+	var out [][]byte
+	for i := skipSpace(array, 1); i < len(array) && array[i] != ']'; {
+		end := skipValue(array, i)
+		out = append(out, array[i:end])
+		i = skipSpace(array, end)
+		if i < len(array) && array[i] == ',' {
+			i = skipSpace(array, i+1)
+		}
+	}
+	return out
+}
+
+// skipValue gives the index behind the value that starts at i of valid JSON.
+func skipValue(b []byte, i int) int {
+	switch {
+	case i >= len(b):
+		return i
+	case b[i] == '"':
+		return skipString(b, i)
+	case b[i] != '{' && b[i] != '[':
+		for i < len(b) && !isSpace(b[i]) && b[i] != ',' && b[i] != '}' && b[i] != ']' {
+			i++
+		}
+		return i
+	}
+	for depth := 0; i < len(b); i++ {
+		switch b[i] {
+		case '"':
+			i = skipString(b, i) - 1
+		case '{', '[':
+			depth++
+		case '}', ']':
+			if depth--; depth == 0 {
+				return i + 1
+			}
+		}
+	}
+	return i
+}
+
+func skipString(b []byte, i int) int {
+	for i++; i < len(b); i++ {
+		switch b[i] {
+		case '\\':
+			i++
+		case '"':
+			return i + 1
+		}
+	}
+	return len(b)
+}
+
+func skipSpace(b []byte, i int) int {
+	for i < len(b) && isSpace(b[i]) {
+		i++
+	}
+	return i
+}
+
+func isSpace(c byte) bool { return c == ' ' || c == '\t' || c == '\n' || c == '\r' }
+
+// text is the value of a valid JSON string, quotes included in raw.
+func text(raw []byte) string {
+	if bytes.IndexByte(raw, '\\') < 0 {
+		return string(raw[1 : len(raw)-1])
+	}
+	var s string
+	if json.Unmarshal(raw, &s) != nil {
+		return ""
+	}
+	return s
+}
+
+// oneObject checks that b is one JSON object in UTF-8, without a name given twice at any level, and gives its members.
+func oneObject(b []byte) ([]member, error) {
+	if !utf8.Valid(b) {
+		return nil, errors.New("it is not UTF-8")
+	}
+	if !json.Valid(b) {
+		return nil, fmt.Errorf("it is not JSON: %w", syntaxError(b))
+	}
+	i := skipSpace(b, 0)
+	if b[i] != '{' {
+		return nil, errNotObject
+	}
+	m := members(b[i:])
+	return m, nothingTwice(m, maxDepth)
+}
+
+// syntaxError says where the text stops being JSON.
+func syntaxError(b []byte) error {
+	var v json.RawMessage
+	err := json.Unmarshal(b, &v)
+	if e, ok := errors.AsType[*json.SyntaxError](err); ok {
+		return fmt.Errorf("%w at byte %d", err, e.Offset)
+	}
+	return err
+}
+
+// nothingTwice finds a name that an object has twice, or nesting that goes too deep.
+func nothingTwice(object []member, depth int) error {
+	if depth == 0 {
+		return errTooDeep
+	}
+	if name, twice := repeated(object); twice {
+		return fmt.Errorf("the field %q stands in it twice", clip(name))
+	}
+	for _, m := range object {
+		if err := nothingTwiceIn(m.raw, depth-1); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func nothingTwiceIn(raw []byte, depth int) error {
+	switch raw[0] {
+	case '{':
+		return nothingTwice(members(raw), depth)
+	case '[':
+		if depth == 0 {
+			return errTooDeep
+		}
+		for _, e := range elements(raw) {
+			if err := nothingTwiceIn(e, depth-1); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// repeated compares pairwise while that is cheap, and by a set beyond.
+func repeated(object []member) (string, bool) {
+	const few = 32
+	if len(object) <= few {
+		for i := range object {
+			for j := range i {
+				if object[i].name == object[j].name {
+					return object[i].name, true
+				}
+			}
+		}
+		return "", false
+	}
+	seen := make(map[string]bool, len(object))
+	for _, m := range object {
+		if seen[m.name] {
+			return m.name, true
+		}
+		seen[m.name] = true
+	}
+	return "", false
+}
+
+// clip shortens what is quoted from a message, which may be anything of any length.
+func clip(s string) string {
+	const most = 40
+	if len(s) <= most {
+		return s
+	}
+	end := most
+	for !utf8.RuneStart(s[end]) {
+		end--
+	}
+	return s[:end] + "…"
+}

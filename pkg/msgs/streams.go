@@ -1,0 +1,105 @@
+package msgs
+
+import "strings"
+
+// Storage says where a stream is kept.
+type Storage string
+
+const (
+	File   Storage = "file"
+	Memory Storage = "memory"
+)
+
+// Discard says what a full stream does.
+type Discard string
+
+const (
+	// DiscardNew refuses the append: the sender hears of it, nothing that was promised is lost.
+	DiscardNew Discard = "new"
+	// DiscardOld forgets the oldest message.
+	DiscardOld Discard = "old"
+)
+
+// Bounds of the streams. The broker sets MaxBytes aside when a stream is made, so all of them together must fit its store.
+const (
+	MaxAskBytes    = 128 << 20 // a quarter of a million commands and feed events; space comes back by purge
+	MaxLogBytes    = 512 << 20 // half a million events; four times ASK, because recording a fill must never be what fails
+	MaxAskAllBytes = 8 << 20   // control commands to every account are few
+	MaxMarketBytes = 128 << 20 // a hundred thousand books of about a kilobyte, in memory
+	MaxDeadBytes   = 64 << 20  // a thousand of the largest messages; the oldest go
+)
+
+// Stream is how one stream is to be made. Subjects are listed exactly: a misspelt one is not stored, and its sender
+// gets "no responders" at once.
+type Stream struct {
+	Name              string
+	Subjects          []string
+	Storage           Storage
+	Sync              bool // every append is on disk before it is acknowledged
+	MaxMsgsPerSubject int64
+	MaxBytes          int64
+	Discard           Discard
+	Doc               string
+}
+
+// AccountStreams are the two streams of one account.
+func AccountStreams(a Account) []Stream {
+	return []Stream{
+		{
+			Name: AskStream(a), Subjects: storedIn(AskStream("<account>"), a), Storage: File, Sync: true,
+			MaxBytes: MaxAskBytes, Discard: DiscardNew,
+			Doc: "what was asked of the account, and its private feed: what its actors read",
+		},
+		{
+			Name: LogStream(a), Subjects: storedIn(LogStream("<account>"), a), Storage: File, Sync: true,
+			MaxBytes: MaxLogBytes, Discard: DiscardNew,
+			Doc: "what the account's actors wrote",
+		},
+	}
+}
+
+// SharedStreams are the streams that are there once.
+func SharedStreams() []Stream {
+	return []Stream{
+		{
+			Name: AskAllStream, Subjects: storedIn(AskAllStream, AllAccounts), Storage: File, Sync: true,
+			MaxBytes: MaxAskAllBytes, Discard: DiscardOld,
+			Doc: "control commands to every account; each account's executor reads it",
+		},
+		{
+			Name: MarketStream, Subjects: storedIn(MarketStream, ""), Storage: Memory, MaxMsgsPerSubject: 1,
+			MaxBytes: MaxMarketBytes, Discard: DiscardOld,
+			Doc: "last book and last market fact per subject; may be lost",
+		},
+		{
+			Name: DeadStream, Subjects: []string{"dead.>"}, Storage: File, Sync: true,
+			MaxBytes: MaxDeadBytes, Discard: DiscardOld,
+			Doc: "what could not be tied to an account, or could not be decided",
+		},
+	}
+}
+
+// storedIn lists the subjects that the table puts into a stream: the account in its place, every other blank a wildcard.
+func storedIn(stream string, a Account) []string {
+	var out []string
+	for _, r := range Table() {
+		if r.Stream == stream {
+			out = append(out, subjectOf(r.Subject, a))
+		}
+	}
+	return out
+}
+
+// subjectOf fills the blanks of a row's pattern: the account as given, every other blank as one wildcard token.
+func subjectOf(pattern string, a Account) string {
+	t := strings.Split(pattern, ".")
+	for i, s := range t {
+		switch {
+		case s == "<account>" && a != "":
+			t[i] = string(a)
+		case strings.HasPrefix(s, "<"):
+			t[i] = "*"
+		}
+	}
+	return strings.Join(t, ".")
+}
