@@ -1,0 +1,198 @@
+package actor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"sluice/pkg/msgs"
+)
+
+// Bounds of an actor.
+const (
+	maxPending    = 2 << 20            // bytes decided and not on disk, beyond which nothing more is decided
+	inboxSize     = 256                // messages waiting for the loop; readers and performers wait beyond that
+	recordsAhead  = 256                // express records fetched ahead: a burst of fills in one pull
+	batchSize     = msgs.MaxPostOrders // submits in hand: what one post can carry
+	laneIdle      = time.Minute        // after which the broker forgets a consumer that nobody reads
+	pullExpiry    = 30 * time.Second   // of a parked pull
+	heartbeat     = 5 * time.Second    // of a parked pull: two missed ones mean that the consumer is gone
+	requestWait   = 5 * time.Second    // for an answer of the broker before it is asked again
+	retryFirst    = 50 * time.Millisecond
+	retryLast     = 2 * time.Second
+	graceDefault  = 3 * time.Second
+	tickDefault   = time.Second
+	foldAhead     = 1000 // log messages fetched ahead in a fold
+	snapshotEvery = 5000 // events between two snapshots: 17 ms of replay for each thousand
+)
+
+// ErrReplaced ends Run when another process has claimed the account. It is not a fault: the newcomer goes on.
+var ErrReplaced = errors.New("replaced by another owner")
+
+// EnvError reports a log that was written for another kind of money.
+type EnvError struct {
+	Stream    string
+	Have, Own msgs.Env
+}
+
+func (e *EnvError) Error() string {
+	return fmt.Sprintf("open log %s: it was written in env %q and this process runs in env %q; "+
+		"use another data directory or another server, or start with --env %s", e.Stream, e.Have, e.Own, e.Have)
+}
+
+// LaneError reports a lane whose stream ends before what was already read of it: it was emptied or rolled back.
+type LaneError struct {
+	Stream       string
+	Last, Cursor uint64
+}
+
+func (e *LaneError) Error() string {
+	return fmt.Sprintf("open lane of stream %s: it ends at %d but %d was already decided; the stream was emptied or restored "+
+		"from a copy: restore it together with its log, or cancel everything at the venue and remove both streams", e.Stream, e.Last, e.Cursor)
+}
+
+// Config says whose actor it is and what it works with. Everything without a default is required.
+type Config struct {
+	Account msgs.Account
+	Env     msgs.Env
+	Family  string // of events: the subject written is evt.<family>.<account>
+	Owner   string // name of this process, seen by people
+	JS      jetstream.JetStream
+	Core    Core
+	Express []Lane // drained before submits are decided
+	Submit  *Lane  // nil: none
+	// Hear turns a record into a message for the core. It is total: what cannot be read is a message too.
+	Hear    func(Record) any
+	Perform Perform
+	Limiter Limiter // of submits; nil: no limit
+	// Published is called with events that have just reached the disk, in order. It must not block.
+	Published func([]msgs.Event)
+	Log       *slog.Logger
+	Tick      time.Duration // between two Ticks; 1 s
+	Grace     time.Duration // for performs to end after the stop signal; 3 s
+	// Snapshots is where snapshots are kept; nil: none.
+	Snapshots jetstream.ObjectStore
+}
+
+// Actor is one account's owner of one family of events.
+type Actor struct {
+	cfg     Config
+	subject string
+	log     *slog.Logger
+
+	inbox  chan any      // what the loop hears: records, batches, outcomes, questions
+	ending chan any      // ends of what the loop itself started; heard even when the inbox has to wait
+	done   chan struct{} // closed when Run has ended
+
+	// What follows belongs to the loop alone.
+	seq     uint64 // last sequence of the family on the log
+	n       uint64 // number of the last event that was decided
+	epoch   uint64
+	appends uint64
+	cursors cursors
+	pending []unit
+	waiting int // bytes of pending
+	flying  *flight
+	lanes   []*lane
+	submit  *lane
+	hand    *batch
+	seen    map[*lane]position
+	ends    []*endWait
+	jobs    int
+	since   uint64 // events since the last snapshot
+	writing bool   // a snapshot is being written
+}
+
+// New makes an actor that is not running yet.
+func New(cfg Config) *Actor {
+	if len(cfg.lanes()) > maxLanes {
+		panic(fmt.Sprintf("actor: %d lanes, at most %d", len(cfg.lanes()), maxLanes))
+	}
+	if cfg.Tick == 0 {
+		cfg.Tick = tickDefault
+	}
+	if cfg.Grace == 0 {
+		cfg.Grace = graceDefault
+	}
+	if cfg.Published == nil {
+		cfg.Published = func([]msgs.Event) {}
+	}
+	return &Actor{
+		cfg:     cfg,
+		subject: msgs.EvtSubject(cfg.Family, cfg.Account),
+		log:     cfg.Log.With("actor", cfg.Family+"."+string(cfg.Account)),
+		inbox:   make(chan any, inboxSize),
+		ending:  make(chan any),
+		done:    make(chan struct{}),
+		seen:    map[*lane]position{},
+	}
+}
+
+// Run claims the family, rebuilds the state from it, takes up what was open, and works until ctx ends or the actor is
+// replaced. An actor runs once.
+//
+// It returns nil after ctx has ended and what was being performed has ended or Grace has passed; ErrReplaced; an
+// *EnvError or a *LaneError; or the error of a broker that refuses what must be possible.
+func (a *Actor) Run(ctx context.Context) error {
+	defer close(a.done)
+	if err := a.claim(ctx); err != nil {
+		return quiet(ctx, err)
+	}
+	if err := a.openLanes(ctx); err != nil {
+		return quiet(ctx, err)
+	}
+	a.log.Info("owner", "epoch", a.epoch, "n", a.n, "seq", a.seq)
+	return a.loop(ctx)
+}
+
+// quiet turns the errors that a stop causes into no error.
+func quiet(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+// query is a question to the state.
+type query struct {
+	ask   func(n uint64) any
+	reply chan any
+}
+
+// Ask runs f in the loop, between two decisions, and returns what it gave once everything that f could see is on disk.
+// n is the number of the last event that f can see. f must not keep what it sees of the state.
+// It fails with ErrReplaced when the actor has ended, and with the context's error.
+func (a *Actor) Ask(ctx context.Context, f func(n uint64) any) (any, error) {
+	q := query{ask: f, reply: make(chan any, 1)}
+	select {
+	case a.inbox <- q:
+	case <-a.done:
+		return nil, ErrReplaced
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	select {
+	case v := <-q.reply:
+		return v, nil
+	case <-a.done:
+		return nil, ErrReplaced
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// Tell hands the core a message from outside the lanes.
+func (a *Actor) Tell(ctx context.Context, m any) {
+	select {
+	case a.inbox <- outcome{m}:
+	case <-a.done:
+	case <-ctx.Done():
+	}
+}
+
+// outcome is a message for the core from a perform.
+type outcome struct{ m any }

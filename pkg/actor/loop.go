@@ -1,0 +1,376 @@
+package actor
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"sync"
+	"time"
+
+	"sluice/pkg/msgs"
+)
+
+// grant is permits that the limiter gave.
+type grant struct {
+	batch *batch
+	n     int
+}
+
+// rebarrier is a barrier that was asked again.
+type rebarrier struct {
+	batch *batch
+	ends  []endWait
+}
+
+// jobDone is the end of a perform.
+type jobDone struct{}
+
+// loop is the actor. It alone touches the state.
+func (a *Actor) loop(ctx context.Context) error {
+	// Three lives: intake ends with ctx; work ends a grace later, or at once when we are replaced; the loop ends last.
+	intake, stopIntake := context.WithCancel(ctx)
+	work, stopWork := context.WithCancel(context.WithoutCancel(ctx))
+	var others sync.WaitGroup
+	defer others.Wait()
+	defer stopWork()
+	defer stopIntake()
+	r := &running{Actor: a, intake: intake, work: work, others: &others}
+
+	var open []Deed
+	for d := range a.cfg.Core.Open() {
+		open = append(open, d)
+	}
+	r.start(Job{Deeds: open, Recovered: true})
+	for _, l := range a.lanes {
+		others.Go(func() { l.express(intake) })
+	}
+	if a.submit != nil {
+		others.Go(func() { a.submit.batches(intake) })
+		r.askLaneEnd()
+	}
+	tick := time.NewTicker(a.cfg.Tick)
+	defer tick.Stop()
+
+	stopping, cut := ctx.Done(), (<-chan time.Time)(nil)
+	for {
+		in := a.inbox
+		if a.waiting > maxPending {
+			in = nil // the disk is behind: nothing more is decided until it has caught up
+		}
+		select {
+		case v := <-in:
+			r.handle(v)
+		case v := <-a.ending:
+			if err := r.ended(v); err != nil {
+				return err
+			}
+		case <-tick.C:
+			r.decide(Tick{})
+			if intake.Err() == nil {
+				r.settle()
+			}
+		case <-stopping:
+			stopping = nil
+			stopIntake()
+			a.dropHand()
+			t := time.NewTimer(a.cfg.Grace)
+			defer t.Stop()
+			cut = t.C
+		case <-cut:
+			a.log.Warn("stopped while work was open; the next start takes it up", "jobs", a.jobs)
+			return nil
+		}
+		r.flush()
+		if stopping == nil && a.flying == nil && len(a.pending) == 0 && a.jobs == 0 {
+			a.log.Info("stopped", "n", a.n, "seq", a.seq)
+			return nil
+		}
+	}
+}
+
+// running is an actor with the contexts of its loop.
+type running struct {
+	*Actor
+	intake, work context.Context
+	others       *sync.WaitGroup
+}
+
+// handle takes one message of the inbox. After the stop signal nothing of the submit lane is taken any more.
+func (r *running) handle(v any) {
+	stopped := r.intake.Err() != nil
+	switch v := v.(type) {
+	case record:
+		r.handled(v)
+		r.decide(r.cfg.Hear(v.Record))
+	case outcome:
+		r.decide(v.m)
+	case query:
+		answer := v.ask(r.n)
+		r.pending = append(r.pending, unit{at: r.cursors, after: func() { v.reply <- answer }})
+	case *batch:
+		if !stopped {
+			r.hand = v
+		}
+	case rebarrier:
+		if v.batch == r.hand {
+			v.batch.barrier, v.batch.fresh = v.ends, true
+		}
+	case grant:
+		r.granted(v)
+	case *endWait:
+		r.ends = append(r.ends, v)
+	}
+	if !stopped {
+		r.settle()
+	}
+}
+
+// ended takes the end of something that the loop started.
+func (r *running) ended(v any) error {
+	switch v := v.(type) {
+	case jobDone:
+		r.jobs--
+	case snapshotDone:
+		r.writing = false
+	case appended:
+		return r.landed(v)
+	}
+	return nil
+}
+
+// end tells the loop of an end, unless the loop has ended itself.
+func (r *running) end(v any) {
+	select {
+	case r.ending <- v:
+	case <-r.work.Done():
+	}
+}
+
+// handled moves a lane's cursor.
+func (r *running) handled(v record) {
+	r.cursors[v.lane.index] = v.Seq
+	r.seen[v.lane] = v.at
+}
+
+// decide asks the core and takes the decision.
+func (r *running) decide(m any) { r.take(r.cfg.Core.Decide(time.Now(), m)) }
+
+// take numbers, applies and keeps a decision.
+func (r *running) take(d Decision) {
+	now := time.Now()
+	u := unit{events: d.Events, raw: make([][]byte, 0, len(d.Events)), at: r.cursors, deeds: d.Deeds}
+	for _, e := range d.Events {
+		r.stamp(e, now)
+		raw, err := json.Marshal(e)
+		if err != nil {
+			panic("actor: event " + string(e.Kind()) + " does not encode: " + err.Error())
+		}
+		u.raw = append(u.raw, raw)
+		u.size += len(raw) + 1
+		r.cfg.Core.Apply(e)
+	}
+	if len(u.events) > 0 || len(u.deeds) > 0 {
+		r.pending = append(r.pending, u)
+		r.waiting += u.size
+		r.since += uint64(len(u.events))
+	}
+	if len(d.Early) > 0 {
+		r.start(Job{Deeds: d.Early})
+	}
+	if d.Drain && r.submit != nil {
+		r.askLaneEnd()
+	}
+}
+
+// settle decides what is in hand of the submit lane as far as barrier and permits allow, then tells the core which
+// ends of the lane have been reached.
+func (r *running) settle() {
+	for b := r.hand; b != nil && len(b.records) > 0; {
+		d := r.cfg.Core.Decide(time.Now(), r.cfg.Hear(b.records[0].Record))
+		if d.Uses > 0 {
+			if !r.clear(b) || !r.permitted(b, d.Uses) {
+				break
+			}
+			b.permits -= d.Uses
+		}
+		head := b.records[0]
+		b.records = b.records[1:]
+		r.handled(head)
+		r.take(d)
+	}
+	if b := r.hand; b != nil && len(b.records) == 0 {
+		r.dropHand()
+		close(b.taken)
+	}
+	r.reachEnds()
+}
+
+// clear reports whether the express lanes were drained to where they ended when the batch was last looked at.
+func (r *running) clear(b *batch) bool {
+	if !b.fresh {
+		return false
+	}
+	for _, e := range b.barrier {
+		ok, stale := r.reached(e)
+		if stale {
+			r.askBarrier(b)
+		}
+		if !ok {
+			return false
+		}
+	}
+	return true
+}
+
+func (r *running) askBarrier(b *batch) {
+	b.fresh = false
+	r.others.Go(func() {
+		if ends, err := r.barrier(r.intake); err == nil {
+			r.send(r.intake, rebarrier{b, ends})
+		}
+	})
+}
+
+// permitted reports whether the batch holds uses permits, and sees to it that it gets them. Permits that had to be waited
+// for make the barrier old: a cancel may have come meanwhile.
+func (r *running) permitted(b *batch, uses int) bool {
+	lim := r.cfg.Limiter
+	if lim == nil {
+		b.permits += uses
+		return true
+	}
+	if b.permits >= uses {
+		return true
+	}
+	if b.waiting {
+		return false
+	}
+	if b.permits += lim.Try(len(b.records) - b.permits); b.permits >= uses {
+		return true
+	}
+	b.waiting = true
+	want := len(b.records) - b.permits
+	r.others.Go(func() {
+		n, err := lim.Wait(r.intake, want)
+		if err == nil && !r.send(r.intake, grant{b, n}) {
+			lim.Return(n)
+		}
+	})
+	return false
+}
+
+func (r *running) granted(g grant) {
+	g.batch.waiting = false
+	if g.batch != r.hand {
+		r.cfg.Limiter.Return(g.n)
+		return
+	}
+	g.batch.permits += g.n
+	r.askBarrier(g.batch)
+}
+
+// dropHand lets go of the batch in hand; what was not decided is read again by whoever comes next.
+func (a *Actor) dropHand() {
+	b := a.hand
+	if b == nil {
+		return
+	}
+	a.hand = nil
+	if b.permits > 0 && a.cfg.Limiter != nil {
+		a.cfg.Limiter.Return(b.permits)
+	}
+}
+
+// reachEnds tells the core of every awaited end of the submit lane that has been decided.
+func (r *running) reachEnds() {
+	for len(r.ends) > 0 {
+		ok, stale := r.reached(*r.ends[0])
+		if stale {
+			r.ends = r.ends[1:]
+			r.askLaneEnd()
+			continue
+		}
+		if !ok {
+			return
+		}
+		end := r.ends[0]
+		r.ends = r.ends[1:]
+		r.decide(LaneEnd{Lane: r.submit.Name, Seq: end.seq})
+	}
+}
+
+// flush sends what was decided as one append, unless one is in flight. What has no events is let out when everything
+// decided before it is on disk, which is at once when nothing is in flight.
+func (r *running) flush() {
+	if r.flying != nil || len(r.pending) == 0 {
+		return
+	}
+	k, size, raw := 0, 0, make([][]byte, 0, 16)
+	for k < len(r.pending) && (k == 0 || size+r.pending[k].size <= msgs.MaxLogMessage) {
+		size += r.pending[k].size
+		raw = append(raw, r.pending[k].raw...)
+		k++
+	}
+	f := &flight{units: r.pending[:k:k], sent: time.Now()}
+	r.pending = r.pending[k:]
+	r.waiting -= size
+	if len(raw) == 0 {
+		r.release(f)
+		r.flush()
+		return
+	}
+	r.flying = f
+	m, expect := r.message(raw, f.units[k-1].at), r.seq
+	r.others.Go(func() {
+		seq, err := r.append(r.work, m, expect)
+		r.end(appended{seq, err})
+	})
+}
+
+// landed ends a flight: its events are on disk, or we are replaced.
+func (r *running) landed(v appended) error {
+	f := r.flying
+	r.flying = nil
+	if v.err != nil {
+		if errors.Is(v.err, ErrReplaced) {
+			r.log.Warn("replaced by another owner; what is in hand is dropped unsent", "epoch", r.epoch, "decisions", len(f.units))
+		}
+		return v.err
+	}
+	r.seq = v.seq
+	r.release(f)
+	r.maybeSnapshot()
+	return nil
+}
+
+// release lets out what is on disk: events to listeners, deeds to their performance, answers to who asked.
+func (r *running) release(f *flight) {
+	var events []msgs.Event
+	var deeds []Deed
+	for _, u := range f.units {
+		events = append(events, u.events...)
+		deeds = append(deeds, u.deeds...)
+	}
+	if len(events) > 0 {
+		r.cfg.Published(events)
+	}
+	r.start(Job{Deeds: deeds, Sent: f.sent})
+	for _, u := range f.units {
+		if u.after != nil {
+			u.after()
+		}
+	}
+}
+
+// start performs a job beside the loop.
+func (r *running) start(j Job) {
+	if len(j.Deeds) == 0 {
+		return
+	}
+	r.jobs++
+	j.Deliver = func(m any) { r.send(r.work, outcome{m}) }
+	r.others.Go(func() {
+		r.cfg.Perform(r.work, j)
+		r.end(jobDone{})
+	})
+}

@@ -1,0 +1,50 @@
+package actor
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"sluice/pkg/msgs"
+)
+
+// snapshotBucket is the object store of all actors' snapshots.
+const snapshotBucket = "SNAPSHOTS"
+
+// EnsureStreams makes the streams of the accounts and those that all share, as the table of pkg/msgs says. Existing
+// streams are brought to the table's configuration. replicas is 1 for a single server, 3 in a cluster.
+func EnsureStreams(ctx context.Context, js jetstream.JetStream, replicas int, accounts ...msgs.Account) error {
+	streams := msgs.SharedStreams()
+	for _, a := range accounts {
+		streams = append(streams, msgs.AccountStreams(a)...)
+	}
+	for _, s := range streams {
+		cfg := jetstream.StreamConfig{
+			Name: s.Name, Subjects: s.Subjects, Description: s.Doc, Replicas: replicas,
+			Retention: jetstream.LimitsPolicy, MaxMsgsPerSubject: s.MaxMsgsPerSubject, MaxBytes: s.MaxBytes,
+			AllowDirect: true, Discard: jetstream.DiscardNew, Storage: jetstream.FileStorage,
+		}
+		if s.Storage == msgs.Memory {
+			cfg.Storage = jetstream.MemoryStorage
+		}
+		if s.Discard == msgs.DiscardOld {
+			cfg.Discard = jetstream.DiscardOld
+		}
+		if _, err := js.CreateOrUpdateStream(ctx, cfg); err != nil {
+			return fmt.Errorf("make stream %s: %w", s.Name, err)
+		}
+	}
+	return nil
+}
+
+// Snapshots opens the object store of snapshots, making it where it is missing.
+func Snapshots(ctx context.Context, js jetstream.JetStream, replicas int) (jetstream.ObjectStore, error) {
+	o, err := js.CreateOrUpdateObjectStore(ctx, jetstream.ObjectStoreConfig{
+		Bucket: snapshotBucket, Description: "states of actors, to start from", Storage: jetstream.FileStorage, Replicas: replicas,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("open snapshots: %w", err)
+	}
+	return o, nil
+}
