@@ -700,3 +700,31 @@ func TestGroupStartsAgainAndThenGivesUp(t *testing.T) {
 		}
 	})
 }
+
+// Who listens where the streams say again what they stored never hears the append of an owner that was replaced.
+func TestRefusedAppendIsNotHeard(t *testing.T) {
+	actortest.Run(t, func(t *testing.T, b *actortest.Bubble) {
+		js := b.JetStream()
+		if err := actor.EnsureStreams(t.Context(), js, 1, "a"); err != nil {
+			t.Fatal(err)
+		}
+		sub, err := b.NATS().SubscribeSync(actor.Stored + ".evt.order.a")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := js.Publish(t.Context(), "evt.order.a", []byte("kept")); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := js.Publish(t.Context(), "evt.order.a", []byte("refused"), jetstream.WithExpectLastSequenceForSubject(0, "evt.order.a")); err == nil {
+			t.Fatal("the fence let it through")
+		}
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if n, _, _ := sub.Pending(); n != 1 {
+			t.Fatalf("%d messages heard, want the stored one alone", n)
+		}
+		if m, err := sub.NextMsg(time.Second); err != nil || string(m.Data) != "kept" {
+			t.Errorf("heard %v, %v", m, err)
+		}
+	})
+}

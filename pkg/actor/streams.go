@@ -3,6 +3,8 @@ package actor
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -11,6 +13,10 @@ import (
 
 // snapshotBucket is the object store of all actors' snapshots.
 const snapshotBucket = "SNAPSHOTS"
+
+// Stored is the prefix under which a stream says again what it has stored. A plain subscription to evt. or feed. hears
+// a message before it is stored, even one that the fence then refuses; who must not be misled listens here.
+const Stored = "stored"
 
 // EnsureStreams makes the streams of the accounts and those that all share, as the table of pkg/msgs says. Existing
 // streams are brought to the table's configuration. replicas is 1 for a single server, 3 in a cluster.
@@ -24,6 +30,11 @@ func EnsureStreams(ctx context.Context, js jetstream.JetStream, replicas int, ac
 			Name: s.Name, Subjects: s.Subjects, Description: s.Doc, Replicas: replicas,
 			Retention: jetstream.LimitsPolicy, MaxMsgsPerSubject: s.MaxMsgsPerSubject, MaxBytes: s.MaxBytes,
 			AllowDirect: true, Discard: jetstream.DiscardNew, Storage: jetstream.FileStorage,
+		}
+		for _, family := range []string{"evt.", "feed."} {
+			if slices.ContainsFunc(s.Subjects, func(x string) bool { return strings.HasPrefix(x, family) }) {
+				cfg.RePublish = &jetstream.RePublish{Source: family + ">", Destination: Stored + "." + family + ">"}
+			}
 		}
 		if s.Storage == msgs.Memory {
 			cfg.Storage = jetstream.MemoryStorage
