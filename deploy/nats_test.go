@@ -74,7 +74,8 @@ func makeStreams(t *testing.T, s *server.Server) jetstream.JetStream {
 	}
 	for _, c := range []jetstream.StreamConfig{
 		{Name: "ASK_main", Subjects: []string{"cmd.order.main.submit"}, MaxBytes: 1 << 20},
-		{Name: "LOG_main", Subjects: []string{"evt.order.main"}, MaxBytes: 1 << 20},
+		{Name: "LOG_main", Subjects: []string{"evt.order.main"}, MaxBytes: 1 << 20,
+			RePublish: &jetstream.RePublish{Source: "evt.>", Destination: "stored.evt.>"}},
 	} {
 		if _, err := js.CreateStream(t.Context(), c); err != nil {
 			t.Fatalf("create %s: %v", c.Name, err)
@@ -150,7 +151,7 @@ func checkPermission(t *testing.T, what string, allowed bool, err error) {
 // A command crosses from the strategies' NATS account to the services', its acknowledgement, answers and copies back.
 func TestCommandIsStoredAndAnswered(t *testing.T) {
 	s := boot(t, config(t))
-	js := makeStreams(t, s)
+	makeStreams(t, s)
 	strategy, service := asStrategy(t, s), asService(t, s)
 
 	ack, err := strategy.Request("cmd.order.main.submit", []byte("{}"), patience)
@@ -174,24 +175,38 @@ func TestCommandIsStoredAndAnswered(t *testing.T) {
 		t.Errorf("question to a service: %v, %v", m, err)
 	}
 
-	for _, subject := range []string{"evt.order.main", "_INBOX.copies"} {
-		sub, err := strategy.SubscribeSync(subject)
-		if err != nil {
-			t.Fatal(err)
+	copies, err := strategy.SubscribeSync("_INBOX.copies")
+	if err := errors.Join(err, strategy.FlushTimeout(patience), service.Publish("_INBOX.copies", []byte("copy"))); err != nil {
+		t.Fatal(err)
+	}
+	if m, err := copies.NextMsg(patience); err != nil || string(m.Data) != "copy" {
+		t.Errorf("the copy that a Reply-To asks for does not arrive: %v", err)
+	}
+}
+
+// A broker delivers an append to plain subscriptions even when the stream then refuses it.
+func TestStrategyHearsStoredEventsOnce(t *testing.T) {
+	s := boot(t, config(t))
+	js := makeStreams(t, s)
+	strategy := asStrategy(t, s)
+	events, err := strategy.SubscribeSync("evt.>")
+	if err := errors.Join(err, strategy.FlushTimeout(patience)); err != nil {
+		t.Fatal(err)
+	}
+	for _, a := range []struct {
+		event  string
+		fence  uint64
+		stored bool
+	}{{"first", 0, true}, {"of a replaced owner", 0, false}, {"second", 1, true}} {
+		_, err := js.Publish(t.Context(), "evt.order.main", []byte(a.event), jetstream.WithExpectLastSequence(a.fence))
+		if (err == nil) != a.stored {
+			t.Fatalf("append of %q: %v", a.event, err)
 		}
-		if err := strategy.FlushTimeout(patience); err != nil {
-			t.Fatal(err)
-		}
-		if subject == "evt.order.main" {
-			_, err = js.Publish(t.Context(), subject, []byte("event"))
-		} else {
-			err = service.Publish(subject, []byte("event"))
-		}
-		if err != nil {
-			t.Fatalf("publish %s: %v", subject, err)
-		}
-		if m, err := sub.NextMsg(patience); err != nil || string(m.Data) != "event" {
-			t.Errorf("strategy does not hear %s: %v", subject, err)
+	}
+	for _, want := range []string{"first", "second"} {
+		m, err := events.NextMsg(patience)
+		if err != nil || m.Subject != "evt.order.main" || string(m.Data) != want {
+			t.Fatalf("heard %v, %v; want %q on evt.order.main", m, err, want)
 		}
 	}
 }
