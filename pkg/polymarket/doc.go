@@ -17,7 +17,7 @@
 // How it fails: placing and cancelling answer with an Outcome, never with an error to be read. NeverLeft is said only
 // when no byte of the request body can have been written; when bytes may have left and the answer is missing, cut short
 // or not understood, the outcome is Unknown, and the order id is the way to find out. Reads return an error that is
-// or wraps *Error when the venue answered. Frames that cannot be read are counted and returned as Unknown events.
+// or wraps *Error when the venue answered. Messages that cannot be read are counted and returned as Unrecognised events.
 //
 // How it is tested: the vectors in testdata (see its README) are reproduced byte for byte, hashing is compared with
 // go-ethereum's typed-data package, everything that parses is fuzzed. SLUICE_VECTORS=<folder> makes the same tests read

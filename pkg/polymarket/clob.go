@@ -1,0 +1,279 @@
+package polymarket
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptrace"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// CLOB speaks the venue's order book REST API. It holds no state: copy it to change a field, use it from any number of
+// goroutines. Timeouts, connections and proxies are those of HTTP and of each call's context.
+type CLOB struct {
+	BaseURL string           // scheme and host, without a trailing slash
+	HTTP    *http.Client     // required; redirects are never followed
+	ChainID uint64           // for L1
+	Key     *Key             // for L1; may be nil when Creds are given
+	Address Address          // account of the key, for L2; zero takes Key's
+	Creds   Credentials      // for L2
+	Now     func() time.Time // nil is time.Now
+}
+
+const (
+	// maxAnswer bounds the bytes read of any answer, after decompression. A full page of markets is about 2 MiB.
+	maxAnswer = 8 << 20
+	// maxPages bounds a walk over a paged list: 500 a page makes this more than any account can have.
+	maxPages = 1000
+)
+
+// Reply is what is known about an answer besides its meaning.
+type Reply struct {
+	Status int           // 0 when there was none
+	Rate   RateInfo      // from headers and body
+	Took   time.Duration // from call to the last byte
+}
+
+// Error is a read that the venue answered with something else than what was asked for.
+type Error struct {
+	Method, Path string
+	Status       int
+	Message      string // the venue's words, or what could not be understood
+	Rate         RateInfo
+	Outcome      Outcome // the same classification as for orders: RetryAfter, Unauthorised, Blocked, Rejected, Unknown
+}
+
+func (e *Error) Error() string {
+	return fmt.Sprintf("%s %s: status %d: %s", e.Method, e.Path, e.Status, e.Message)
+}
+
+// ErrNotFound is what a read error is when the venue itself says that the thing does not exist.
+var ErrNotFound = errors.New("not found")
+
+// Is reports whether target is ErrNotFound and the venue said so in its own words; a 404 page of something in between is
+// no evidence.
+func (e *Error) Is(target error) bool {
+	low := strings.ToLower(e.Message)
+	return target == ErrNotFound && e.Status == http.StatusNotFound && (strings.Contains(low, "not found") || strings.Contains(low, "no orderbook exists"))
+}
+
+// ErrTooLate is the cause of NeverLeft when the time to send had passed.
+var ErrTooLate = errors.New("time to send has passed")
+
+// auth is how a call proves who is asking.
+type auth uint8
+
+const (
+	noAuth auth = iota
+	l1
+	l2
+)
+
+// call is one request.
+type call struct {
+	method, path string
+	query        url.Values
+	body         []byte
+	auth         auth
+	nonce        uint64    // of l1
+	sendBy       time.Time // zero: none
+}
+
+// answer is the response, read to its end.
+type answer struct {
+	Reply
+	header http.Header
+	body   []byte
+	v      value
+	isJSON bool
+}
+
+// errNotSent wraps every failure in which no byte of the body was handed to a connection.
+type errNotSent struct{ cause error }
+
+func (e errNotSent) Error() string { return "never left: " + e.cause.Error() }
+func (e errNotSent) Unwrap() error { return e.cause }
+
+func (c *CLOB) now() time.Time {
+	if c.Now != nil {
+		return c.Now()
+	}
+	return time.Now()
+}
+
+func (c *CLOB) address() Address {
+	if c.Address == (Address{}) && c.Key != nil {
+		return c.Key.Address()
+	}
+	return c.Address
+}
+
+// send performs one call. The error is errNotSent when nothing can have reached the venue. An answer whose body could not
+// be read to its end comes with both: status and headers still say something.
+func (c *CLOB) send(ctx context.Context, k call) (answer, error) {
+	start := c.now()
+	req, err := c.request(k, start)
+	if err != nil {
+		return answer{}, errNotSent{err}
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	g := &gate{sendBy: k.sendBy, now: c.now, alive: ctx.Err}
+	if !k.sendBy.IsZero() {
+		defer time.AfterFunc(k.sendBy.Sub(start), func() {
+			if g.shut() {
+				cancel(ErrTooLate)
+			}
+		}).Stop()
+	}
+	g.guard(req, k.body)
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) {
+		if err := g.connected(len(k.body) > 0); err != nil {
+			cancel(err)
+		}
+	}})
+	client := *c.HTTP
+	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	res, err := client.Do(req.WithContext(ctx))
+	if err != nil {
+		if cause := context.Cause(ctx); errors.Is(cause, ErrTooLate) {
+			err = cause
+		}
+		if g.shut() || g.isShut() {
+			return answer{}, errNotSent{err}
+		}
+		return answer{}, fmt.Errorf("%s %s: %w", k.method, k.path, err)
+	}
+	defer res.Body.Close()
+	return c.read(res, start)
+}
+
+// read takes the body, bounded.
+func (c *CLOB) read(res *http.Response, start time.Time) (answer, error) {
+	body, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer+1))
+	if err == nil && len(body) > maxAnswer {
+		err = fmt.Errorf("%w: more than %d bytes", ErrNotUnderstood, maxAnswer)
+	}
+	if err != nil {
+		body = nil
+	}
+	now := c.now()
+	a := answer{Reply: Reply{Status: res.StatusCode, Rate: ParseRate(res.Header, body, now), Took: now.Sub(start)}, header: res.Header, body: body}
+	a.v, a.isJSON = readJSON(body)
+	if err != nil {
+		return a, fmt.Errorf("read answer: %w", err)
+	}
+	return a, nil
+}
+
+// request builds the HTTP request; the body is added by the gate. The context comes later.
+func (c *CLOB) request(k call, now time.Time) (*http.Request, error) {
+	if c.HTTP == nil {
+		return nil, errors.New("no HTTP client given")
+	}
+	u := strings.TrimRight(c.BaseURL, "/") + k.path
+	if len(k.query) > 0 {
+		u += "?" + k.query.Encode()
+	}
+	req, err := http.NewRequest(k.method, u, nil)
+	if err != nil {
+		return nil, fmt.Errorf("build request: %w", err)
+	}
+	switch k.auth {
+	case l1:
+		if c.Key == nil {
+			return nil, errors.New("no key given")
+		}
+		if req.Header, err = L1Headers(c.Key, c.ChainID, now.Unix(), k.nonce); err != nil {
+			return nil, err
+		}
+	case l2:
+		if c.Creds.Key == "" || c.address() == (Address{}) {
+			return nil, errors.New("no credentials given")
+		}
+		req.Header = L2Headers(c.Creds, c.address(), now.Unix(), k.method, k.path, k.body)
+	}
+	req.Header.Set("Accept", "*/*")
+	req.Header.Set("User-Agent", "sluice")
+	if k.body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	return req, nil
+}
+
+// get performs a read and returns its JSON. Every other answer is an *Error.
+func (c *CLOB) get(ctx context.Context, k call) (value, error) {
+	a, err := c.send(ctx, k)
+	if err != nil {
+		return nil, err
+	}
+	if a.Status/100 == 2 && a.isJSON {
+		return a.v, nil
+	}
+	return nil, c.failure(k, a)
+}
+
+func (c *CLOB) failure(k call, a answer) *Error {
+	e := &Error{Method: k.method, Path: k.path, Status: a.Status, Rate: a.Rate, Message: errorText(a.v)}
+	if e.Message == "" {
+		e.Message = "body " + quoteBody(a.body)
+	}
+	e.Outcome = ClassifyPost(a.Status, a.header, a.body, Hash{}, c.now())
+	return e
+}
+
+// misread is the error for JSON of the wrong shape under 2xx.
+func misread(k call, v value) error {
+	return &Error{Method: k.method, Path: k.path, Status: http.StatusOK, Message: "body " + quoteBody(v), Outcome: Unknown{ErrNotUnderstood}}
+}
+
+// pages walks a paged list and hands every element to each.
+func (c *CLOB) pages(ctx context.Context, k call, each func(value)) error {
+	for cursor, n := firstCursor, 0; cursor != ""; n++ {
+		if n == maxPages {
+			return fmt.Errorf("%s %s: more than %d pages", k.method, k.path, maxPages)
+		}
+		k.query.Set("next_cursor", cursor)
+		v, err := c.get(ctx, k)
+		if err != nil {
+			return err
+		}
+		data, next, ok := page(v)
+		if !ok || next == cursor {
+			return misread(k, v)
+		}
+		for e := range data.items() {
+			each(e)
+		}
+		cursor = next
+	}
+	return nil
+}
+
+const (
+	firstCursor = "MA=="
+	endCursor   = "LTE="
+)
+
+// page splits a page into its elements and the next cursor, "" at the end. A bare array is a page without a next.
+func page(v value) (data value, next string, ok bool) {
+	if v.isArray() {
+		return v, "", true
+	}
+	for k, f := range v.fields() {
+		switch k {
+		case "data":
+			data, ok = f, f.isArray() || f.isNull()
+		case "next_cursor":
+			next = f.text()
+		}
+	}
+	if next == endCursor {
+		next = ""
+	}
+	return data, next, ok
+}
