@@ -1,6 +1,7 @@
 package natsd
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -49,6 +50,11 @@ type Config struct {
 	// Users may connect besides the service user. Empty, on a loopback or absent listener: one strategy user
 	// for all accounts, which is also Anonymous.
 	Users []User
+	// Stored is the prefix under which the streams republish what they have stored ("stored": RePublish from
+	// "evt.>" to "stored.evt.>"). Users then hear evt. and feed. from there, under the usual names. Without it a
+	// plain subscription also hears appends that the stream refuses, such as a replaced owner's: the broker
+	// delivers before it stores. Empty: the streams do not republish.
+	Stored string
 	// Anonymous names the one of Users that a connection without credentials becomes. Only on a loopback
 	// listener; empty: such connections are refused (but see Users).
 	Anonymous string
@@ -76,7 +82,13 @@ func (c Config) Check() error {
 	if c.MaxMemory < 0 || c.MaxStore < 0 {
 		errs = append(errs, errors.New("max memory and max store must not be negative: that would mean no bound"))
 	}
-	errs = append(errs, checkUsers(c.Users)...)
+	if c.ServerName != "" && !plainName(c.ServerName) {
+		errs = append(errs, fmt.Errorf("server name %q is not 1 to %d of [A-Za-z0-9_-]", c.ServerName, maxName))
+	}
+	if c.Stored != "" && !plainName(c.Stored) {
+		errs = append(errs, fmt.Errorf("stored %q is not one token of a subject", c.Stored))
+	}
+	errs = append(errs, checkUsers(append([]User{ServiceUser(cmp.Or(c.ServicePassword, "kept in dir"))}, c.Users...))...)
 	if c.Anonymous != "" {
 		if !slices.ContainsFunc(c.Users, func(u User) bool { return u.Name == c.Anonymous }) {
 			errs = append(errs, fmt.Errorf("anonymous %q is none of the users", c.Anonymous))
@@ -114,7 +126,7 @@ func (c Config) withDefaults() Config {
 }
 
 // options translates to the library's terms, for a server that shall listen on port (ignored without Listen).
-func (c Config) options(port int) *server.Options {
+func (c Config) options(port int) (*server.Options, error) {
 	host, _, _ := c.hostPort()
 	o := &server.Options{
 		ServerName:         c.ServerName,
@@ -129,13 +141,15 @@ func (c Config) options(port int) *server.Options {
 		JetStreamMaxStore:  c.MaxStore,
 		MaxPayload:         maxPayload,
 		WriteDeadline:      writeDeadline,
-		NoAuthUser:         c.Anonymous,
-		Users:              []*server.User{ServiceUser(c.ServicePassword).native()},
 	}
-	for _, u := range c.Users {
-		o.Users = append(o.Users, u.native())
+	accounts, err := AccountsConfig(c)
+	if err != nil {
+		return nil, err
 	}
-	return o
+	if err := o.ProcessConfigString(accounts); err != nil {
+		return nil, fmt.Errorf("configure accounts: %w", err)
+	}
+	return o, nil
 }
 
 // hostPort splits Listen. Without a listener it answers the loopback host and port 0.

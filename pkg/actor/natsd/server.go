@@ -1,6 +1,7 @@
 package natsd
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -103,7 +104,11 @@ func (s *Server) boot(ctx context.Context) error {
 			return err
 		}
 	}
-	srv, err := server.NewServer(s.cfg.options(s.port))
+	opts, err := s.cfg.options(s.port)
+	if err != nil {
+		return err
+	}
+	srv, err := server.NewServer(opts)
 	if err != nil {
 		return err
 	}
@@ -188,13 +193,18 @@ func (s *Server) Shutdown() error {
 
 // Connect returns an in-process connection as the service user. It reconnects for ever, also to the server that
 // runs after a [Server.Restart]; while there is none, publishing fails at once. The options come last and may
-// override; an option with other credentials makes it a connection of that user.
+// override.
 func (s *Server) Connect(opts ...nats.Option) (*nats.Conn, error) {
+	service := []nats.Option{nats.CustomInboxPrefix(serviceInbox)}
+	return s.ConnectAs(ServiceUser(s.cfg.ServicePassword), append(service, opts...)...)
+}
+
+// ConnectAs is Connect as one of the configured users; the zero User is a connection without credentials.
+func (s *Server) ConnectAs(u User, opts ...nats.Option) (*nats.Conn, error) {
 	base := []nats.Option{
-		nats.Name(s.cfg.ServerName),
+		nats.Name(cmp.Or(u.Name, "anonymous")),
 		nats.InProcessServer(s),
-		nats.UserInfo(serviceName, s.cfg.ServicePassword),
-		nats.CustomInboxPrefix(serviceInbox),
+		nats.UserInfo(u.Name, u.Password),
 		nats.IgnoreDiscoveredServers(),
 		nats.MaxReconnects(-1),
 		nats.ReconnectWait(reconnectWait),

@@ -4,8 +4,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"log/slog"
-
-	"github.com/nats-io/nats-server/v2/server"
+	"slices"
 )
 
 const (
@@ -16,20 +15,28 @@ const (
 	// of every language put their answers there; a service's answers carry other accounts' commands, so they go
 	// elsewhere.
 	serviceInbox = "_SERVICE"
+
+	// maxName bounds a user's name, which is also the name of its NATS account.
+	maxName = 64
 )
 
-// User is someone who may connect. A nil permission allows everything.
+// User is someone who may connect besides the service. Each has a NATS account of its own, joined to the services'
+// by what it may publish and hear.
 type User struct {
-	Name, Password     string
+	// Name is 1 to 64 of [A-Za-z0-9_-] and Password printable ASCII.
+	Name, Password string
+	// Publish may allow subjects under cmd. and svc., Subscribe such under evt., feed., md., ref., dead. and
+	// _INBOX.; anything else is refused by the server. A nil one allows nothing.
 	Publish, Subscribe *Permissions
 }
 
 // Permissions lists subjects, wildcards included. What Deny matches is refused even if Allow matches it.
 type Permissions struct {
-	Allow, Deny []string
+	Allow []string `json:"allow"`
+	Deny  []string `json:"deny,omitempty"`
 }
 
-// ServiceUser is the user of our own services: it may do everything.
+// ServiceUser is the user of our own services: it may do everything in the services' account.
 func ServiceUser(password string) User {
 	return User{Name: serviceName, Password: password}
 }
@@ -39,14 +46,17 @@ func ServiceUser(password string) User {
 // data, and cannot use the JetStream API. Of a command sent as a request it gets the broker's acknowledgement.
 // "cmd.control.all" is refused until [User.WithControlAll].
 func StrategyUser(name, password string, accounts ...string) User {
-	if len(accounts) == 0 {
-		accounts = []string{"*"}
-	}
 	pub := &Permissions{Allow: []string{"svc.ingest.*"}, Deny: []string{controlAll}}
 	sub := &Permissions{Allow: []string{"md.>", "ref.>", "dead.>", "_INBOX.>"}}
+	if len(accounts) == 0 || slices.Contains(accounts, "*") {
+		accounts = []string{"*"}
+		sub.Allow = append(sub.Allow, "evt.>", "feed.>")
+	}
 	for _, a := range accounts {
 		pub.Allow = append(pub.Allow, "cmd.order."+a+".*", "cmd.control."+a+".*", "cmd.tx."+a+".*", "svc.*."+a+".*")
-		sub.Allow = append(sub.Allow, "evt.*."+a, "feed."+a+".>")
+		if a != "*" {
+			sub.Allow = append(sub.Allow, "evt.*."+a, "feed."+a+".>")
+		}
 	}
 	return User{Name: name, Password: password, Publish: pub, Subscribe: sub}
 }
@@ -78,39 +88,46 @@ func (u User) GoString() string { return fmt.Sprintf("natsd.User{Name:%q}", u.Na
 // LogValue is as careful as String.
 func (u User) LogValue() slog.Value { return slog.StringValue(u.Name) }
 
-// native translates to the library's terms.
-func (u User) native() *server.User {
-	p := &server.Permissions{Publish: u.Publish.native(), Subscribe: u.Subscribe.native()}
-	return &server.User{Username: u.Name, Password: u.Password, Permissions: p}
-}
-
-// native translates to the library's terms. An empty list of allowed subjects would mean "everything" there.
-func (p *Permissions) native() *server.SubjectPermission {
-	if p == nil {
-		return nil
-	}
-	s := &server.SubjectPermission{Allow: p.Allow, Deny: p.Deny}
-	if len(s.Allow) == 0 {
-		s.Allow, s.Deny = nil, []string{">"}
-	}
-	return s
-}
-
-// checkUsers reports users that could not connect or could be mistaken for another.
+// checkUsers reports users that could not connect, could be mistaken for another, or could do what they must not.
 func checkUsers(users []User) (errs []error) {
-	seen := map[string]bool{serviceName: true}
+	seen := map[string]bool{serviceAccount: true}
 	for i, u := range users {
+		service := i == 0 && u.Name == serviceName
 		switch {
-		case u.Name == "":
-			errs = append(errs, fmt.Errorf("user %d has no name", i))
+		case !plainName(u.Name):
+			errs = append(errs, fmt.Errorf("user %d: name %q is not 1 to %d of [A-Za-z0-9_-]", i, u.Name, maxName))
 		case seen[u.Name]:
-			errs = append(errs, fmt.Errorf("user %q is named twice, or like the service user", u.Name))
-		case u.Password == "":
-			errs = append(errs, fmt.Errorf("user %q has no password", u.Name))
+			errs = append(errs, fmt.Errorf("user %q is named twice or like a user of our own", u.Name))
+		case !plainPassword(u.Password):
+			errs = append(errs, fmt.Errorf("user %q: password is empty or has characters beside printable ASCII, or quotes", u.Name))
+		case !service && (u.Publish == nil || u.Subscribe == nil):
+			errs = append(errs, fmt.Errorf("user %q: publish or subscribe permissions are missing; only the service user may do everything", u.Name))
+		case !service:
+			errs = append(errs, u.checkImports()...)
 		}
 		seen[u.Name] = true
 	}
 	return errs
+}
+
+// plainName reports whether s can stand for a user and an account in the server's configuration.
+func plainName(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' || c == '_') {
+			return false
+		}
+	}
+	return s != "" && len(s) <= maxName
+}
+
+// plainPassword reports whether s comes through the server's configuration unchanged.
+func plainPassword(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c > '~' || c == '"' || c == '\\' || c == '\'' {
+			return false
+		}
+	}
+	return s != ""
 }
 
 // newPassword draws 26 letters and digits, 128 bits or more.
