@@ -1,0 +1,16 @@
+// Package sandbox is Polymarket on your machine: the venue's CLOB, REST and sockets, over a real matching engine.
+//
+// It owns its markets, accounts, order book, balances, trades and the journal of all that happened. It speaks the
+// venue's protocol from the venue's side and shares no code with the programs it tests: orders and logins are
+// checked with go-ethereum's typed-data hashing, wallet addresses and HMACs with code of its own. Everything it
+// decides by chance comes from one seed, and markets, tokens, accounts are the same at every start.
+//
+// Invariants: what an order may still take is held back in its wallet; cash plus minted sets never change but by
+// trades, whose legs add up; a failed settlement gives back exactly what its trade moved; each request becomes one
+// journal line, whether or not it was answered; nothing outlives Close.
+//
+// It fails as the venue fails, on purpose: see Faults. What it cannot read it refuses in the venue's own words.
+//
+// One mutex guards the state; no I/O happens under it. Time comes from the time package only, so that a sandbox
+// can live in a testing/synctest bubble behind an in-memory listener.
+package sandbox
