@@ -51,6 +51,14 @@ type Strange struct {
 	Raw json.RawMessage `json:"-"`
 }
 
+// MarshalJSON writes the event as it came.
+func (s *Strange) MarshalJSON() ([]byte, error) {
+	if s.Raw == nil {
+		return json.Marshal(s.Head)
+	}
+	return s.Raw, nil
+}
+
 // DecodeEvent decodes one event by its type. An unknown type gives *Strange; only what is not an event at all is an error.
 func DecodeEvent(b []byte) (Event, error) {
 	var h Head

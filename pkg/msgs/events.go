@@ -74,7 +74,7 @@ type Order struct {
 	Remaining     money.Size      `json:"remaining"`
 	AvgPrice      money.Price     `json:"avg_price,omitempty"`
 	Unsettled     money.Size      `json:"unsettled,omitempty" doc:"part of filled that is not final on chain"`
-	State         State           `json:"state" enum:"submitting,open,delayed,unknown,filled,cancelled,rejected"`
+	State         State           `json:"state,omitempty" enum:"submitting,open,delayed,unknown,filled,cancelled,rejected"`
 	Final         bool            `json:"final" doc:"will not trade again as far as the venue has shown"`
 	Late          bool            `json:"late,omitempty" doc:"this event contradicts an earlier final one; believe it"`
 	Replaces      ClientOrderID   `json:"replaces,omitempty"`

@@ -1,10 +1,6 @@
 package msgs
 
-import (
-	"encoding/json"
-
-	"sluice/pkg/money"
-)
+import "sluice/pkg/money"
 
 // Urgency is how long on-chain work may wait for company.
 type Urgency string
@@ -177,7 +173,7 @@ type TxConfirmed struct {
 	TxHash  TxHash                `json:"tx_hash"`
 	Block   uint64                `json:"block"`
 	Effect  map[string]money.Cash `json:"effect"`
-	GasPOL  json.Number           `json:"gas_pol" schema:"decimal" doc:"POL paid, up to 18 decimals"`
+	GasPOL  string                `json:"gas_pol" schema:"decimal18" doc:"POL paid, up to 18 decimals"`
 	Final   bool                  `json:"final"`
 }
 
