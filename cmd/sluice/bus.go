@@ -1,0 +1,120 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/url"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"sluice/pkg/actor/natsd"
+	"sluice/pkg/msgs"
+)
+
+// askTimeout is how long a tool waits for one answer of the bus or of a service.
+const askTimeout = 3 * time.Second
+
+// busFlags say where the bus is.
+type busFlags struct {
+	NATS string `name:"nats" env:"NATS_URL" default:"nats://127.0.0.1:4222" help:"URL of the NATS server, with user:password where it wants them."`
+	Data string `name:"data" env:"SLUICE_DATA" default:"data" type:"path" help:"Data directory of sluice up."`
+}
+
+// strategy connects as who a strategy is: it may send commands, ask, and listen.
+func (b *busFlags) strategy() (*nats.Conn, error) { return b.connect(b.NATS) }
+
+// service connects as a service: with the user of the URL, else with the password in the data directory.
+func (b *busFlags) service() (*nats.Conn, error) {
+	u, err := url.Parse(b.NATS)
+	if err != nil {
+		return nil, problem(msgs.BadValue, fmt.Sprintf("%q is no URL: %v", b.NATS, err), "write it as nats://host:4222")
+	}
+	opts := []nats.Option{nats.CustomInboxPrefix("_SERVICE")}
+	if u.User == nil {
+		password, err := natsd.ReadServicePassword(b.Data)
+		if err != nil {
+			return nil, problem(msgs.Forbidden, fmt.Sprintf("this needs the service user of the bus, and its password is not in %s: %v", b.Data, err),
+				"run it where sluice up runs, name its data directory with --data, or give --nats nats://service:PASSWORD@host:4222")
+		}
+		opts = append(opts, nats.UserInfo("service", password))
+	}
+	return b.connect(b.NATS, opts...)
+}
+
+func (b *busFlags) connect(where string, opts ...nats.Option) (*nats.Conn, error) {
+	nc, err := nats.Connect(where, append([]nats.Option{nats.Name("sluice"), nats.Timeout(askTimeout), nats.MaxReconnects(-1)}, opts...)...)
+	if err == nil {
+		return nc, nil
+	}
+	shown := where
+	if u, perr := url.Parse(where); perr == nil {
+		shown = u.Redacted()
+	}
+	if errors.Is(err, nats.ErrAuthorization) {
+		return nil, problem(msgs.Forbidden, fmt.Sprintf("the NATS server at %s refused the user or the password", shown), "give them in --nats nats://user:password@host:4222")
+	}
+	return nil, problem("no_bus", fmt.Sprintf("no NATS server at %s: %v", shown, err), "start one with: sluice up; or name another with --nats")
+}
+
+// send publishes a command and returns where it is stored.
+func send(nc *nats.Conn, subject, replyTo string, cmd any) (uint64, error) {
+	data, err := json.Marshal(cmd)
+	if err != nil {
+		return 0, fmt.Errorf("encode command: %w", err)
+	}
+	m := nats.NewMsg(subject)
+	m.Data = data
+	if replyTo != "" {
+		m.Header.Set(msgs.HeaderReplyTo, replyTo)
+	}
+	r, err := nc.RequestMsg(m, askTimeout)
+	if errors.Is(err, nats.ErrNoResponders) {
+		return 0, problem(msgs.UnknownAccount, "nobody takes "+subject+": the account does not exist, or nothing runs it",
+			"see the accounts with: sluice doctor; start everything with: sluice up")
+	}
+	if err != nil {
+		return 0, problem("not_stored", fmt.Sprintf("no answer to %s: %v; it may or may not be stored", subject, err), "send the same again: the same id does nothing twice")
+	}
+	var ack struct {
+		Seq   uint64 `json:"seq"`
+		Error *struct {
+			Description string `json:"description"`
+		} `json:"error"`
+	}
+	if err := json.Unmarshal(r.Data, &ack); err != nil || ack.Error != nil || ack.Seq == 0 {
+		return 0, problem("not_stored", "the bus did not store the command: "+string(r.Data), "look at the server with: sluice doctor")
+	}
+	return ack.Seq, nil
+}
+
+// ask puts a question to a service.
+func ask(nc *nats.Conn, subject string, question, answer any) error {
+	data, err := json.Marshal(question)
+	if err != nil {
+		return fmt.Errorf("encode question: %w", err)
+	}
+	r, err := nc.Request(subject, data, askTimeout)
+	if err != nil {
+		return problem("no_answer", fmt.Sprintf("nobody answers %s: %v", subject, err), "start everything with: sluice up; or the service that owns it")
+	}
+	var refused msgs.ErrorReply
+	if json.Unmarshal(r.Data, &refused) == nil && refused.Error != nil {
+		return refused.Error
+	}
+	if err := json.Unmarshal(r.Data, answer); err != nil {
+		return fmt.Errorf("decode answer of %s: %w", subject, err)
+	}
+	return nil
+}
+
+// jetStream is the stream side of a service connection.
+func jetStream(nc *nats.Conn) (jetstream.JetStream, error) {
+	js, err := jetstream.New(nc)
+	if err != nil {
+		return nil, fmt.Errorf("open jetstream: %w", err)
+	}
+	return js, nil
+}
