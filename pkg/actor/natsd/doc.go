@@ -11,7 +11,8 @@
 //     process, so a SIGKILL leaves nothing to clean up.
 //   - A directory belongs to one env for ever: live money is never opened by a sandbox.
 //   - A strategy can ask and read; it can neither write events, feeds or market data nor use the JetStream API,
-//     and it cannot listen in on answers meant for a service.
+//     and it cannot listen in on answers meant for a service. Nor can it make the broker or a service do so in its
+//     stead by a reply subject: every user has a NATS account of its own, joined to the services' by imports.
 //   - Memory and disk have bounds of our choosing, never the library's share of the machine.
 //
 // How it fails: [Start] returns typed errors that name the cause and the remedy ([HeldError], [EnvError],

@@ -8,6 +8,10 @@ import (
 	"sync/atomic"
 )
 
+// plaintextWarning is what the library says at each start about passwords that are not hashed. Ours are drawn at
+// random and lie in the private data directory in clear anyway; there is nothing for anybody to do about it.
+const plaintextWarning = "Plaintext passwords detected, use nkeys or bcrypt"
+
 // bridge is the library's logger on top of slog. The library calls Fatalf where a program would exit; here the
 // text is kept for Start to return, and the program lives on.
 type bridge struct {
@@ -25,7 +29,13 @@ func (b *bridge) Debugf(format string, v ...any) { b.write(slog.LevelDebug, form
 func (b *bridge) Tracef(format string, v ...any) { b.write(slog.LevelDebug, format, v) }
 
 // Warnf writes a warning.
-func (b *bridge) Warnf(format string, v ...any) { b.write(slog.LevelWarn, format, v) }
+func (b *bridge) Warnf(format string, v ...any) {
+	level := slog.LevelWarn
+	if format == plaintextWarning {
+		level = slog.LevelDebug
+	}
+	b.write(level, format, v)
+}
 
 // Errorf writes an error.
 func (b *bridge) Errorf(format string, v ...any) { b.write(slog.LevelError, format, v) }
