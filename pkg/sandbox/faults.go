@@ -91,7 +91,7 @@ type Faults struct {
 	// FailSettlement lets the next trades end as FAILED; RetrySettlement lets them go through RETRYING.
 	FailSettlement  Fault `json:"fail_settlement"`
 	RetrySettlement Fault `json:"retry_settlement"`
-	// ForgetHash takes orders again whose id is known and no longer open.
+	// ForgetHash forgets the ids of orders that are no longer open: they are unknown to reads and taken again.
 	ForgetHash bool `json:"forget_hash"`
 	// DelayOrder answers "delayed" and matches the order DelayMS (200) later.
 	DelayOrder Fault `json:"delay_order"`

@@ -73,7 +73,7 @@ func (s *Sandbox) getOrder(q *request) answer {
 		return refuse(http.StatusBadRequest, "Invalid orderID")
 	}
 	o := s.orders[id]
-	if o == nil || o.key.owner != q.key.owner {
+	if o == nil || o.key.owner != q.key.owner || s.faults.forgets(o) {
 		return refuse(http.StatusNotFound, "order not found")
 	}
 	return ok(o.wire())

@@ -85,7 +85,6 @@ type Sandbox struct {
 	orders   map[string]*order
 	seq      int64 // of the last order
 	trades   []*trade
-	tradeIDs map[string]*trade
 	quoted   int64 // orders that the liquidity maker has placed
 	notices  map[common.Address][]notice
 	noticeID int64
@@ -107,7 +106,7 @@ func New(cfg Config) (*Sandbox, error) {
 		regular: newExchange(exchangeRegular, "2"), negRisk: newExchange(exchangeNegRisk, "2"), protocolV2: newExchange(exchangeV3, "3"),
 		timers: map[*time.Timer]struct{}{}, rng: rand.New(rand.NewPCG(cfg.Seed, cfg.Seed)),
 		logins: map[login]*apiKey{}, keys: map[string]*apiKey{}, wallets: map[common.Address]*wallet{},
-		orders: map[string]*order{}, tradeIDs: map[string]*trade{}, notices: map[common.Address][]notice{},
+		orders: map[string]*order{}, notices: map[common.Address][]notice{},
 		sockets: map[*socket]struct{}{},
 	}
 	if s.log == nil {

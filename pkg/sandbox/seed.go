@@ -87,14 +87,17 @@ type marketSpec struct {
 	step    int         // between quoted levels, in ticks
 }
 
+// marketSpecs is the table of markets. On the ticks finer than a cent both outcomes are offered at 0.4 or 0.625: any
+// purchase of whole cents then comes out in four decimals of a share, which is what the venue takes and what the
+// official clients do not see to.
 func marketSpecs() []marketSpec {
 	return []marketSpec{
 		spec("sandbox-coin", "Will the sandbox coin land on heads?", "0.01", 520_000, 1, 1),
 		spec("sandbox-dime", "Will the sandbox dime land on its edge?", "0.1", 500_000, 1, 1),
-		spec("sandbox-half-cent", "Will half a cent be enough?", "0.005", 405_000, 2, 1),
-		spec("sandbox-quarter", "Will a quarter of a cent be enough?", "0.0025", 602_500, 2, 2),
-		spec("sandbox-mill", "Will the mill turn tomorrow?", "0.001", 122_000, 2, 3),
-		spec("sandbox-pip", "Will one pip decide?", "0.0001", 950_500, 4, 7),
+		spec("sandbox-half-cent", "Will half a cent be enough?", "0.005", 400_000, 5, 1),
+		spec("sandbox-quarter", "Will a quarter of a cent be enough?", "0.0025", 625_000, 10, 2),
+		spec("sandbox-mill", "Will the mill turn tomorrow?", "0.001", 400_000, 25, 3),
+		spec("sandbox-pip", "Will one pip decide?", "0.0001", 625_000, 250, 7),
 		spec("sandbox-election", "Will the first candidate win the sandbox election?", "0.01", 340_000, 2, 1),
 	}
 }

@@ -68,14 +68,14 @@ func (s *Sandbox) settleFills(o *order, fills []engine.Fill) (trades []*trade) {
 	return trades
 }
 
-// newTrade opens a trade. Its id comes from the taker's order, so it never meets that of another run.
+// newTrade opens a trade. Its id comes from the taker's order and its place, so it never meets that of another run.
 func (s *Sandbox) newTrade(o *order, price money.Price, bucket int) *trade {
-	seen := strconv.Itoa(len(o.trades)) + " " + strconv.Itoa(bucket)
+	place := strconv.FormatInt(o.seq, 10) + " " + strconv.Itoa(bucket)
 	t := &trade{
-		id: uuid(crypto.Keccak256([]byte("sluice sandbox trade " + o.id + " " + seen))), market: o.market, bucket: bucket,
+		id: uuid(crypto.Keccak256([]byte("sluice sandbox trade " + o.id + " " + place))), market: o.market, bucket: bucket,
 		matched: time.Now(), legs: []leg{{order: o, price: price}},
 	}
-	s.trades, s.tradeIDs[t.id] = append(s.trades, t), t
+	s.trades = append(s.trades, t)
 	return t
 }
 
