@@ -83,9 +83,6 @@ func (c *Submit) checkSigned() *Error {
 	if c.TokenID != "" && c.TokenID != c.Signed.TokenID {
 		return newError(BadValue, "token_id", "token_id is not the token that was signed").fix("leave token_id out, or give the signed order's")
 	}
-	if c.Signed.MakerAmount == "0" || c.Signed.TakerAmount == "0" {
-		return newError(BadValue, "signed", "an amount of the signed order is 0").fix("sign an order that gives and takes something")
-	}
 	return nil
 }
 

@@ -81,6 +81,19 @@ const (
 	HeldByOrders         Code = "held_by_orders"
 )
 
+// Codes lists every code of this version, in the order above.
+func Codes() []Code {
+	return []Code{
+		BadJSON, UnknownField, MissingField, BadValue, NumberNotString, TooLarge, UnknownAccount, UnknownVerb,
+		UnknownToken, BadMsgID, BadReplyTo, Forbidden, PriceOffTick, TooManyDecimals, BelowMinSize, PriceBand, NoFreshBook,
+		WouldCross, FOKNotFilled, FAKNoMatch, CapOrder, CapMarket, CapDay, CapOpenOrders, Halted, NotLive,
+		NotEnoughBalance, ExpiredInQueue, ClockSkew, DuplicateID, IDTooOld, ReplacedOrderFilled, ReplaceUnresolved,
+		NotFound, AlreadyFinal, AlreadyFilled, NotPlaced, HeldByDelay, VenueRejected, QueueFull, Poison, MarketClosed,
+		ClosedOnly, CancelOnly, Geoblocked, Blocked, Unauthorised, VersionMismatch, VenueDown, DeadlinePassed,
+		QuotaExhausted, NoGas, NotCapable, WouldRevert, Reverted, DestinationNotListed, HeldByOrders,
+	}
+}
+
 // Error is what a person meets when something did not work: what happened, why, and what to do.
 type Error struct {
 	Code   Code   `json:"code"`

@@ -16,7 +16,7 @@ const (
 
 // Common is what every command may carry.
 type Common struct {
-	V      int             `json:"v,omitempty" doc:"version of the contract; 1"`
+	V      int             `json:"v,omitempty" max:"1" doc:"version of the contract; 1"`
 	SentMS int64           `json:"sent_ms,omitempty" doc:"sender's clock when it was sent; protects against old repeats for ever"`
 	Meta   json.RawMessage `json:"meta,omitempty" schema:"object" doc:"object of at most 1 KiB, given back in every event about the command"`
 }
@@ -29,38 +29,38 @@ type Submit struct {
 	Market        string        `json:"market,omitempty" doc:"slug or condition id"`
 	Outcome       string        `json:"outcome,omitempty" doc:"with market"`
 	Side          Side          `json:"side,omitempty" enum:"BUY,SELL"`
-	Type          OrderType     `json:"type,omitempty" enum:"GTC,GTD,FOK,FAK"`
+	Type          OrderType     `json:"type" enum:"GTC,GTD,FOK,FAK"`
 	Price         *money.Price  `json:"price,omitempty" doc:"0 < p < 1, on the tick; for FOK and FAK the worst price"`
 	MaxSlippage   *money.Price  `json:"max_slippage,omitempty" doc:"FOK and FAK: from the best price of the live book"`
 	Size          *money.Size   `json:"size,omitempty" doc:"shares, at most 2 decimals"`
-	Amount        *money.Cash   `json:"amount,omitempty" doc:"pUSD to spend; BUY with FOK or FAK"`
+	Amount        *money.Cash   `json:"amount,omitempty" schema:"shares" doc:"pUSD to spend; BUY with FOK or FAK"`
 	ExpiresMS     int64         `json:"expires_ms,omitempty" doc:"GTD: when it shall stop resting"`
 	PostOnly      bool          `json:"post_only,omitempty"`
 	DeferExec     bool          `json:"defer_exec,omitempty"`
 	ValidUntilMS  *int64        `json:"valid_until_ms,omitempty" doc:"age of the command, not of the resting order; 0 waits for ever"`
-	Builder       string        `json:"builder,omitempty" doc:"builder code, 32 bytes in hex"`
+	Builder       string        `json:"builder,omitempty" schema:"hex32" doc:"builder code, 32 bytes in hex"`
 	Signed        *SignedOrder  `json:"signed,omitempty" doc:"an order signed elsewhere"`
 	FeeRateBPS    *int64        `json:"fee_rate_bps,omitempty" doc:"accepted, without effect on CLOB V2"`
 	Nonce         *int64        `json:"nonce,omitempty" doc:"accepted, without effect on CLOB V2"`
-	Expiration    int64         `json:"expiration,omitempty" doc:"seconds; the same as expires_ms / 1000"`
+	Expiration    int64         `json:"expiration,omitempty" max:"253402300799" doc:"seconds; the same as expires_ms / 1000"`
 }
 
 // SignedOrder is an order signed elsewhere, spelled as the venue spells it, with owner left out. Its integers are
 // base units in decimal strings.
 type SignedOrder struct {
-	Salt          json.Number `json:"salt"`
-	Maker         string      `json:"maker"`
-	Signer        string      `json:"signer"`
+	Salt          json.Number `json:"salt" schema:"uint64"`
+	Maker         string      `json:"maker" schema:"address"`
+	Signer        string      `json:"signer" schema:"address"`
 	TokenID       TokenID     `json:"tokenId"`
-	MakerAmount   string      `json:"makerAmount"`
-	TakerAmount   string      `json:"takerAmount"`
+	MakerAmount   string      `json:"makerAmount" schema:"units"`
+	TakerAmount   string      `json:"takerAmount" schema:"units"`
 	Side          Side        `json:"side" enum:"BUY,SELL"`
-	SignatureType int         `json:"signatureType"`
-	Timestamp     string      `json:"timestamp"`
-	Expiration    string      `json:"expiration,omitempty"`
-	Metadata      string      `json:"metadata"`
-	Builder       string      `json:"builder"`
-	Signature     string      `json:"signature"`
+	SignatureType int         `json:"signatureType" max:"3" doc:"0 EOA, 1 proxy, 2 Safe, 3 deposit wallet"`
+	Timestamp     string      `json:"timestamp" schema:"digits"`
+	Expiration    string      `json:"expiration,omitempty" schema:"digits"`
+	Metadata      string      `json:"metadata" schema:"hex32"`
+	Builder       string      `json:"builder" schema:"hex32"`
+	Signature     string      `json:"signature" schema:"signature"`
 }
 
 // Cancel asks that orders end (cmd.order.<account>.cancel): exactly one of its four id fields is given.
@@ -85,7 +85,7 @@ type Filter struct {
 	Market  string  `json:"market,omitempty" doc:"slug or condition id"`
 	TokenID TokenID `json:"token_id,omitempty"`
 	Side    Side    `json:"side,omitempty" enum:"BUY,SELL"`
-	Prefix  string  `json:"prefix,omitempty" doc:"of client_order_id"`
+	Prefix  string  `json:"prefix,omitempty" schema:"id" doc:"of client_order_id"`
 }
 
 // SizeIs says what the size of a replace means.

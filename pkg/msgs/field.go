@@ -252,3 +252,6 @@ func validDigits(s string) bool {
 	}
 	return strings.Trim(s, "0123456789") == ""
 }
+
+// validUnits is validDigits above zero.
+func validUnits(s string) bool { return validDigits(s) && s != "0" }

@@ -89,7 +89,10 @@ func (f field) signed(dst **SignedOrder) *Error {
 }
 
 func (s *SignedOrder) set(f field) (bool, *Error) {
-	const baseUnits = "a string of 1 to 18 decimal digits without leading zeros"
+	const (
+		digits    = "a string of 1 to 18 decimal digits without leading zeros"
+		baseUnits = digits + ", above 0"
+	)
 	switch f.name {
 	case "signed.salt":
 		return true, f.unsigned(&s.Salt)
@@ -100,9 +103,9 @@ func (s *SignedOrder) set(f field) (bool, *Error) {
 	case "signed.tokenId":
 		return true, f.token(&s.TokenID)
 	case "signed.makerAmount":
-		return true, shaped(f, &s.MakerAmount, validDigits, baseUnits)
+		return true, shaped(f, &s.MakerAmount, validUnits, baseUnits)
 	case "signed.takerAmount":
-		return true, shaped(f, &s.TakerAmount, validDigits, baseUnits)
+		return true, shaped(f, &s.TakerAmount, validUnits, baseUnits)
 	case "signed.side":
 		return true, oneOf(f, &s.Side, Buy, Sell)
 	case "signed.signatureType":
@@ -113,22 +116,24 @@ func (s *SignedOrder) set(f field) (bool, *Error) {
 		s.SignatureType = int(v)
 		return true, nil
 	case "signed.timestamp":
-		return true, shaped(f, &s.Timestamp, validDigits, baseUnits)
+		return true, shaped(f, &s.Timestamp, validDigits, digits)
 	case "signed.expiration":
-		return true, shaped(f, &s.Expiration, validDigits, baseUnits)
+		return true, shaped(f, &s.Expiration, validDigits, digits)
 	case "signed.metadata":
 		return true, f.hex32(&s.Metadata)
 	case "signed.builder":
 		return true, f.hex32(&s.Builder)
 	case "signed.signature":
-		return true, shaped(f, &s.Signature, validSignature, "0x and an even number of hex digits, at most 4096")
+		return true, shaped(f, &s.Signature, validSignature, "0x and an even number of hex digits, of at most 4098 characters")
 	}
 	return false, nil
 }
 
-// validSignature leaves room for wrapped signatures of contract wallets.
+// MaxSignature bounds a signature's text: 2 KiB in hex leave room for the wrapped signatures of contract wallets.
+const MaxSignature = 2 + 4096
+
 func validSignature(s string) bool {
-	return len(s) >= 4 && len(s) <= 2+4096 && len(s)%2 == 0 && s[:2] == "0x" && isHex(s[2:])
+	return len(s) >= 4 && len(s) <= MaxSignature && len(s)%2 == 0 && s[:2] == "0x" && isHex(s[2:])
 }
 
 func (c *Cancel) required() []string { return nil }

@@ -98,7 +98,7 @@ type Transfer struct {
 	Asset     string      `json:"asset,omitempty" enum:"pUSD,USDC.e,POL"`
 	TokenID   TokenID     `json:"token_id,omitempty"`
 	Amount    AmountOrMax `json:"amount"`
-	To        string      `json:"to"`
+	To        string      `json:"to" schema:"address"`
 	AllowHeld bool        `json:"allow_held,omitempty"`
 }
 
