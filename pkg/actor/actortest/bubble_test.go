@@ -66,6 +66,7 @@ func TestPullConsumerKeepsVirtualTime(t *testing.T) {
 		if d := time.Since(began); d != 20*time.Minute {
 			t.Errorf("message stored after 20m was delivered after %s", d)
 		}
+		b.Wait() // for the acknowledgement of store
 	})
 }
 
@@ -139,4 +140,30 @@ func consumer(t *testing.T, st jetstream.Stream) jetstream.Consumer {
 		t.Fatal(err)
 	}
 	return c
+}
+
+// TestStrategyInBubble connects as a strategy does from outside: its command is stored, its event is refused.
+func TestStrategyInBubble(t *testing.T) {
+	Run(t, func(t *testing.T, b *Bubble) {
+		createStream(t, b, "ASK_main", "cmd.order.main.submit")
+		log := createStream(t, b, "LOG_main", "evt.order.main")
+		nc, err := b.Server.ConnectAs(natsd.User{}, nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer nc.Close()
+		if _, err := nc.Request("cmd.order.main.submit", []byte("{}"), time.Second); err != nil {
+			t.Error(err)
+		}
+		if err := nc.Publish("evt.order.main", []byte("{}")); err != nil {
+			t.Error(err)
+		}
+		b.Wait()
+		if err := nc.LastError(); !errors.Is(err, nats.ErrPermissionViolation) {
+			t.Errorf("publishing an event: %v, want a permissions violation", err)
+		}
+		if info, err := log.Info(t.Context()); err != nil || info.State.Msgs != 0 {
+			t.Errorf("log holds %d messages, %v, want none", info.State.Msgs, err)
+		}
+	})
 }

@@ -16,6 +16,7 @@
 // A test that hangs has a goroutine waiting on something from outside the bubble: a TCP socket, a connection pool
 // of http.DefaultTransport, a channel or a timer made before Run, a time.Tick. Everything the Bubble hands out is
 // made inside and closed at its end, in the reverse order of making; what a test starts itself it must end itself.
+// Time stops when the last cleanup has returned: a goroutine that still sleeps then is reported as a deadlock.
 //
 // synctest fakes time, not scheduling: two runs of a test see the same instants, not the same interleavings.
 // Assert after [Bubble.Wait], never after a sleep alone.
