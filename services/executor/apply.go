@@ -1,0 +1,259 @@
+package executor
+
+import (
+	"slices"
+
+	"sluice/pkg/msgs"
+)
+
+// msPerDay is the length of a day for the daily cap, which follows UTC.
+const msPerDay = 24 * 60 * 60 * 1000
+
+// Apply takes an event into the state.
+func (o *Orders) Apply(e msgs.Event) {
+	h := msgs.HeadOf(e)
+	o.n, o.nowMS = h.N, max(o.nowMS, h.AtMS)
+	switch e := e.(type) {
+	case *msgs.OrderSubmitting:
+		for i := range e.Orders {
+			o.applyIntent(h, i, &e.Orders[i])
+		}
+	case *msgs.OrderAccepted:
+		if ord := o.touch(h, e.Order); ord != nil {
+			ord.Venue = e.VenueStatus
+		}
+	case *msgs.OrderFilled:
+		o.applyFill(h, e)
+	case *msgs.OrderSettled:
+		o.applyEnd(h, e.Order, e.Fill, msgs.Confirmed)
+	case *msgs.OrderSettlementFailed:
+		o.applyEnd(h, e.Order, e.Fill, msgs.Failed)
+	case *msgs.OrderCancelling:
+		o.applyCancelling(h, e)
+	case *msgs.OrderCancelled:
+		o.applyCancelled(h, e)
+	case *msgs.OrderRejected:
+		o.applyRejected(h, e)
+	case *msgs.OrderUnknown:
+		o.touch(h, e.Order)
+	case *msgs.OrderCancelPending:
+		o.touch(h, e.Order)
+	case *msgs.OrderCancelRejected:
+		o.applyCancelRejected(h, e)
+	case *msgs.OrderCancelAllDone:
+		o.barriers = slices.DeleteFunc(o.barriers, func(b *barrier) bool { return b.CmdSeq == h.CmdSeq && string(b.Request) == h.ReqID })
+	case *msgs.OrderForeign:
+		if ord := o.touch(h, e.Order); ord != nil {
+			ord.Foreign, ord.Named = true, false
+		}
+	case *msgs.OrderHalted:
+		o.applyHalted(h, e)
+	case *msgs.OrderResumed:
+		o.halted = false
+		o.requested(h)
+	case *msgs.OrderAnomaly:
+		o.touch(h, e.Order)
+	}
+	o.sweep()
+}
+
+// serial numbers orders by their first events; the widest event is a cancel of MaxCancelIDs.
+func serial(n uint64, i int) uint64 { return n<<16 | uint64(i) }
+
+// touch takes the whole state of one order from an event about it, and makes the order when it is new.
+func (o *Orders) touch(h *msgs.Head, s msgs.Order) *order {
+	ord := o.find(s.OrderID, s.ClientOrderID)
+	if ord == nil {
+		if s.OrderID == "" && s.ClientOrderID == "" {
+			return nil
+		}
+		ord = &order{Serial: serial(h.N, 0), CmdSeq: h.CmdSeq, Foreign: s.ClientOrderID == ""}
+	}
+	ord.Order, ord.N, ord.AtMS, ord.Last = s, h.N, h.AtMS, h.Type
+	o.index(ord)
+	return ord
+}
+
+func (o *Orders) find(id msgs.OrderID, client msgs.ClientOrderID) *order {
+	if ord := o.byID[id]; ord != nil && id != "" {
+		return ord
+	}
+	if client != "" {
+		return o.byClient[client]
+	}
+	return nil
+}
+
+// index keeps the ways to find an order, and settles what its end settles.
+func (o *Orders) index(ord *order) {
+	if ord.ClientOrderID != "" {
+		o.byClient[ord.ClientOrderID] = ord
+	}
+	if ord.OrderID != "" {
+		o.byID[ord.OrderID] = ord
+	}
+	if !ord.Final {
+		o.live[ord.Serial] = ord
+		return
+	}
+	delete(o.live, ord.Serial)
+	for _, b := range o.barriers {
+		b.ended(ord)
+	}
+}
+
+// applyIntent takes one intent: of a new order, or of one that goes again.
+func (o *Orders) applyIntent(h *msgs.Head, i int, in *msgs.Intent) {
+	ord := o.find(in.OrderID, in.ClientOrderID)
+	if ord == nil {
+		ord = &order{Serial: serial(h.N, i), CmdSeq: h.CmdSeq, Hash: in.CmdHash}
+	}
+	if ord.OrderID != in.OrderID && ord.OrderID != "" {
+		delete(o.byID, ord.OrderID)
+	}
+	s := orderOf(in)
+	s.Filled, s.Unsettled, s.AvgPrice, s.Remaining = ord.Filled, ord.Unsettled, ord.AvgPrice, max(0, in.Size-ord.gross())
+	ord.Order, ord.N, ord.AtMS, ord.Last = s, h.N, h.AtMS, h.Type
+	ord.Intent, ord.SentMS = in, h.AtMS
+	ord.Tries++
+	o.index(ord)
+}
+
+// orderOf is the order that an intent begins.
+func orderOf(in *msgs.Intent) msgs.Order {
+	return msgs.Order{
+		ClientOrderID: in.ClientOrderID, OrderID: in.OrderID, TokenID: in.TokenID, ConditionID: in.ConditionID, Side: in.Side,
+		OrderType: in.OrderType, Price: in.Price, Size: in.Size, Amount: in.Amount, ExpiresMS: in.ExpiresMS,
+		PostOnly: in.PostOnly, Remaining: in.Size, State: msgs.Submitting, Replaces: in.Replaces, Warnings: in.Warnings, Meta: in.Meta,
+	}
+}
+
+func (o *Orders) applyFill(h *msgs.Head, e *msgs.OrderFilled) {
+	ord := o.touch(h, e.Order)
+	if ord == nil || e.Fill == nil || ord.leg(e.Fill.TradeID, e.Fill.Leg) != nil {
+		return
+	}
+	ord.Legs = append(ord.Legs, leg{Fill: *e.Fill})
+	worth := notional(e.Fill.Price, e.Fill.Size)
+	if day := h.AtMS / msPerDay; day != o.day {
+		o.day, o.traded = day, 0
+	}
+	o.traded += worth
+	if ord.Side == msgs.Sell {
+		worth = -worth
+	}
+	if o.markets[ord.ConditionID] += worth; o.markets[ord.ConditionID] == 0 {
+		delete(o.markets, ord.ConditionID)
+	}
+}
+
+func (o *Orders) applyEnd(h *msgs.Head, s msgs.Order, f *msgs.Fill, end msgs.TradeStatus) {
+	ord := o.touch(h, s)
+	if ord == nil || f == nil {
+		return
+	}
+	if l := ord.leg(f.TradeID, f.Leg); l != nil {
+		l.End = end
+	}
+}
+
+func (o *Orders) applyCancelled(h *msgs.Head, e *msgs.OrderCancelled) {
+	unheard := o.find(e.OrderID, e.ClientOrderID) == nil
+	ord := o.touch(h, e.Order)
+	if ord == nil {
+		return
+	}
+	for _, b := range o.barriers {
+		switch {
+		case e.Reason == msgs.KilledInQueue && b.reaches(h.CmdSeq) && b.matches(&ord.Order):
+			b.Killed++
+		case unheard && e.Reason == msgs.Requested && b.CmdSeq == h.CmdSeq:
+			b.Cancelled++
+		}
+	}
+	ord.Wish = nil
+}
+
+// applyRejected takes a refusal. A command that could not be read does not spend its id, so that it can be sent again
+// once it is mended; a refused repeat does not touch the order that has the id.
+func (o *Orders) applyRejected(h *msgs.Head, e *msgs.OrderRejected) {
+	ord := o.find(e.OrderID, e.ClientOrderID)
+	if ord == nil && e.Side == "" || ord != nil && ord.CmdSeq != h.CmdSeq {
+		return
+	}
+	if ord = o.touch(h, e.Order); ord != nil {
+		ord.Wish = nil
+	}
+}
+
+// applyCancelRejected ends a wish. The cancel of an id that nobody has used yet leaves a tombstone for the submit that
+// comes after it.
+func (o *Orders) applyCancelRejected(h *msgs.Head, e *msgs.OrderCancelRejected) {
+	ord := o.find(e.OrderID, e.ClientOrderID)
+	switch {
+	case ord == nil && e.Error != nil && e.Error.Code == msgs.NotFound && e.ClientOrderID != "":
+		o.spent.add(h.AtMS, spentTomb, string(e.ClientOrderID), h.CmdSeq)
+	case ord == nil:
+	case ord.Named:
+		o.forget(ord)
+		for _, b := range o.barriers {
+			b.refused(ord)
+		}
+	case ord.Wish == nil || ord.Wish.CmdSeq != h.CmdSeq:
+		o.touch(h, e.Order)
+	default:
+		o.touch(h, e.Order).Wish = nil
+		for _, b := range o.barriers {
+			b.refused(ord)
+		}
+	}
+}
+
+// requested remembers the id of a request that was decided.
+func (o *Orders) requested(h *msgs.Head) {
+	if h.ReqID != "" {
+		o.spent.add(h.AtMS, spentRequest, h.ReqID, 0)
+	}
+}
+
+// sweep lets go of orders that are long over. What remains of them is enough to recognise their ids and fills.
+func (o *Orders) sweep() {
+	if o.nowMS-o.sweptMS < sweepMS {
+		return
+	}
+	o.sweptMS = o.nowMS
+	for _, ord := range o.byClient {
+		o.retire(ord)
+	}
+	for _, ord := range o.byID {
+		o.retire(ord)
+	}
+	o.barriers = slices.DeleteFunc(o.barriers, func(b *barrier) bool { return b.AtMS+spentMS < o.nowMS })
+}
+
+func (o *Orders) retire(ord *order) {
+	age := o.nowMS - ord.AtMS
+	if !ord.Final || age < keepFinalMS || !ord.settled() && age < keepOpenEndMS {
+		return
+	}
+	if ord.ClientOrderID != "" {
+		o.spent.add(o.nowMS, spentClient, string(ord.ClientOrderID), mark(spentClient, ord.Hash))
+	}
+	if ord.OrderID != "" {
+		o.spent.add(o.nowMS, spentOrder, string(ord.OrderID), 0)
+	}
+	for i := range ord.Legs {
+		o.spent.add(o.nowMS, spentLeg, legID(ord.Legs[i].TradeID, ord.Legs[i].Leg), 0)
+	}
+	o.forget(ord)
+}
+
+func (o *Orders) forget(ord *order) {
+	if o.byClient[ord.ClientOrderID] == ord {
+		delete(o.byClient, ord.ClientOrderID)
+	}
+	if o.byID[ord.OrderID] == ord {
+		delete(o.byID, ord.OrderID)
+	}
+	delete(o.live, ord.Serial)
+}

@@ -1,0 +1,188 @@
+package executor
+
+import (
+	"fmt"
+	"strconv"
+
+	"sluice/pkg/money"
+	"sluice/pkg/msgs"
+	"sluice/pkg/polymarket"
+)
+
+// build judges a proposal against the market and completes its intent: everything that the signature covers.
+func (p *proposal) build(t *turn, a *Asked, c *msgs.Submit) *msgs.Error {
+	if expired(p.ValidUntilMS, t.nowMS) {
+		return tooLate(p.ValidUntilMS, t.nowMS)
+	}
+	tick, err := p.tradable(t)
+	if err != nil {
+		return err
+	}
+	if err := p.lasts(t.nowMS); err != nil {
+		return err
+	}
+	if c.Signed != nil {
+		return p.takeSigned(t, c.Signed)
+	}
+	if c.MaxSlippage != nil {
+		if err := p.slip(t, a.Book, *c.MaxSlippage, tick); err != nil {
+			return err
+		}
+	}
+	if err := p.amounts(tick); err != nil {
+		return err
+	}
+	p.Builder = c.Builder
+	return p.identify(t, a.Salt)
+}
+
+// tradable judges the market, and gives its tick.
+func (p *proposal) tradable(t *turn) (polymarket.Tick, *msgs.Error) {
+	m := p.market
+	if m == nil {
+		return 0, failure(msgs.UnknownToken, "no market fact is known for this token", "check the token with `sluice markets`; ingest must follow the market")
+	}
+	if t.rules.FactAge > 0 && t.nowMS-m.AtMS > t.rules.FactAge.Milliseconds() {
+		return 0, failure(msgs.UnknownToken, fmt.Sprintf("the market fact is %d s old", (t.nowMS-m.AtMS)/1000), "see whether ingest runs and reaches the venue")
+	}
+	if m.Closed || !m.Accepting {
+		return 0, failure(msgs.MarketClosed, "the market takes no orders", "choose another market")
+	}
+	tick, err := polymarket.ParseTick(m.TickSize)
+	if err != nil {
+		return 0, failure(msgs.PriceOffTick, "the market's tick "+strconv.Quote(m.TickSize)+" is not known to this version", "update Sluice")
+	}
+	return tick, nil
+}
+
+// lasts judges how long the order wants to rest. The venue stops a GTD order a minute before its expiration, so that
+// minute is added.
+func (p *proposal) lasts(nowMS int64) *msgs.Error {
+	if p.OrderType != msgs.GTD {
+		return nil
+	}
+	if p.ExpiresMS < nowMS+gtdAheadMS {
+		return &msgs.Error{Code: msgs.BadValue, Field: "expires_ms", Cause: fmt.Sprintf("expires_ms is %d ms ahead and the venue wants at least %d", p.ExpiresMS-nowMS, int64(gtdAheadMS)),
+			Fix: "let it rest for at least 180 s, or cancel a GTC order yourself"}
+	}
+	p.ExpirationS = (p.ExpiresMS + gtdExtraMS + 999) / 1000
+	return nil
+}
+
+// slip sets the worst price from the book.
+func (p *proposal) slip(t *turn, b *msgs.Book, by money.Price, tick polymarket.Tick) *msgs.Error {
+	if b == nil || !b.Fresh || t.nowMS*1000-b.RecvUS > t.rules.BookAge.Microseconds() {
+		return failure(msgs.NoFreshBook, "there is no fresh book of this token, so a slippage means nothing", "give price, the worst you accept, or wait for the feed")
+	}
+	side, best := b.Asks, money.Price(0)
+	if p.Side == msgs.Sell {
+		side = b.Bids
+	}
+	if len(side) == 0 {
+		return failure(msgs.NoFreshBook, "nobody stands on the other side of the book", "wait, or give price")
+	}
+	best = side[0].Price
+	step := money.Price(tick)
+	if p.Side == msgs.Buy {
+		p.Price = min((best+by)/step*step, money.Unit-step)
+	} else {
+		p.Price = max((best-by+step-1)/step*step, step)
+	}
+	return nil
+}
+
+// amounts judges price and size, and computes what the order gives and gets.
+func (p *proposal) amounts(tick polymarket.Tick) *msgs.Error {
+	if tick.Valid(p.Price) != nil {
+		return offTick(p.Price, tick)
+	}
+	if p.OrderType.Rests() && p.Size < p.market.MinSize {
+		return &msgs.Error{Code: msgs.BelowMinSize, Field: "size", Cause: fmt.Sprintf("size is %s and this market takes at least %s", p.Size, p.market.MinSize), Fix: "order at least " + p.market.MinSize.String() + " shares"}
+	}
+	var err error
+	switch {
+	case p.OrderType.Rests():
+		p.MakerAmount, p.TakerAmount, err = polymarket.LimitAmounts(polymarket.Side(p.Side), p.Price, p.Size, tick)
+	case p.Side == msgs.Sell:
+		p.MakerAmount, p.TakerAmount, err = polymarket.MarketSellAmounts(p.Size, p.Price, tick)
+	default:
+		cash := p.Amount
+		if cash == 0 {
+			if cash, err = money.Cost(p.Size, p.Price, money.Down); err != nil {
+				break
+			}
+		}
+		p.MakerAmount, p.TakerAmount, err = polymarket.MarketBuyAmounts(cash, p.Price, tick)
+	}
+	if err != nil {
+		return failure(msgs.BelowMinSize, err.Error(), "order more, or at another price")
+	}
+	if p.Size == 0 {
+		p.Size = money.Size(p.TakerAmount)
+	}
+	return nil
+}
+
+// offTick names the nearest prices that are valid.
+func offTick(price money.Price, tick polymarket.Tick) *msgs.Error {
+	step := money.Price(tick)
+	low := max(step, min(price/step*step, money.Unit-step))
+	high := min(low+step, money.Unit-step)
+	near := low.String()
+	if high != low && price > low {
+		near += " or " + high.String()
+	}
+	return &msgs.Error{Code: msgs.PriceOffTick, Field: "price", Cause: fmt.Sprintf("price %s is not on the market's tick %s, or not within it and 1 less it", price, tick), Fix: "use " + near}
+}
+
+// identify completes the intent with what tells this order from all others, and computes its id.
+func (p *proposal) identify(t *turn, salt uint64) *msgs.Error {
+	p.Salt = salt & polymarket.MaxSalt
+	p.Maker, p.Signer, p.SignatureType = t.id.Maker.Hex(), t.id.Signer.Hex(), int(t.id.Kind)
+	p.TimestampMS = t.nowMS
+	o, err := orderFrom(&p.Intent)
+	if err != nil {
+		return failure(msgs.BadValue, err.Error(), "check the order's fields")
+	}
+	id, err := o.Hash(p.domain(t.id.ChainID))
+	if err != nil {
+		return failure(msgs.VersionMismatch, err.Error(), "update Sluice: it does not know how this market's orders are signed")
+	}
+	p.OrderID = msgs.OrderID(id.Hex())
+	return nil
+}
+
+func (p *proposal) domain(chain uint64) polymarket.Domain {
+	return domainOf(chain, p.market.Domain, p.NegRisk)
+}
+
+func domainOf(chain uint64, version string, negRisk bool) polymarket.Domain {
+	return polymarket.Domain{ChainID: chain, Version: version, NegRisk: negRisk}
+}
+
+// orderFrom is the order that an intent describes, in the venue's types.
+func orderFrom(in *msgs.Intent) (polymarket.Order, error) {
+	o := polymarket.Order{
+		Salt: in.Salt, MakerAmount: in.MakerAmount, TakerAmount: in.TakerAmount, Side: polymarket.Side(in.Side),
+		SignatureType: polymarket.WalletKind(in.SignatureType), TimestampMS: in.TimestampMS, Expiration: in.ExpirationS,
+	}
+	var err error
+	if o.Maker, err = polymarket.ParseAddress(in.Maker); err != nil {
+		return o, err
+	}
+	if o.Signer, err = polymarket.ParseAddress(in.Signer); err != nil {
+		return o, err
+	}
+	if o.TokenID, err = polymarket.ParseTokenID(string(in.TokenID)); err != nil {
+		return o, err
+	}
+	if in.Builder != "" {
+		if o.Builder, err = polymarket.ParseHash(in.Builder); err != nil {
+			return o, err
+		}
+	}
+	if in.Metadata != "" {
+		o.Metadata, err = polymarket.ParseHash(in.Metadata)
+	}
+	return o, err
+}

@@ -1,0 +1,207 @@
+package executor
+
+import (
+	"cmp"
+	"iter"
+	"slices"
+	"strings"
+	"time"
+
+	"sluice/pkg/actor"
+	"sluice/pkg/money"
+	"sluice/pkg/msgs"
+)
+
+// Orders is the thinking of one account's order actor. Its state is the fold of its own events.
+type Orders struct {
+	id    Identity
+	rules Rules
+
+	n     uint64 // of the last event
+	nowMS int64  // of the last event
+
+	byClient map[msgs.ClientOrderID]*order
+	byID     map[msgs.OrderID]*order
+	live     map[uint64]*order // by serial: what is not final
+
+	barriers []*barrier
+	halted   bool
+	haltedTo msgs.Barrier // submits stored up to here came while halted
+	spent    spent
+	sweptMS  int64
+
+	day     int64                           // since 1970
+	traded  money.Cash                      // on that day
+	markets map[msgs.ConditionID]money.Cash // bought less sold
+}
+
+var _ actor.Core = (*Orders)(nil)
+
+// NewOrders is the core of one account, as if nothing had happened yet.
+func NewOrders(id Identity, rules Rules) *Orders {
+	return &Orders{
+		id: id, rules: rules,
+		byClient: map[msgs.ClientOrderID]*order{},
+		byID:     map[msgs.OrderID]*order{},
+		live:     map[uint64]*order{},
+		markets:  map[msgs.ConditionID]money.Cash{},
+	}
+}
+
+// Decide says what follows from a message; an unknown one has no consequences.
+func (o *Orders) Decide(now time.Time, m any) actor.Decision {
+	t := o.turn(now)
+	switch m := m.(type) {
+	case *Asked:
+		t.asked(m)
+	case *Fed:
+		t.fed(m)
+	case Posted:
+		t.posted(m)
+	case CancelAnswer:
+		t.cancelAnswered(m)
+	case Found:
+		t.found(m)
+	case Denied:
+		t.denied(m)
+	case Again:
+		t.again(m)
+	case OpenOrders:
+		t.compared(m)
+	case actor.LaneEnd:
+		t.laneEnd(m)
+	case actor.Tick:
+		t.tick()
+	}
+	return t.Decision
+}
+
+// turn is one decision in the making. Orders are changed on copies, so that several events of one decision build on each
+// other and the state stays as it is.
+type turn struct {
+	actor.Decision
+	*Orders
+	nowMS  int64
+	drafts map[*order]*order
+	made   []*order // drafts of orders that the state does not have yet
+}
+
+func (o *Orders) turn(now time.Time) *turn {
+	return &turn{Orders: o, nowMS: now.UnixMilli(), drafts: map[*order]*order{}}
+}
+
+func (t *turn) emit(e msgs.Event)  { t.Events = append(t.Events, e) }
+func (t *turn) deed(d actor.Deed)  { t.Deeds = append(t.Deeds, d) }
+func (t *turn) early(d actor.Deed) { t.Early = append(t.Early, d) }
+func (t *turn) at(ms int64) int64  { return t.nowMS + ms }
+func (t *turn) make(d *order) *order {
+	t.made = append(t.made, d)
+	return d
+}
+
+// draft is the copy of an order of the state on which this turn works.
+func (t *turn) draft(o *order) *order {
+	if o == nil {
+		return nil
+	}
+	d := t.drafts[o]
+	if d == nil {
+		d = o.clone()
+		t.drafts[o] = d
+	}
+	return d
+}
+
+// order finds an order by the venue's id, nil when there is none.
+func (t *turn) order(id msgs.OrderID) *order {
+	for _, d := range t.made {
+		if d.OrderID == id {
+			return d
+		}
+	}
+	return t.draft(t.byID[id])
+}
+
+// client finds an order by its sender's id, nil when there is none.
+func (t *turn) client(id msgs.ClientOrderID) *order { return t.draft(t.byClient[id]) }
+
+// about is the head of an event that an order's own command led to.
+func about(d *order, kind msgs.Type) msgs.Head { return msgs.Head{Type: kind, CmdSeq: d.CmdSeq} }
+
+// wished is the head of an event that a cancel led to.
+func wished(d *order, kind msgs.Type) msgs.Head {
+	if d.Wish == nil {
+		return about(d, kind)
+	}
+	return msgs.Head{Type: kind, CmdSeq: d.Wish.CmdSeq, ReqID: string(d.Wish.Request)}
+}
+
+// walk yields what is not final, in the order in which it came.
+func (o *Orders) walk() []*order {
+	out := make([]*order, 0, len(o.live))
+	for _, ord := range o.live {
+		out = append(out, ord)
+	}
+	slices.SortFunc(out, func(a, b *order) int { return cmp.Compare(a.Serial, b.Serial) })
+	return out
+}
+
+// Open yields what has to be taken up after a restart: first what rests is compared with the venue, then every order
+// whose outcome is not known is looked up, and cancels that are not answered are sent again.
+func (o *Orders) Open() iter.Seq[actor.Deed] {
+	return func(yield func(actor.Deed) bool) {
+		if !yield(ReadOpen{}) {
+			return
+		}
+		var cancels []msgs.OrderID
+		for _, ord := range o.walk() {
+			if ord.Wish != nil && !ord.held() {
+				cancels = append(cancels, ord.OrderID)
+			}
+			if ord.held() || ord.Named || ord.OrderID == "" {
+				continue
+			}
+			if ord.pending() || ord.State == msgs.Delayed || !ord.OrderType.Rests() && !ord.Foreign {
+				if !yield(ord.look(0)) {
+					return
+				}
+			}
+		}
+		if len(cancels) > 0 && !yield(CancelOrders{cancels}) {
+			return
+		}
+		for _, b := range o.barriers {
+			if b.everything() && !yield(CancelEverything{}) {
+				return
+			}
+		}
+	}
+}
+
+// look is the lookup of an order, not before fromMS. When a denial counts depends on what the order is.
+func (o *order) look(fromMS int64) Lookup {
+	l := Lookup{OrderID: o.OrderID, FromMS: fromMS, Try: o.Tries}
+	switch {
+	case o.pending() && o.OrderType.Rests():
+		l.DeniedMS = o.SentMS + restMS
+	case o.pending():
+		l.DeniedMS = o.SentMS + takeMS
+	case o.State == msgs.Delayed, !o.OrderType.Rests():
+		l.DeniedMS = o.AtMS + fillsMS
+	}
+	return l
+}
+
+// tick looks at what only time can change: orders that wait for the end of another one.
+func (t *turn) tick() {
+	for _, ord := range t.walk() {
+		if ord.held() {
+			t.release(t.draft(ord))
+		}
+	}
+}
+
+// hasPrefix reports whether an order belongs to a strategy.
+func hasPrefix(id msgs.ClientOrderID, prefix string) bool {
+	return prefix == "" || strings.HasPrefix(string(id), prefix)
+}
