@@ -50,7 +50,7 @@ func decodeBook(v value) (Book, error) {
 		return ls
 	}
 	for k, f := range v.fields() {
-		switch k {
+		switch string(k) {
 		case "market":
 			b.Market = f.id()
 		case "asset_id":
@@ -88,7 +88,7 @@ func decodeLevels(v value, side Side) ([]Level, error) {
 		var l Level
 		var priced, sized bool
 		for k, f := range e.fields() {
-			switch k {
+			switch string(k) {
 			case "price":
 				l.Price, priced = micro[money.Price](f)
 			case "size":

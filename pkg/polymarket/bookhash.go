@@ -22,10 +22,10 @@ func BookHash(raw []byte) (string, error) {
 		if b.Len() > 1 {
 			b.WriteByte(',')
 		}
-		if k == "hash" {
+		if string(k) == "hash" {
 			found, f = true, value(`""`)
 		}
-		b.Write(appendText(nil, k))
+		b.Write(appendText(nil, string(k)))
 		b.WriteByte(':')
 		if err := json.Compact(&b, f); err != nil {
 			return "", fmt.Errorf("hash book: %w", err)

@@ -31,7 +31,7 @@ func ClassifyCancel(status int, h http.Header, body []byte, now time.Time) Cance
 	out := CancelOutcome{Canceled: []string{}, NotCanceled: map[string]CancelRefusal{}}
 	answered := false
 	for k, f := range v.fields() {
-		switch k {
+		switch string(k) {
 		case "canceled":
 			answered = true
 			out.Canceled = append(out.Canceled, f.texts()...)
@@ -39,7 +39,7 @@ func ClassifyCancel(status int, h http.Header, body []byte, now time.Time) Cance
 			answered = true
 			for id, why := range f.fields() {
 				m := why.text()
-				out.NotCanceled[lowerHex(id)] = CancelRefusal{cancelCode(m), m}
+				out.NotCanceled[lowerHex(string(id))] = CancelRefusal{cancelCode(m), m}
 			}
 		}
 	}

@@ -80,7 +80,7 @@ func placed(v value, rate RateInfo, want Hash) Outcome {
 	var success bool
 	var message string
 	for k, f := range v.fields() {
-		switch k {
+		switch string(k) {
 		case "success":
 			success = f.bool()
 		case "errorMsg", "error":
@@ -186,7 +186,8 @@ func errorText(v value) string {
 	}
 	message := ""
 	for k, f := range v.fields() {
-		if s := f.text(); s != "" && (k == "error" || k == "errorMsg" || k == "message" && message == "") {
+		name := string(k)
+		if s := f.text(); s != "" && (name == "error" || name == "errorMsg" || name == "message" && message == "") {
 			message = s
 		}
 	}

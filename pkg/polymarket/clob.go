@@ -45,6 +45,8 @@ type Error struct {
 	Message      string // the venue's words, or what could not be understood
 	Rate         RateInfo
 	Outcome      Outcome // the same classification as for orders: RetryAfter, Unauthorised, Blocked, Rejected, Unknown
+
+	said bool // Message is the venue's own
 }
 
 func (e *Error) Error() string {
@@ -58,7 +60,7 @@ var ErrNotFound = errors.New("not found")
 // no evidence.
 func (e *Error) Is(target error) bool {
 	low := strings.ToLower(e.Message)
-	return target == ErrNotFound && e.Status == http.StatusNotFound && (strings.Contains(low, "not found") || strings.Contains(low, "no orderbook exists"))
+	return target == ErrNotFound && e.said && e.Status == http.StatusNotFound && (strings.Contains(low, "not found") || strings.Contains(low, "no orderbook exists"))
 }
 
 // ErrTooLate is the cause of NeverLeft when the time to send had passed.
@@ -219,7 +221,7 @@ func (c *CLOB) get(ctx context.Context, k call) (value, error) {
 
 func (c *CLOB) failure(k call, a answer) *Error {
 	e := &Error{Method: k.method, Path: k.path, Status: a.Status, Rate: a.Rate, Message: errorText(a.v)}
-	if e.Message == "" {
+	if e.said = e.Message != ""; !e.said {
 		e.Message = "body " + quoteBody(a.body)
 	}
 	e.Outcome = ClassifyPost(a.Status, a.header, a.body, Hash{}, c.now())
@@ -265,7 +267,7 @@ func page(v value) (data value, next string, ok bool) {
 		return v, "", true
 	}
 	for k, f := range v.fields() {
-		switch k {
+		switch string(k) {
 		case "data":
 			data, ok = f, f.isArray() || f.isNull()
 		case "next_cursor":

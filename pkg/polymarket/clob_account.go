@@ -43,7 +43,7 @@ func (c *CLOB) key(ctx context.Context, k call) (Credentials, error) {
 	}
 	var out Credentials
 	for name, f := range v.fields() {
-		switch name {
+		switch string(name) {
 		case "apiKey":
 			out.Key = f.text()
 		case "secret":
@@ -67,7 +67,7 @@ func (c *CLOB) APIKeys(ctx context.Context) ([]string, error) {
 	}
 	var out []string
 	for k, f := range v.fields() {
-		if k == "apiKeys" {
+		if string(k) == "apiKeys" {
 			out = f.texts()
 		}
 	}
@@ -91,7 +91,7 @@ func (c *CLOB) getBool(ctx context.Context, k call, name string) (bool, error) {
 		return false, err
 	}
 	for key, f := range v.fields() {
-		if s := f.text(); key == name && (s == "true" || s == "false") {
+		if s := f.text(); string(key) == name && (s == "true" || s == "false") {
 			return s == "true", nil
 		}
 	}
@@ -133,13 +133,13 @@ func (c *CLOB) BalanceAllowance(ctx context.Context, asset, tokenID string, kind
 	b := Balance{Allowances: map[string]*big.Int{}}
 	found := false
 	for key, f := range v.fields() {
-		switch key {
+		switch string(key) {
 		case "balance":
 			b.BaseUnits, found = f.number()
 		case "allowances":
 			for spender, a := range f.fields() {
 				if n, ok := new(big.Int).SetString(a.text(), 10); ok {
-					b.Allowances[strings.ToLower(spender)] = n
+					b.Allowances[strings.ToLower(string(spender))] = n
 				}
 			}
 		}
@@ -188,7 +188,7 @@ func (c *CLOB) Heartbeat(ctx context.Context, id string) (Beat, error) {
 func readBeat(a answer) (Beat, bool) {
 	b := Beat{Again: a.Status == http.StatusBadRequest}
 	for k, f := range a.v.fields() {
-		if k == "heartbeat_id" {
+		if string(k) == "heartbeat_id" {
 			b.ID = f.text()
 		}
 	}

@@ -36,7 +36,7 @@ func (c *CLOB) Version(ctx context.Context) (int, error) {
 		return 0, err
 	}
 	for name, f := range v.fields() {
-		if name != "version" || f.isNull() {
+		if string(name) != "version" || f.isNull() {
 			continue
 		}
 		n, ok := f.number()
@@ -113,7 +113,7 @@ func (c *CLOB) Market(ctx context.Context, conditionID string) (Market, error) {
 func decodeMarket(v value) Market {
 	var m Market
 	for k, f := range v.fields() {
-		switch k {
+		switch string(k) {
 		case "condition_id":
 			m.ConditionID = f.id()
 		case "question_id":
@@ -154,7 +154,7 @@ func decodeMarket(v value) Market {
 func decodeMarketToken(v value) MarketToken {
 	var t MarketToken
 	for k, f := range v.fields() {
-		switch k {
+		switch string(k) {
 		case "token_id":
 			t.TokenID = f.text()
 		case "outcome":
@@ -197,7 +197,7 @@ func (c *CLOB) Terms(ctx context.Context, conditionID string) (Terms, error) {
 	}
 	var t Terms
 	for name, f := range v.fields() {
-		switch name {
+		switch string(name) {
 		case "c":
 			t.ConditionID = f.id()
 		case "t":
@@ -227,7 +227,7 @@ func (c *CLOB) Terms(ctx context.Context, conditionID string) (Terms, error) {
 func decodeShortToken(v value) MarketToken {
 	var t MarketToken
 	for k, f := range v.fields() {
-		switch k {
+		switch string(k) {
 		case "t":
 			t.TokenID = f.text()
 		case "o":
@@ -240,7 +240,7 @@ func decodeShortToken(v value) MarketToken {
 func decodeFee(v value) FeeTerms {
 	var t FeeTerms
 	for k, f := range v.fields() {
-		switch k {
+		switch string(k) {
 		case "r":
 			t.Rate = rational(f)
 		case "e":
@@ -317,7 +317,7 @@ func (c *CLOB) price(ctx context.Context, k call, names ...string) (money.Price,
 	}
 	for key, f := range v.fields() {
 		for _, name := range names {
-			if p, ok := micro[money.Price](f); ok && key == name {
+			if p, ok := micro[money.Price](f); ok && string(key) == name {
 				return p, nil
 			}
 		}

@@ -218,7 +218,7 @@ func (f Frame) IsPong() bool { return f.Kind == FrameControl && f.Text == "PONG"
 func decodeEvent(v value) Event {
 	kind := ""
 	for k, f := range v.fields() {
-		if k == "event_type" {
+		if string(k) == "event_type" {
 			kind = f.text()
 		}
 	}

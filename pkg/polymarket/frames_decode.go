@@ -10,7 +10,7 @@ func decodePriceChange(v value) (Event, error) {
 	var p PriceChange
 	var err error
 	for k, f := range v.fields() {
-		switch k {
+		switch string(k) {
 		case "market":
 			p.Market = f.id()
 		case "timestamp":
@@ -39,7 +39,7 @@ func decodeChange(v value) (Change, error) {
 	d := strict{}
 	var priced, sized bool
 	for k, f := range v.fields() {
-		switch k {
+		switch string(k) {
 		case "asset_id":
 			c.AssetID = f.text()
 		case "side":
@@ -64,7 +64,7 @@ func decodeLastTrade(v value) (Event, error) {
 	var t LastTrade
 	d := strict{}
 	for k, f := range v.fields() {
-		switch k {
+		switch string(k) {
 		case "market":
 			t.Market = f.id()
 		case "asset_id":
@@ -89,7 +89,7 @@ func decodeLastTrade(v value) (Event, error) {
 func decodeTickSizeChange(v value) (Event, error) {
 	var t TickSizeChange
 	for k, f := range v.fields() {
-		switch k {
+		switch string(k) {
 		case "market":
 			t.Market = f.id()
 		case "asset_id":
@@ -109,7 +109,7 @@ func decodeBestBidAsk(v value) (Event, error) {
 	var b BestBidAsk
 	d := strict{}
 	for k, f := range v.fields() {
-		switch k {
+		switch string(k) {
 		case "market":
 			b.Market = f.id()
 		case "asset_id":
@@ -130,7 +130,7 @@ func decodeBestBidAsk(v value) (Event, error) {
 func decodeNewMarket(v value) Event {
 	var m NewMarket
 	for k, f := range v.fields() {
-		switch k {
+		switch string(k) {
 		case "id":
 			m.ID = f.text()
 		case "market", "condition_id":
@@ -157,7 +157,7 @@ func decodeNewMarket(v value) Event {
 func decodeMarketResolved(v value) Event {
 	var m MarketResolved
 	for k, f := range v.fields() {
-		switch k {
+		switch string(k) {
 		case "id":
 			m.ID = f.text()
 		case "market":
@@ -179,7 +179,7 @@ func decodeUserOrder(v value) (Event, error) {
 	o, err := decodeOpenOrder(v)
 	u := UserOrder{OpenOrder: o}
 	for k, f := range v.fields() {
-		switch k {
+		switch string(k) {
 		case "type":
 			u.Kind = strings.ToUpper(f.text())
 		case "timestamp":
@@ -193,7 +193,7 @@ func decodeUserTrade(v value) (Event, error) {
 	t, err := decodeTrade(v)
 	u := UserTrade{Trade: t}
 	for k, f := range v.fields() {
-		if k == "timestamp" {
+		if string(k) == "timestamp" {
 			u.TimestampMS = millis(f)
 		}
 	}

@@ -1,6 +1,7 @@
 package polymarket
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
 
@@ -44,7 +45,7 @@ func decodeOpenOrder(v value) (OpenOrder, error) {
 	var o OpenOrder
 	d := strict{}
 	for k, f := range v.fields() {
-		switch k {
+		switch string(k) {
 		case "id":
 			o.ID = f.id()
 		case "status":
@@ -183,7 +184,7 @@ func decodeTrade(v value) (Trade, error) {
 	var t Trade
 	d := strict{}
 	for k, f := range v.fields() {
-		switch k {
+		switch string(k) {
 		case "id":
 			t.ID = f.text()
 		case "taker_order_id":
@@ -230,7 +231,7 @@ func decodeTrade(v value) (Trade, error) {
 func decodeMakerOrder(d *strict, v value) MakerOrder {
 	var m MakerOrder
 	for k, f := range v.fields() {
-		switch k {
+		switch string(k) {
 		case "order_id":
 			m.OrderID = f.id()
 		case "owner":
@@ -260,28 +261,28 @@ func plainStatus(v value, prefix string) string {
 // strict reads fields that must be right if they are there, and keeps the first error. Empty text and null are zero.
 type strict struct{ err error }
 
-func (d *strict) price(name string, v value) money.Price { return strictMicro[money.Price](d, name, v) }
-func (d *strict) size(name string, v value) money.Size   { return strictMicro[money.Size](d, name, v) }
+func (d *strict) price(name []byte, v value) money.Price { return strictMicro[money.Price](d, name, v) }
+func (d *strict) size(name []byte, v value) money.Size   { return strictMicro[money.Size](d, name, v) }
 
-func strictMicro[T money.Micro](d *strict, name string, v value) T {
+func strictMicro[T money.Micro](d *strict, name []byte, v value) T {
 	if v.isNull() || string(v) == `""` {
 		return 0
 	}
 	n, ok := micro[T](v)
 	if !ok || n < 0 {
-		d.fail(name, v)
+		d.fail(string(name), v)
 		return 0
 	}
 	return n
 }
 
 func (d *strict) side(v value) Side {
-	switch s := v.text(); {
-	case s == "":
+	switch s := v.raw(); {
+	case len(s) == 0:
 		return ""
-	case strings.EqualFold(s, "BUY"):
+	case bytes.EqualFold(s, []byte("BUY")):
 		return Buy
-	case strings.EqualFold(s, "SELL"):
+	case bytes.EqualFold(s, []byte("SELL")):
 		return Sell
 	}
 	d.fail("side", v)

@@ -88,7 +88,7 @@ func (r *RateInfo) setRetry(header string, body []byte, now time.Time) {
 	}
 	if v, ok := readJSON(body); ok {
 		for k, f := range v.fields() {
-			if n, isNumber := f.number(); isNumber && k == "retry_after_seconds" {
+			if n, isNumber := f.number(); isNumber && string(k) == "retry_after_seconds" {
 				take(seconds(n))
 			}
 		}

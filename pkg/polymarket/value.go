@@ -28,9 +28,10 @@ func (v value) isObject() bool { return len(v) > 0 && v[0] == '{' }
 func (v value) isArray() bool  { return len(v) > 0 && v[0] == '[' }
 func (v value) isNull() bool   { return len(v) == 0 || v[0] == 'n' }
 
-// fields yields the members of an object in order; nothing for any other value.
-func (v value) fields() iter.Seq2[string, value] {
-	return func(yield func(string, value) bool) {
+// fields yields the members of an object in order; nothing for any other value. Names are bytes of the text, so that
+// comparing them copies nothing.
+func (v value) fields() iter.Seq2[[]byte, value] {
+	return func(yield func([]byte, value) bool) {
 		if !v.isObject() {
 			return
 		}
@@ -39,7 +40,7 @@ func (v value) fields() iter.Seq2[string, value] {
 			i = skipSpace(v, i+len(key))
 			i = skipSpace(v, i+1) // the colon
 			end := valueEnd(v, i)
-			if !yield(key.text(), v[i:end]) {
+			if !yield(key.raw(), v[i:end]) {
 				return
 			}
 			if i = skipSpace(v, end); v[i] == ',' {
@@ -68,18 +69,21 @@ func (v value) items() iter.Seq[value] {
 }
 
 // text is a string's content, or a number or boolean as written; "" for null, objects and arrays.
-func (v value) text() string {
+func (v value) text() string { return string(v.raw()) }
+
+// raw is text without a copy, unless the string has escapes.
+func (v value) raw() []byte {
 	switch {
 	case v.isNull() || v.isObject() || v.isArray():
-		return ""
+		return nil
 	case v[0] != '"':
-		return string(v)
+		return v
 	case bytes.IndexByte(v, '\\') < 0:
-		return string(v[1 : len(v)-1])
+		return v[1 : len(v)-1]
 	}
 	var s string
 	_ = json.Unmarshal(v, &s) // a valid string
-	return s
+	return []byte(s)
 }
 
 // id is the text in lower case when it is hexadecimal, so that ids compare.
@@ -92,7 +96,7 @@ func lowerHex(s string) string {
 	return s
 }
 
-func (v value) bool() bool { return v.text() == "true" }
+func (v value) bool() bool { return string(v.raw()) == "true" }
 
 // texts is an array of strings, nil for anything else.
 func (v value) texts() []string {
@@ -153,13 +157,15 @@ const maxExponent = 40
 // micro reads a decimal, string or number, also ".48", "5." and "1e-05"; more than six decimals are cut toward zero. ok is
 // false for "", null and everything that is not a number in range.
 func micro[T money.Micro](v value) (_ T, ok bool) {
-	s := v.text()
-	if strings.ContainsAny(s, "eE") {
-		if s, ok = expand(s); !ok {
+	raw := v.raw()
+	if bytes.ContainsAny(raw, "eE") {
+		s, ok := expand(string(raw))
+		if !ok {
 			return 0, false
 		}
+		raw = []byte(s)
 	}
-	n, _, err := money.ParseTolerant[T](s)
+	n, _, err := money.ParseTolerant[T](string(raw))
 	return n, err == nil
 }
 
@@ -192,13 +198,16 @@ func expand(s string) (string, bool) {
 
 // number reads a whole number, string or number; a fraction is cut off.
 func (v value) number() (int64, bool) {
-	s, _, _ := strings.Cut(v.text(), ".")
-	return whole(s)
+	raw, _, _ := bytes.Cut(v.raw(), []byte("."))
+	return whole(raw)
 }
 
 // whole reads an optional minus and at most 18 digits.
-func whole(s string) (int64, bool) {
-	digits := strings.TrimPrefix(s, "-")
+func whole[S string | []byte](s S) (int64, bool) {
+	digits := s
+	if len(s) > 0 && s[0] == '-' {
+		digits = s[1:]
+	}
 	if len(digits) == 0 || len(digits) > 18 {
 		return 0, false
 	}
