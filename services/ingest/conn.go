@@ -13,6 +13,7 @@ import (
 	"github.com/gorilla/websocket"
 
 	"sluice/pkg/msgs"
+	"sluice/pkg/polymarket"
 )
 
 const (
@@ -73,6 +74,8 @@ type conn struct {
 	status  func(name string, f msgs.FeedStatus)
 	count   *connCounters
 
+	poke     chan struct{} // asks for a PING now: its PONG makes the connection look at its session again
+
 	connects uint64    // so far
 	id       string    // of the present connection: <name>.<connects>
 	lastData time.Time // when data last arrived on it, or when it was opened
@@ -118,6 +121,7 @@ func (c *conn) once(ctx context.Context) error {
 
 	out := make(chan []byte, outbox)
 	out <- c.session.hello(c.id)
+	out <- []byte(polymarket.Ping) // its PONG shows that the subscription was read
 	c.delay.reset()
 	life, end := context.WithCancel(ctx)
 	var writer sync.WaitGroup
@@ -230,13 +234,14 @@ func (c *conn) write(life context.Context, ws *websocket.Conn, out <-chan []byte
 	beat := time.NewTicker(c.profile.Heartbeat)
 	defer beat.Stop()
 	for {
-		m := []byte("PING")
+		m := []byte(polymarket.Ping)
 		select {
 		case <-life.Done():
 			c.farewell(ws)
 			return
 		case m = <-out:
 		case <-beat.C:
+		case <-c.poke:
 		}
 		if !c.send(ws, m) {
 			_ = ws.Close() // wakes the reader, which reports
@@ -256,6 +261,14 @@ func (c *conn) farewell(ws *websocket.Conn) {
 	bye := websocket.FormatCloseMessage(websocket.CloseNormalClosure, "")
 	if ws.WriteControl(websocket.CloseMessage, bye, end) != nil || ws.SetReadDeadline(end) != nil {
 		_ = ws.Close()
+	}
+}
+
+// wake makes the connection look at its session soon. It may be called from any goroutine and does not block.
+func (c *conn) wake() {
+	select {
+	case c.poke <- struct{}{}:
+	default: // one PING is due already
 	}
 }
 

@@ -161,6 +161,7 @@ func (f *feed) read(ctx context.Context) {
 			err := f.readVenue(ctx)
 			if err == nil {
 				f.whole.Store(since)
+				f.conn.wake()
 				f.pause.reset()
 				break
 			}

@@ -234,8 +234,11 @@ func (m *markets) doubt(b *book, at time.Time, reason string) {
 // show publishes the book as it stands.
 func (m *markets) show(b *book, fresh bool) {
 	b.bookSeq++
-	if fresh != b.fresh {
-		m.fresh += map[bool]int{true: 1, false: -1}[fresh]
+	switch {
+	case fresh && !b.fresh:
+		m.fresh++
+	case b.fresh && !fresh:
+		m.fresh--
 	}
 	b.shown, b.fresh = true, fresh
 	v := &m.view

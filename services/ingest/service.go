@@ -91,11 +91,21 @@ func (s *Service) Run(ctx context.Context) error {
 	}
 	s.catalogue.run(ctx, newBackoff(s.cfg.Profile.BaseDelay, s.random("markets")))
 	s.running.Wait()
-	if err := s.cfg.NATS.Flush(); err != nil && s.cfg.NATS.IsConnected() {
-		failed = errors.Join(failed, fmt.Errorf("flush nats: %w", err))
-	}
-	return failed
+	return errors.Join(failed, s.flush(ctx))
 }
+
+// flush lets the last words out, if there is a connection to let them out by.
+func (s *Service) flush(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), flushTimeout)
+	defer cancel()
+	if err := s.cfg.NATS.FlushWithContext(ctx); err != nil && s.cfg.NATS.IsConnected() {
+		return fmt.Errorf("flush nats: %w", err)
+	}
+	return nil
+}
+
+// flushTimeout bounds the last flush.
+const flushTimeout = 2 * time.Second
 
 // version is of the answers on svc.ingest.*.
 const version = "1.0.0"
@@ -182,7 +192,7 @@ func (s *Service) newConn(name, channel, url string, p Profile, to session) *con
 	s.states[name] = stateDown
 	s.mu.Unlock()
 	return &conn{name: name, channel: channel, url: url, dialer: s.cfg.Dialer, profile: p, delay: newBackoff(p.BaseDelay, s.random(name)),
-		session: to, status: s.status, count: &s.count.conn, connects: s.startMark}
+		session: to, status: s.status, poke: make(chan struct{}, 1), count: &s.count.conn, connects: s.startMark}
 }
 
 // random is a source of jitter of its own for each user of it, so that goroutines do not share one.
