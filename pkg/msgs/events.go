@@ -18,7 +18,7 @@ type Head struct {
 	N       uint64  `json:"n" doc:"counts 1, 2, 3 … per account and family; a jump is a gap"`
 	AtMS    int64   `json:"at_ms"`
 	CmdSeq  uint64  `json:"cmd_seq,omitempty" doc:"sequence of the command that led to it, as the broker acknowledged it"`
-	ReqID   string  `json:"request_id,omitempty" doc:"of the command that led to it, where it has one"`
+	ReqID   string  `json:"request_id,omitempty" schema:"id" doc:"of the command that led to it, where it has one"`
 }
 
 // Event is one thing that happened. The types of this package are the only ones.

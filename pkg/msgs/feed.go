@@ -48,7 +48,7 @@ type FeedTrade struct {
 	TakerOrderID OrderID         `json:"taker_order_id"`
 	ConditionID  ConditionID     `json:"condition_id"`
 	TxHash       TxHash          `json:"tx_hash,omitempty"`
-	Legs         []FeedLeg       `json:"legs" doc:"the account's own legs"`
+	Legs         List[FeedLeg]   `json:"legs" doc:"the account's own legs"`
 	Raw          json.RawMessage `json:"raw,omitempty" doc:"as the venue sent it"`
 }
 

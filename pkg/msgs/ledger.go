@@ -47,14 +47,14 @@ type LedgerReconciled struct {
 
 // BalancesAnswer is the reply to svc.ledger.<account>.balances.
 type BalancesAnswer struct {
-	Account    Account         `json:"account"`
-	Env        Env             `json:"env"`
-	Wallet     string          `json:"wallet"`
-	Includes   Includes        `json:"includes"`
-	Cash       CashBalance     `json:"cash"`
-	Positions  []Position      `json:"positions"`
-	Other      []OtherBalance  `json:"other"`
-	Reconciled *ReconcileState `json:"reconciled,omitempty"`
+	Account    Account            `json:"account"`
+	Env        Env                `json:"env"`
+	Wallet     string             `json:"wallet"`
+	Includes   Includes           `json:"includes"`
+	Cash       CashBalance        `json:"cash"`
+	Positions  List[Position]     `json:"positions"`
+	Other      List[OtherBalance] `json:"other"`
+	Reconciled *ReconcileState    `json:"reconciled,omitempty"`
 }
 
 // Includes says up to where each source is in the answer.
@@ -103,10 +103,10 @@ type ReconcileState struct {
 
 // PositionsAnswer is the reply to svc.ledger.<account>.positions.
 type PositionsAnswer struct {
-	Account   Account    `json:"account"`
-	Env       Env        `json:"env"`
-	Includes  Includes   `json:"includes"`
-	Positions []Position `json:"positions"`
+	Account   Account        `json:"account"`
+	Env       Env            `json:"env"`
+	Includes  Includes       `json:"includes"`
+	Positions List[Position] `json:"positions"`
 }
 
 // HistoryQuestion is svc.ledger.<account>.history: a page of changes, oldest first.
@@ -121,15 +121,15 @@ type HistoryQuestion struct {
 
 // HistoryAnswer is one page; next is empty on the last one.
 type HistoryAnswer struct {
-	Includes Includes        `json:"includes"`
-	Changes  []LedgerBalance `json:"changes"`
-	Next     string          `json:"next"`
+	Includes Includes            `json:"includes"`
+	Changes  List[LedgerBalance] `json:"changes"`
+	Next     string              `json:"next"`
 }
 
 // HoldsAnswer is the reply to svc.ledger.<account>.holds.
 type HoldsAnswer struct {
-	Includes Includes `json:"includes"`
-	Holds    []Hold   `json:"holds"`
+	Includes Includes   `json:"includes"`
+	Holds    List[Hold] `json:"holds"`
 }
 
 // Hold is what one order or request keeps from being spent.

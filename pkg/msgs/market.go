@@ -13,12 +13,14 @@ type Level struct {
 }
 
 // MarshalJSON writes a pair.
-func (l Level) MarshalJSON() ([]byte, error) {
-	b := append(make([]byte, 0, 32), '[', '"')
+func (l Level) MarshalJSON() ([]byte, error) { return l.append(make([]byte, 0, 32)), nil }
+
+func (l Level) append(b []byte) []byte {
+	b = append(b, '[', '"')
 	b = money.Append(b, l.Price)
 	b = append(b, '"', ',', '"')
 	b = money.Append(b, l.Size)
-	return append(b, '"', ']'), nil
+	return append(b, '"', ']')
 }
 
 // UnmarshalJSON reads a pair.
@@ -41,8 +43,8 @@ type Book struct {
 	V           int         `json:"v"`
 	TokenID     TokenID     `json:"token_id"`
 	ConditionID ConditionID `json:"condition_id"`
-	Bids        []Level     `json:"bids" max:"20"`
-	Asks        []Level     `json:"asks" max:"20"`
+	Bids        Levels      `json:"bids" max:"20"`
+	Asks        Levels      `json:"asks" max:"20"`
 	TickSize    string      `json:"tick_size"`
 	MinSize     money.Size  `json:"min_size"`
 	NegRisk     bool        `json:"neg_risk"`
@@ -78,19 +80,19 @@ type LastTrade struct {
 
 // Market is what a signature needs to know about a market (md.<venue>.market.<condition_id>, last value kept).
 type Market struct {
-	V           int           `json:"v"`
-	ConditionID ConditionID   `json:"condition_id"`
-	Slug        string        `json:"slug,omitempty"`
-	Question    string        `json:"question,omitempty"`
-	Tokens      []MarketToken `json:"tokens"`
-	TickSize    string        `json:"tick_size"`
-	MinSize     money.Size    `json:"min_size"`
-	NegRisk     bool          `json:"neg_risk"`
-	Domain      string        `json:"domain" doc:"version of the exchange's signing domain: 2 or 3"`
-	Accepting   bool          `json:"accepting" doc:"the venue takes orders"`
-	Closed      bool          `json:"closed"`
-	EndMS       int64         `json:"end_ms,omitempty"`
-	AtMS        int64         `json:"at_ms" doc:"when the venue was asked"`
+	V           int               `json:"v"`
+	ConditionID ConditionID       `json:"condition_id"`
+	Slug        string            `json:"slug,omitempty"`
+	Question    string            `json:"question,omitempty"`
+	Tokens      List[MarketToken] `json:"tokens"`
+	TickSize    string            `json:"tick_size"`
+	MinSize     money.Size        `json:"min_size"`
+	NegRisk     bool              `json:"neg_risk"`
+	Domain      string            `json:"domain" doc:"version of the exchange's signing domain: 2 or 3"`
+	Accepting   bool              `json:"accepting" doc:"the venue takes orders"`
+	Closed      bool              `json:"closed"`
+	EndMS       int64             `json:"end_ms,omitempty"`
+	AtMS        int64             `json:"at_ms" doc:"when the venue was asked"`
 }
 
 // MarketToken is one outcome of a market.

@@ -24,25 +24,25 @@ type OrdersQuestion struct {
 
 // OrdersAnswer includes every event up to n. next is empty on the last page.
 type OrdersAnswer struct {
-	N      uint64  `json:"n"`
-	Orders []Order `json:"orders"`
-	Next   string  `json:"next"`
+	N      uint64      `json:"n"`
+	Orders List[Order] `json:"orders"`
+	Next   string      `json:"next"`
 }
 
 // StatusAnswer is the reply to svc.executor.<account>.status.
 type StatusAnswer struct {
-	Account Account      `json:"account"`
-	Env     Env          `json:"env"`
-	Halted  bool         `json:"halted"`
-	Venue   string       `json:"venue" enum:"ok,restarting,post_only,cancel_only,closed_only,disabled,blocked,unreachable"`
-	Queue   QueueStatus  `json:"queue"`
-	Open    int          `json:"open"`
-	Unknown int          `json:"unknown"`
-	Feed    FeedFresh    `json:"feed"`
-	Limits  []LimitState `json:"limits"`
-	Owner   string       `json:"owner"`
-	N       uint64       `json:"n"`
-	AsOfMS  int64        `json:"as_of_ms"`
+	Account Account          `json:"account"`
+	Env     Env              `json:"env"`
+	Halted  bool             `json:"halted"`
+	Venue   string           `json:"venue" enum:"ok,restarting,post_only,cancel_only,closed_only,disabled,blocked,unreachable"`
+	Queue   QueueStatus      `json:"queue"`
+	Open    int              `json:"open"`
+	Unknown int              `json:"unknown"`
+	Feed    FeedFresh        `json:"feed"`
+	Limits  List[LimitState] `json:"limits"`
+	Owner   string           `json:"owner"`
+	N       uint64           `json:"n"`
+	AsOfMS  int64            `json:"as_of_ms"`
 }
 
 // QueueStatus is what waits in the submit lane.
@@ -101,7 +101,7 @@ type MarketsQuestion struct {
 
 // MarketsAnswer is the reply to svc.ingest.markets.
 type MarketsAnswer struct {
-	Markets []Market `json:"markets"`
+	Markets List[Market] `json:"markets"`
 }
 
 // Dead is what could not be tied to an account, or could not be decided (dead.<service>.<reason>).

@@ -103,3 +103,32 @@ func subjectOf(pattern string, a Account) string {
 	}
 	return strings.Join(t, ".")
 }
+
+// PayloadType is the type of what is published on a subject: the envelope on the log, the question (not its answer) on
+// svc, empty for a subject that is not in the table.
+func PayloadType(subject string) Type {
+	for _, r := range Table() {
+		if !matches(r.Subject, subject) {
+			continue
+		}
+		if r.Class == ClassEvent {
+			return TypeEnvelope
+		}
+		return r.Types[0]
+	}
+	return ""
+}
+
+// matches reports whether a subject is one of a pattern's.
+func matches(pattern, subject string) bool {
+	p, s := strings.Split(pattern, "."), strings.Split(subject, ".")
+	if len(p) != len(s) {
+		return false
+	}
+	for i := range p {
+		if s[i] == "" || p[i] != s[i] && !strings.HasPrefix(p[i], "<") {
+			return false
+		}
+	}
+	return true
+}

@@ -168,13 +168,13 @@ type TxWaiting struct {
 // TxConfirmed is the final good word about a request, with its effect on the balances (asset or token id → change).
 type TxConfirmed struct {
 	Head
-	Unit    string                `json:"unit"`
-	Carrier Carrier               `json:"carrier" enum:"relayer,own_gas"`
-	TxHash  TxHash                `json:"tx_hash"`
-	Block   uint64                `json:"block"`
-	Effect  map[string]money.Cash `json:"effect"`
-	GasPOL  string                `json:"gas_pol" schema:"decimal18" doc:"POL paid, up to 18 decimals"`
-	Final   bool                  `json:"final"`
+	Unit    string  `json:"unit"`
+	Carrier Carrier `json:"carrier" enum:"relayer,own_gas"`
+	TxHash  TxHash  `json:"tx_hash"`
+	Block   uint64  `json:"block"`
+	Effect  Effect  `json:"effect"`
+	GasPOL  string  `json:"gas_pol" schema:"decimal18" doc:"POL paid, up to 18 decimals"`
+	Final   bool    `json:"final"`
 }
 
 // TxFailed is the final bad word about a request: failed on chain, or dropped before.
