@@ -43,10 +43,15 @@ func (m *market) view(outcome int) wireBook {
 	if p := m.last[outcome]; p != 0 {
 		b.LastTradePrice = p.String()
 	}
-	text := mustJSON(b)
-	sum := sha1.Sum(text)
-	b.Hash = hex.EncodeToString(sum[:])
+	b.Hash = hashOf(b)
 	return b
+}
+
+// hashOf is SHA-1 over the book as compact JSON with an empty hash: the clients' change detector.
+func hashOf(b wireBook) string {
+	b.Hash = ""
+	sum := sha1.Sum(mustJSON(b))
+	return hex.EncodeToString(sum[:])
 }
 
 func wireLevels(levels []engine.Level) []wireLevel {
