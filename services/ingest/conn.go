@@ -74,7 +74,7 @@ type conn struct {
 	status  func(name string, f msgs.FeedStatus)
 	count   *connCounters
 
-	poke     chan struct{} // asks for a PING now: its PONG makes the connection look at its session again
+	poke chan struct{} // asks for a PING now: its PONG makes the connection look at its session again
 
 	connects uint64    // so far
 	id       string    // of the present connection: <name>.<connects>
@@ -100,7 +100,9 @@ func (c *conn) run(ctx context.Context) {
 		}
 		c.report(time.Now(), stateDown, cause.Error())
 		c.count.reconnects.WithLabelValues(c.channel, causeLabel(cause)).Inc()
-		wait(ctx, c.delay.pause())
+		if !errors.Is(cause, errData) { // a frozen feed is no sign of a venue in trouble: dial at once
+			wait(ctx, c.delay.pause())
+		}
 	}
 }
 
@@ -122,7 +124,6 @@ func (c *conn) once(ctx context.Context) error {
 	out := make(chan []byte, outbox)
 	out <- c.session.hello(c.id)
 	out <- []byte(polymarket.Ping) // its PONG shows that the subscription was read
-	c.delay.reset()
 	life, end := context.WithCancel(ctx)
 	var writer sync.WaitGroup
 	writer.Go(func() { c.write(life, ws, out) })
@@ -170,6 +171,7 @@ func (c *conn) read(ctx context.Context, ws *websocket.Conn, out chan<- []byte) 
 		if err != nil {
 			return readError(c.channel, err)
 		}
+		c.delay.reset() // it has answered: connecting works
 		now := time.Now()
 		if isData(frame) {
 			c.lastData = now

@@ -43,9 +43,9 @@ type feed struct {
 
 	queue   chan feedItem
 	due     chan struct{} // asks for a reading now
-	connect atomic.Uint64 // counts connects
-	whole   atomic.Uint64 // the connect since which nothing is missing
-	fresh   bool          // of the socket's goroutine: nothing has arrived since the connect
+	connect uint64        // counts connects; of the socket's goroutine
+	heard   atomic.Uint64 // the last connect that the venue has answered
+	whole   atomic.Uint64 // the last connect since which nothing is missing
 }
 
 // feedItem is one thing for the writer, in order: an event, or a question about what is stored.
@@ -157,7 +157,7 @@ func (f *feed) read(ctx context.Context) {
 		case <-again.C:
 		}
 		for {
-			since := f.connect.Load()
+			since := f.heard.Load()
 			err := f.readVenue(ctx)
 			if err == nil {
 				f.whole.Store(since)
@@ -258,8 +258,7 @@ func ask[T any](ctx context.Context, f *feed, question func(*history) T) (T, err
 // The session of the user channel.
 
 func (f *feed) hello(string) []byte {
-	f.connect.Add(1)
-	f.fresh = true
+	f.connect++
 	return polymarket.UserSubscribe(f.clob.Creds, nil)
 }
 
@@ -297,8 +296,7 @@ func (f *feed) strange(e polymarket.Event) {
 
 // look asks for a reading when the first answer of a connection shows that the subscription was read.
 func (f *feed) look(time.Time) ([][]byte, error) {
-	if f.fresh {
-		f.fresh = false
+	if f.heard.Swap(f.connect) != f.connect {
 		f.readSoon()
 	}
 	return nil, nil
@@ -312,12 +310,13 @@ func (f *feed) readSoon() {
 }
 
 func (f *feed) state() (state, cause string) {
-	if f.whole.Load() == f.connect.Load() {
+	if f.whole.Load() == f.connect {
 		return stateUp, ""
 	}
 	return stateStale, "reading orders and trades"
 }
 
-func (f *feed) lost(error) {}
+// lost asks for a reading: what happens while the socket is away is not waited for until it is back.
+func (f *feed) lost(error) { f.readSoon() }
 
 func (f *feed) tokens() int { return 0 }

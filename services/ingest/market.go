@@ -32,6 +32,7 @@ type publisher func(subject string, data []byte) error
 type markets struct {
 	publish publisher
 	hint    func(change)
+	wake    func() // of its connection
 	count   *counters
 	epoch   *atomic.Uint64 // counts the times when NATS may have lost the books
 
@@ -385,6 +386,8 @@ func (s *shards) follow(ts []token) {
 		last.join(now...)
 		if started {
 			s.open(last)
+		} else {
+			last.wake()
 		}
 	}
 }

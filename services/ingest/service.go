@@ -168,6 +168,7 @@ func (s *Service) shards(ctx context.Context) *shards {
 		open: func(m *markets) {
 			n++
 			c := s.newConn("m"+strconv.Itoa(n), channelMarket, s.cfg.WSMarket, s.cfg.Profile, m)
+			m.wake = c.wake
 			s.running.Go(func() { c.run(ctx) })
 		},
 	}
