@@ -1,11 +1,13 @@
 package judge
 
 import (
+	"bytes"
 	"encoding/json"
 	"math"
 	"math/big"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // text takes a JSON string, and the literal text of anything else, so that a number where a string belongs does
@@ -15,6 +17,10 @@ type text string
 // UnmarshalJSON never fails on well-formed JSON.
 func (t *text) UnmarshalJSON(b []byte) error {
 	if len(b) > 0 && b[0] == '"' {
+		if bytes.IndexByte(b, '\\') < 0 && utf8.Valid(b) {
+			*t = text(b[1 : len(b)-1])
+			return nil
+		}
 		var s string
 		if err := json.Unmarshal(b, &s); err != nil {
 			return err

@@ -91,14 +91,14 @@ type journalLine struct {
 		Tokens      list `json:"tokens"`
 	} `json:"markets"`
 
-	ID      whole `json:"id"`
-	Method  text  `json:"method"`
-	Path    text  `json:"path"`
-	Account text  `json:"account"`
-	Body    text  `json:"body"`
-	Status  text  `json:"status"`
-	Answer  text  `json:"answer"`
-	Fate    text  `json:"fate"`
+	ID      whole  `json:"id"`
+	Method  text   `json:"method"`
+	Path    text   `json:"path"`
+	Account text   `json:"account"`
+	Body    string `json:"body"`
+	Status  text   `json:"status"`
+	Answer  string `json:"answer"`
+	Fate    text   `json:"fate"`
 
 	Request     whole `json:"request"`
 	OrderID     text  `json:"order_id"`

@@ -10,11 +10,11 @@ import (
 
 // recordLine is one stored message of the bus.
 type recordLine struct {
-	Stream   text  `json:"stream"`
-	Subject  text  `json:"subject"`
-	Seq      whole `json:"seq"`
-	StoredUs whole `json:"stored_us"`
-	Data     text  `json:"data"`
+	Stream   text   `json:"stream"`
+	Subject  text   `json:"subject"`
+	Seq      whole  `json:"seq"`
+	StoredUs whole  `json:"stored_us"`
+	Data     string `json:"data"`
 }
 
 // message is a stored message that waits for its stream to be complete.
@@ -109,7 +109,7 @@ func readMessage(b []byte) (message, string) {
 		return message{}, "stream, subject, seq or stored_us missing"
 	}
 	return message{
-		stream: string(l.Stream), subject: string(l.Subject), seq: l.Seq.n, storedUs: l.StoredUs.n, data: string(l.Data),
+		stream: string(l.Stream), subject: string(l.Subject), seq: l.Seq.n, storedUs: l.StoredUs.n, data: l.Data,
 	}, ""
 }
 

@@ -105,18 +105,18 @@ func (v *venue) takeLookup(l *journalLine, id string) {
 	}
 	id = strings.ToLower(id)
 	status, _ := strconv.Atoi(string(l.Status))
-	found := strings.Contains(strings.ToLower(string(l.Answer)), id)
+	found := strings.Contains(strings.ToLower(l.Answer), id)
 	denied := status == 404 || (status/100 == 2 && !found)
 	v.lookups[id] = append(v.lookups[id], lookup{at: l.AtUs.n, denied: denied})
 }
 
 // takePosts files each order of a POST /order or /orders, with what the venue made of it.
 func (v *venue) takePosts(l *journalLine) string {
-	bodies, why := elements(string(l.Body))
+	bodies, why := elements(l.Body)
 	if why != "" {
 		return "body of request " + strconv.FormatInt(l.ID.n, 10) + ": " + why
 	}
-	answers, _ := elements(string(l.Answer))
+	answers, _ := elements(l.Answer)
 	status, _ := strconv.Atoi(string(l.Status))
 	for i, raw := range bodies {
 		var b postBody
