@@ -11,4 +11,4 @@ timeout 60 "$work/sluice" order submit --nats "nats://strategy:strategy@$nats" -
   --market sandbox-coin --outcome Yes --side buy --price 0.52 --size 10 --wait -o json | tee "$work/order.json"
 grep -q '"final": *true' "$work/order.json" || fail 'the order is not final'
 
-timeout 60 "$work/sluice" judge --journal "$venue/_sandbox/journal" --commands "nats://service:service@$nats" | tee "$work/verdict"
+timeout 60 "$work/sluice" judge --journal "$venue/_sandbox/journal" --nats "nats://service:service@$nats" | tee "$work/verdict"
