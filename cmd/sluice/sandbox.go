@@ -9,7 +9,7 @@ import (
 )
 
 type sandboxCmd struct {
-	Listen  string        `name:"listen" env:"SLUICE_SANDBOX_LISTEN" default:"127.0.0.1:8137" help:"Address to serve on."`
+	Listen  string        `name:"listen" env:"SLUICE_SANDBOX_LISTEN" default:"127.0.0.1:8090" help:"Address to serve on."`
 	URLFile string        `name:"url-file" help:"Write where everything is to this file, as JSON, once ready."`
 	Journal string        `name:"journal" help:"Also write the journal to this file."`
 	Enforce bool          `name:"enforce-limits" help:"Answer 429 above the documented limits."`

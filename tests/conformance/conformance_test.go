@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"sluice/pkg/sandbox"
 )
@@ -52,7 +53,7 @@ func install(t *testing.T, files ...string) string {
 // serve runs a sandbox and returns its URL file.
 func serve(t *testing.T) string {
 	t.Helper()
-	box, err := sandbox.New(sandbox.Config{})
+	box, err := sandbox.New(sandbox.Config{MineAfter: 20 * time.Millisecond, ConfirmAfter: 40 * time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
 	}

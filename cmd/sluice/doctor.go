@@ -1,0 +1,193 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"sluice/pkg/msgs"
+)
+
+type doctorCmd struct {
+	busFlags
+	CLOB string `name:"clob" env:"SLUICE_CLOB" default:"http://127.0.0.1:8090" help:"Base URL of the venue."`
+	HTTP string `name:"http" env:"SLUICE_HTTP" default:"127.0.0.1:8080" help:"Where a service answers /readyz."`
+}
+
+// finding is what one check saw.
+type finding struct {
+	Check string `json:"check"`
+	OK    bool   `json:"ok"`
+	Saw   string `json:"saw"`
+	Fix   string `json:"fix,omitempty"`
+}
+
+// maxSkew is how far this clock may be from the venue's: signatures and ages are checked against it.
+const maxSkew = 2 * time.Second
+
+// Run makes every check and ends with 1 when one of them failed.
+func (c *doctorCmd) Run(a *app) error {
+	accounts, ignored, err := a.accounts()
+	list := []finding{c.accounts(a, accounts, ignored, err), c.health(a.ctx)}
+	list = append(list, c.bus(a.ctx, accounts)...)
+	list = append(list, c.venue(a.ctx)...)
+	rows, bad := [][]string{}, 0
+	for _, f := range list {
+		mark := "ok"
+		if !f.OK {
+			mark, bad = "FAIL", bad+1
+		}
+		rows = append(rows, []string{mark, f.Check, f.Saw})
+		if f.Fix != "" {
+			rows = append(rows, []string{"", "", "→ " + f.Fix})
+		}
+	}
+	if err := a.print(map[string]any{"ok": bad == 0, "checks": list}, []string{"", "CHECK", "SAW"}, rows); err != nil {
+		return err
+	}
+	if bad > 0 {
+		return exitCode(1)
+	}
+	return nil
+}
+
+// said makes a finding of an error, with its own advice where it has any.
+func said(check string, err error, fix string) finding {
+	f := finding{Check: check, Saw: err.Error(), Fix: fix}
+	if e, ok := errors.AsType[*msgs.Error](err); ok {
+		f.Saw, f.Fix = e.Cause, e.Fix
+	}
+	return f
+}
+
+func (c *doctorCmd) accounts(a *app, list []account, ignored []string, err error) finding {
+	if err != nil {
+		return said("accounts", err, "")
+	}
+	names := make([]string, 0, len(list))
+	for _, acc := range list {
+		names = append(names, fmt.Sprintf("%s (%s)", acc.Name, acc.Kind))
+	}
+	f := finding{Check: "accounts", OK: true, Saw: fmt.Sprintf("env %s: %s", a.cli.Env, strings.Join(names, ", "))}
+	if len(ignored) > 0 {
+		f.Fix = "ignored against the sandbox: " + strings.Join(ignored, ", ")
+	}
+	return f
+}
+
+func (c *doctorCmd) health(ctx context.Context) finding {
+	text, err := get(ctx, "http://"+c.HTTP+"/readyz")
+	if err != nil {
+		return said("services", err, "start everything with: sluice up; or name another process with --http")
+	}
+	return finding{Check: "services", OK: true, Saw: strings.TrimSpace(text)}
+}
+
+func (c *doctorCmd) bus(ctx context.Context, accounts []account) []finding {
+	nc, err := c.strategy()
+	if err != nil {
+		return []finding{said("bus", err, "")}
+	}
+	defer nc.Close()
+	list := []finding{{Check: "bus", OK: true, Saw: fmt.Sprintf("%s, server %s %s", nc.ConnectedUrlRedacted(), nc.ConnectedServerName(), nc.ConnectedServerVersion())}}
+	for _, acc := range accounts {
+		var s msgs.StatusAnswer
+		check := "account " + string(acc.Name)
+		if err := ask(nc, msgs.SvcSubject("executor", acc.Name, "status"), struct{}{}, &s); err != nil {
+			list = append(list, said(check, err, ""))
+			continue
+		}
+		f := finding{Check: check, OK: s.Venue == "ok" && !s.Halted, Saw: fmt.Sprintf("owner %s, venue %s, %d open, %d unknown, %d queued", s.Owner, s.Venue, s.Open, s.Unknown, s.Queue.Submit)}
+		if s.Halted {
+			f.Saw, f.Fix = f.Saw+", HALTED", "take new orders again with: sluice resume --account "+string(acc.Name)
+		}
+		list = append(list, f)
+	}
+	return append(list, c.streams(ctx)...)
+}
+
+// streams looks at how full the streams are, when the service password is at hand.
+func (c *doctorCmd) streams(ctx context.Context) []finding {
+	nc, err := c.service()
+	if err != nil {
+		return []finding{{Check: "streams", OK: true, Saw: "not looked at: " + said("", err, "").Saw}}
+	}
+	defer nc.Close()
+	js, err := jetStream(nc)
+	if err != nil {
+		return []finding{said("streams", err, "")}
+	}
+	var list []finding
+	l := js.ListStreams(ctx)
+	for info := range l.Info() {
+		list = append(list, fullness(info))
+	}
+	if l.Err() != nil {
+		list = append(list, said("streams", l.Err(), "is JetStream enabled on the server?"))
+	}
+	return list
+}
+
+// fullAlarm is the share of a stream's space, in percent, from which somebody must look.
+const fullAlarm = 70
+
+func fullness(info *jetstream.StreamInfo) finding {
+	f := finding{Check: "stream " + info.Config.Name, OK: true, Saw: fmt.Sprintf("%d messages, %d KiB", info.State.Msgs, info.State.Bytes>>10)}
+	if m := info.Config.MaxBytes; m > 0 {
+		percent := info.State.Bytes * 100 / uint64(m)
+		f.Saw += fmt.Sprintf(", %d %% full", percent)
+		if percent >= fullAlarm && info.Config.Discard == jetstream.DiscardNew {
+			f.OK, f.Fix = false, "it refuses what comes when it is full: make room before that"
+		}
+	}
+	return f
+}
+
+func (c *doctorCmd) venue(ctx context.Context) []finding {
+	text, err := get(ctx, c.CLOB+"/time")
+	if err != nil {
+		return []finding{said("venue", err, "is it running? the local one starts with: sluice up; another is named with --clob")}
+	}
+	list := []finding{{Check: "venue", OK: true, Saw: c.CLOB}}
+	theirs, err := strconv.ParseInt(strings.TrimSpace(text), 10, 64)
+	if err != nil {
+		return append(list, said("clock", fmt.Errorf("the venue's time is %q", text), "is this the venue?"))
+	}
+	// The venue counts whole seconds, so its time stands for any moment of that second.
+	skew := time.Since(time.Unix(theirs, 500_000_000)).Abs()
+	f := finding{Check: "clock", OK: skew <= maxSkew, Saw: fmt.Sprintf("within %s of the venue's", skew.Round(100*time.Millisecond))}
+	if !f.OK {
+		f.Fix = "set this machine's clock (NTP): signatures and ages of orders depend on it"
+	}
+	return append(list, f)
+}
+
+// get reads a short text from url.
+func get(ctx context.Context, url string) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return "", err
+	}
+	r, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return "", err
+	}
+	defer r.Body.Close()
+	b, err := io.ReadAll(io.LimitReader(r.Body, 64<<10))
+	if err != nil {
+		return "", err
+	}
+	if r.StatusCode != http.StatusOK {
+		return "", fmt.Errorf("%s answers %s: %s", url, r.Status, strings.TrimSpace(string(b)))
+	}
+	return string(b), nil
+}

@@ -1,0 +1,237 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"sluice/pkg/actor"
+	"sluice/pkg/actor/natsd"
+	"sluice/pkg/msgs"
+	"sluice/services/executor"
+	"sluice/services/ingest"
+)
+
+// venueFlags say where the venue is.
+type venueFlags struct {
+	CLOB     string `name:"clob" env:"SLUICE_CLOB" default:"http://127.0.0.1:8090" help:"Base URL of the venue's REST interface."`
+	WSMarket string `name:"ws-market" env:"SLUICE_WS_MARKET" default:"ws://127.0.0.1:8090/ws/market" help:"URL of the market socket."`
+	WSUser   string `name:"ws-user" env:"SLUICE_WS_USER" default:"ws://127.0.0.1:8090/ws/user" help:"URL of the user socket."`
+}
+
+// serviceFlags are what every service that runs by itself needs.
+type serviceFlags struct {
+	busFlags
+	venueFlags
+	httpFlags
+	Monitor      []string `name:"nats-monitor" env:"SLUICE_NATS_MONITOR" help:"HTTP monitor of the NATS server (of each node of a cluster): shows whether it syncs."`
+	Replicas     int      `name:"replicas" default:"1" help:"Copies of each stream: 1 for one server, 3 in a cluster."`
+	UnsafeNoSync bool     `name:"unsafe-no-sync" help:"Trade although it cannot be shown that the server syncs what it acknowledges."`
+}
+
+// venueTimeout bounds one call to the venue that only asks something.
+const venueTimeout = 10 * time.Second
+
+// busConn connects a service and waits for the server as long as it takes: containers start in any order.
+func (f *busFlags) busConn(ctx context.Context, log *slog.Logger) (*nats.Conn, error) {
+	for {
+		nc, err := f.service()
+		if err == nil {
+			return nc, nil
+		}
+		log.Warn("no bus yet, trying again", "error", err)
+		select {
+		case <-time.After(time.Second):
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// sandboxAt says whether the venue at base is our sandbox. It waits for a venue that does not answer yet.
+func sandboxAt(ctx context.Context, base string) (bool, error) {
+	client := &http.Client{Timeout: venueTimeout}
+	for {
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimRight(base, "/")+"/_sandbox/info", nil)
+		if err != nil {
+			return false, problem(msgs.BadValue, fmt.Sprintf("--clob %q: %v", base, err), "write it as http://host:port")
+		}
+		r, err := client.Do(req)
+		if err == nil {
+			defer r.Body.Close()
+			var info struct {
+				Env string `json:"env"`
+			}
+			body, _ := io.ReadAll(io.LimitReader(r.Body, 1<<20))
+			return r.StatusCode == http.StatusOK && json.Unmarshal(body, &info) == nil && info.Env == "sandbox", nil
+		}
+		select {
+		case <-time.After(time.Second):
+		case <-ctx.Done():
+			return false, fmt.Errorf("ask %s what it is: %w", base, err)
+		}
+	}
+}
+
+// checkVenue refuses sandbox keys at a real venue and real keys at the sandbox.
+func (a *app) checkVenue(ctx context.Context, base string) error {
+	if a.cli.Env == "sandbox" {
+		if u, err := url.Parse(base); err == nil && strings.HasSuffix(u.Hostname(), "polymarket.com") {
+			return problem("wrong_venue", base+" is a real venue and this process runs in env sandbox", "start with --live, or leave out --clob")
+		}
+	}
+	is, err := sandboxAt(ctx, base)
+	switch {
+	case err != nil:
+		return err
+	case a.cli.Env == "sandbox" && !is:
+		return problem("wrong_venue", base+" is not a sandbox and this process runs in env sandbox", "start one with: sluice sandbox; for a real venue start with --live")
+	case a.cli.Env != "sandbox" && is:
+		return problem("wrong_venue", base+" is a sandbox and this process runs in env "+a.cli.Env, "leave out --live, or name the real venue with --clob")
+	}
+	return nil
+}
+
+// ready joins the readiness of several parts.
+func ready(parts ...func() error) func() error {
+	return func() error {
+		for _, p := range parts {
+			if err := p(); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+}
+
+func warnIgnored(log *slog.Logger, ignored []string) {
+	if len(ignored) > 0 {
+		log.Warn("settings ignored: against the sandbox only the sandbox's own accounts trade", "ignored", strings.Join(ignored, ", "))
+	}
+}
+
+type ingestCmd struct {
+	serviceFlags
+	Market  []string `name:"market" help:"Condition ids to follow; without any, all that the venue lists as open."`
+	Profile string   `name:"profile" default:"dashboard" help:"How patient connections are: hft, dashboard, low or batch."`
+}
+
+// Run runs ingest by itself.
+func (c *ingestCmd) Run(a *app) error {
+	log := a.logger(a.err)
+	accounts, ignored, err := a.accounts()
+	if err != nil {
+		return err
+	}
+	warnIgnored(log, ignored)
+	if err := a.checkVenue(a.ctx, c.CLOB); err != nil {
+		return err
+	}
+	nc, err := c.busConn(a.ctx, log)
+	if err != nil {
+		return err
+	}
+	defer nc.Close()
+	cfg, err := c.config(a, nc, accounts, log)
+	if err != nil {
+		return err
+	}
+	metrics := newRegistry()
+	cfg.Metrics = metrics
+	s, err := ingest.New(cfg)
+	if err != nil {
+		return err
+	}
+	l, err := listen(c.HTTP, "--http")
+	if err != nil {
+		return err
+	}
+	g := actor.Group{Log: log}
+	g.Add("health", func(ctx context.Context) error { return serveHealth(ctx, l, s.Ready, metrics) })
+	g.Add("ingest", s.Run)
+	return g.Run(a.ctx)
+}
+
+func (c *ingestCmd) config(a *app, nc *nats.Conn, accounts []account, log *slog.Logger) (ingest.Config, error) {
+	profile, err := ingest.ProfileNamed(c.Profile)
+	if err != nil {
+		return ingest.Config{}, problem(msgs.BadValue, err.Error(), "use hft, dashboard, low or batch")
+	}
+	cfg := ingest.Config{
+		Env: msgs.Env(a.cli.Env), NATS: nc, CLOB: c.CLOB, WSMarket: c.WSMarket, WSUser: c.WSUser,
+		Profile: profile, UserProfile: profile, Seed: uint64(os.Getpid()), Log: log.With("service", "ingest"),
+		Replicas: c.Replicas,
+	}
+	for _, m := range c.Market {
+		cfg.Markets = append(cfg.Markets, msgs.ConditionID(m))
+	}
+	for _, acc := range accounts {
+		cfg.Accounts = append(cfg.Accounts, ingest.Account{Name: acc.Name, Key: acc.Key, Credentials: acc.Credentials, Address: acc.Key.Address()})
+	}
+	return cfg, nil
+}
+
+type executorCmd struct {
+	serviceFlags
+	capFlags
+	Owner string `name:"owner" env:"HOSTNAME" help:"Name of this process in the log; host name and pid when absent."`
+}
+
+// capFlags bound what may be at stake. 0 is no bound, which --live refuses.
+type capFlags struct {
+	CapOrder  string `name:"cap-order" help:"Most pUSD of one order; $25 when live."`
+	CapDay    string `name:"cap-day" help:"Most pUSD of all orders of 24 hours; $100 when live."`
+	CapMarket string `name:"cap-market" help:"Most pUSD open in one market."`
+	CapOpen   int    `name:"cap-open-orders" help:"Most open orders."`
+}
+
+// Run runs the executor by itself.
+func (c *executorCmd) Run(a *app) error {
+	log := a.logger(a.err)
+	accounts, ignored, err := a.accounts()
+	if err != nil {
+		return err
+	}
+	warnIgnored(log, ignored)
+	if err := a.checkVenue(a.ctx, c.CLOB); err != nil {
+		return err
+	}
+	nc, err := c.busConn(a.ctx, log)
+	if err != nil {
+		return err
+	}
+	defer nc.Close()
+	if err := natsd.CheckSync(a.ctx, nc, &http.Client{Timeout: venueTimeout}, c.Monitor...); err != nil {
+		if !c.UnsafeNoSync {
+			return err
+		}
+		log.Warn("trading without a synced log", "error", err)
+	}
+	cfg, err := c.config(a, nc, accounts, log)
+	if err != nil {
+		return err
+	}
+	metrics := newRegistry()
+	cfg.Metrics = metrics
+	s, err := executor.New(cfg)
+	if err != nil {
+		return err
+	}
+	l, err := listen(c.HTTP, "--http")
+	if err != nil {
+		return err
+	}
+	g := actor.Group{Log: log}
+	g.Add("health", func(ctx context.Context) error { return serveHealth(ctx, l, s.Ready, metrics) })
+	g.Add("executor", s.Run)
+	return g.Run(a.ctx)
+}

@@ -1,0 +1,140 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"sluice/pkg/actor"
+	"sluice/pkg/actor/natsd"
+	"sluice/pkg/sandbox"
+	"sluice/services/executor"
+	"sluice/services/ingest"
+)
+
+type upCmd struct {
+	Data       string `name:"data" env:"SLUICE_DATA" default:"data" type:"path" help:"Where everything is kept."`
+	NATSListen string `name:"nats-listen" default:"127.0.0.1:4222" help:"Address of the NATS server."`
+	Listen     string `name:"sandbox-listen" default:"127.0.0.1:8090" help:"Address of the local venue."`
+	URLFile    string `name:"url-file" help:"Write where the venue is to this file, as JSON, once ready."`
+	httpFlags
+	capFlags
+}
+
+// Run starts NATS, the local venue, ingest and the executor, says when they are ready, and runs until it is told to stop.
+func (c *upCmd) Run(a *app) error {
+	if a.cli.Env != "sandbox" {
+		return problem("wrong_env", "sluice up runs against the local sandbox only, and --env is "+a.cli.Env,
+			"for a real venue run the services: sluice ingest --live, sluice executor --live")
+	}
+	began := time.Now()
+	server, err := natsd.Start(a.ctx, natsd.Config{Dir: c.Data, Env: a.cli.Env, Listen: c.NATSListen, Stored: actor.Stored})
+	if err != nil {
+		return err
+	}
+	defer server.Shutdown()
+	file, err := os.OpenFile(filepath.Join(c.Data, "sluice.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return fmt.Errorf("open log file: %w", err)
+	}
+	defer file.Close()
+	log := a.logger(file)
+	p, err := c.plant(a, server, log)
+	if err != nil {
+		return err
+	}
+	p.group.Add("terminal", func(ctx context.Context) error { return c.greet(ctx, a, p, server, began, file.Name()) })
+	err = p.group.Run(a.ctx)
+	fmt.Fprintln(a.out, "stopped")
+	return err
+}
+
+// plant is everything that up runs.
+type plant struct {
+	group *actor.Group
+	ready func() error
+	box   string // base URL of the venue
+	http  string
+}
+
+func (c *upCmd) plant(a *app, server *natsd.Server, log *slog.Logger) (*plant, error) {
+	accounts, ignored, err := a.accounts()
+	if err != nil {
+		return nil, err
+	}
+	warnIgnored(log, ignored)
+	warnIgnored(a.logger(a.err), ignored)
+	boxListener, err := listen(c.Listen, "--sandbox-listen")
+	if err != nil {
+		return nil, err
+	}
+	health, err := listen(c.HTTP, "--http")
+	if err != nil {
+		boxListener.Close()
+		return nil, err
+	}
+	box, err := sandbox.New(sandbox.Config{Log: log.With("service", "sandbox")})
+	if err != nil {
+		return nil, err
+	}
+	nc, err := server.Connect()
+	if err != nil {
+		return nil, fmt.Errorf("connect to the embedded bus: %w", err)
+	}
+	urls := sandbox.URLsFor(boxListener.Addr().String())
+	flags := serviceFlags{venueFlags: venueFlags{CLOB: urls.CLOB, WSMarket: urls.WSMarket, WSUser: urls.WSUser}, Replicas: 1}
+	metrics := newRegistry()
+	in, err := (&ingestCmd{serviceFlags: flags, Profile: "dashboard"}).config(a, nc, accounts, log)
+	if err != nil {
+		return nil, err
+	}
+	in.Metrics = metrics
+	ingestService, err := ingest.New(in)
+	if err != nil {
+		return nil, err
+	}
+	ex, err := (&executorCmd{serviceFlags: flags, capFlags: c.capFlags}).config(a, nc, accounts, log)
+	if err != nil {
+		return nil, err
+	}
+	ex.Metrics = metrics
+	executorService, err := executor.New(ex)
+	if err != nil {
+		return nil, err
+	}
+	g := &actor.Group{Log: log}
+	p := &plant{group: g, ready: ready(server.Healthy, ingestService.Ready, executorService.Ready), box: urls.CLOB, http: "http://" + health.Addr().String()}
+	g.Add("sandbox", func(ctx context.Context) error { return box.Serve(ctx, boxListener, c.URLFile) })
+	g.Add("ingest", ingestService.Run)
+	g.Add("executor", executorService.Run)
+	g.Add("health", func(ctx context.Context) error { return serveHealth(ctx, health, p.ready, metrics) })
+	return p, nil
+}
+
+// greet waits until everything is ready and says how to go on.
+func (c *upCmd) greet(ctx context.Context, a *app, p *plant, server *natsd.Server, began time.Time, logFile string) error {
+	poll := time.NewTicker(20 * time.Millisecond)
+	defer poll.Stop()
+	for p.ready() != nil {
+		select {
+		case <-poll.C:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+	fmt.Fprintf(a.out, `ready after %.1f s (env sandbox, no real money)
+  NATS      %s
+  venue     %s   journal at /_sandbox/journal
+  health    %s   /readyz /metrics
+  data      %s   log in %s
+an order:
+  sluice order submit --market sandbox-coin --outcome Yes --side buy --price 0.52 --size 10
+stop with Ctrl-C
+`, time.Since(began).Seconds(), server.ClientURL(), p.box, p.http, c.Data, logFile)
+	<-ctx.Done()
+	fmt.Fprintln(a.out, "stopping: work under way ends first; press again to stop at once")
+	return nil
+}
