@@ -220,7 +220,7 @@ func (v *venue) tokenOf(p *commandBody) string {
 // matches reports whether a cancel_all or halt is about an order with these terms.
 func (a *account) matches(k *command, t terms) bool {
 	p := &k.payload
-	if k.verb == "halt" {
+	if k.family == "control" {
 		return true
 	}
 	switch {

@@ -1,16 +1,13 @@
 package judge
 
-import (
-	"fmt"
-	"testing"
-)
+import "testing"
 
 // wrongs is what a broken run must be charged with, exactly; what is not named must be zero.
 type wrongs map[Kind]int
 
 // Each case is the honest run with one thing done wrong. The judge must say what and how often, and nothing else.
 func TestBrokenRunIsChargedExactly(t *testing.T) {
-	for _, c := range join2(brokenSends(), brokenLosses(), brokenBarriers(), brokenStates(), brokenLogs()) {
+	for _, c := range gather(brokenSends(), brokenLosses(), brokenBarriers(), brokenStates(), brokenLogs()) {
 		t.Run(c.name, func(t *testing.T) {
 			v := c.run.run().judge(t)
 			for _, ch := range v.Wrong.charges() {
@@ -25,7 +22,7 @@ func TestBrokenRunIsChargedExactly(t *testing.T) {
 				t.Error("content with a broken run")
 			}
 			if t.Failed() {
-				t.Log(v.Text())
+				t.Log(v.String())
 			}
 		})
 	}
@@ -37,7 +34,7 @@ type broken struct {
 	want wrongs
 }
 
-func join2(parts ...[]broken) []broken {
+func gather(parts ...[]broken) []broken {
 	var out []broken
 	for _, p := range parts {
 		out = append(out, p...)
@@ -205,6 +202,17 @@ func brokenLosses() []broken {
 		{"a halt of all is dropped", h.then("last", func(s *story) {
 			s.store("ASK_all", "cmd.control.all.halt", `{"request_id":"a9"}`)
 		}), wrongs{LostCommands: 1}},
+		{"a submit is dropped whose cancel was answered", h.instead("kill tomb", nil), wrongs{LostCommands: 1}},
+		{"a submit is dropped that has the sequence of a halt of all", h.then("resume all", func(s *story) {
+			s.seqs["ASK_all"] = s.seqs["ASK_main"]
+			s.submit(s.spec("dropped", "BUY", "GTC", "0.40", "29"))
+			seq := s.store("ASK_all", "cmd.control.all.resume", `{"request_id":"a3"}`)
+			s.tell(fields{"type": "order.halted", "cmd_seq": seq, "by": "sluice"},
+				fields{"type": "order.resumed", "cmd_seq": seq, "request_id": "a3"})
+		}).instead("last", func(s *story) {}), wrongs{LostCommands: 1}},
+		{"a request_id comes back with other content and is dropped", h.then("last", func(s *story) {
+			s.ask("cancel_all", fields{"request_id": "panic-1", "side": "SELL"})
+		}), wrongs{LostCommands: 1}},
 		{"a replace is dropped", h.then("last", func(s *story) {
 			s.ask("replace", fields{"client_order_id": "next", "replaces": "last"})
 		}), wrongs{LostCommands: 1}},
@@ -287,6 +295,14 @@ func brokenBarriers() []broken {
 			s.place(s.spec("during", "BUY", "GTC", "0.40", "29"))
 			s.close(s.orders["during"])
 		}), wrongs{AfterBarrier: 1}},
+		{"a submit stored during a halt is kept for later", h.then("halted", func(s *story) {
+			s.submit(s.spec("during", "BUY", "GTC", "0.40", "29"))
+		}).then("resume", func(s *story) {
+			o := s.orders["during"]
+			s.intend(o)
+			s.post(o, "live", "answered")
+			s.tell(s.event("order.accepted", "open", o))
+		}), wrongs{AfterBarrier: 1}},
 		{"a submit waiting at a halt of all is kept for later", h.instead("halted by all", nil).then("resume all", func(s *story) {
 			o := s.orders["halted-all"]
 			s.intend(o)
@@ -305,239 +321,4 @@ func brokenBarriers() []broken {
 			s.cancelling(fields{"cmd_seq": s.ask("cancel", fields{"order_id": s.orders["last"].hash})}, s.orders["last"])
 		}), wrongs{AfterBarrier: 1}},
 	}
-}
-
-// brokenStates: what was told is not what the venue has.
-func brokenStates() []broken {
-	h := honest()
-	return []broken{
-		{"told cancelled, but live", h.then("last", func(s *story) {
-			s.tell(s.event("order.cancelled", "cancelled", s.orders["last"], fields{"reason": "venue"}))
-		}), wrongs{WrongState: 1}},
-		{"told open, but cancelled", h.then("last", func(s *story) {
-			s.venue(s.orders["last"], s.requests, "cancelled")
-		}), wrongs{WrongState: 1}},
-		{"a fill is never told", h.instead("rest filled", nil).instead("rest settled", func(s *story) {
-			o := s.orders["rest"]
-			s.trade("t1", "CONFIRMED", o, "4")
-			o.filled = "0"
-		}), wrongs{WrongState: 1, FillsMissing: 1}},
-		{"a fill is told twice and counted twice", h.then("rest settled", func(s *story) {
-			o := s.orders["rest"]
-			o.filled = "8"
-			s.tell(s.event("order.filled", "open", o, fillOf("t1", "4", o), fields{"unsettled": "0"}))
-		}), wrongs{WrongState: 1, FillsRepeated: 1}},
-		{"a fill is told twice and counted once", h.then("rest settled", func(s *story) {
-			o := s.orders["rest"]
-			s.tell(s.event("order.filled", "open", o, fillOf("t1", "4", o), fields{"unsettled": "0"}))
-		}), wrongs{FillsRepeated: 1}},
-		{"a fill is told that never was", h.then("last", func(s *story) {
-			o := s.orders["last"]
-			o.filled = "1"
-			s.tell(s.event("order.filled", "open", o, fillOf("t9", "1", o), fields{"unsettled": "0"}))
-		}), wrongs{WrongState: 1, FillsUnknown: 1}},
-		{"a fill is told at another price", h.instead("rest filled", func(s *story) {
-			o := s.orders["rest"]
-			o.price = "0.51"
-			e := s.event("order.filled", "open", o, fillOf("t1", "4", o))
-			o.price = "0.52"
-			s.tell(e)
-		}), wrongs{FillsUnknown: 1}},
-		{"a failed settlement is not told", h.instead("taker failed", func(s *story) {
-			s.trade("t2", "FAILED", s.orders["taker"], "20")
-		}), wrongs{WrongState: 1}},
-		{"a settlement is not told", h.instead("taker failed", func(s *story) {
-			s.trade("t2", "CONFIRMED", s.orders["taker"], "20")
-		}), wrongs{WrongState: 1}},
-		{"the remainder does not add up", h.then("last", func(s *story) {
-			s.tell(s.event("order.accepted", "open", s.orders["last"], fields{"remaining": "27"}))
-		}), wrongs{WrongState: 1}},
-		{"placed at another price than asked", h.instead("last", func(s *story) {
-			o := s.spec("last", "BUY", "GTC", "0.39", "28")
-			s.submit(o)
-			o.price = "0.40"
-			s.intend(o)
-			s.post(o, "live", "answered")
-			s.tell(s.event("order.accepted", "open", o))
-		}), wrongs{WrongState: 1}},
-	}
-}
-
-// brokenLogs: the log itself, the limits, and what cannot be read.
-func brokenLogs() []broken {
-	h := honest()
-	return []broken{
-		{"a number is skipped", h.then("rest", func(s *story) { s.n++ }), wrongs{NGaps: 1}},
-		{"a number is used twice", h.then("rest", func(s *story) { s.n-- }), wrongs{NGaps: 1}},
-		{"the old owner writes after a new claim", h.then("rest", func(s *story) {
-			s.epoch, s.owner = 2, "executor-2"
-			s.tell(fields{"type": "order.owner", "owner": s.owner, "epoch": s.epoch})
-			s.epoch, s.owner = 1, "executor-1"
-			s.tell(s.event("order.accepted", "open", s.orders["rest"]))
-			s.epoch, s.owner = 2, "executor-2"
-		}), wrongs{FenceBreaks: 1}},
-		{"two owners claim one epoch", h.then("rest", func(s *story) {
-			s.tell(fields{"type": "order.owner", "owner": "executor-2", "epoch": 1})
-		}), wrongs{FenceBreaks: 1}},
-		{"a cursor goes back", h.then("last", func(s *story) {
-			s.n++
-			s.store("LOG_main", "evt.order.main", asJSON(fields{"env": "sandbox", "epoch": 1, "owner": s.owner,
-				"cursors": fields{"submit": 1, "express": 99},
-				"events":  []fields{s.event("order.accepted", "open", s.orders["last"], fields{"n": s.n})}}))
-		}), wrongs{CursorRegressions: 1}},
-		{"a log of another env", h.then("last", func(s *story) {
-			s.store("LOG_main", "evt.order.main", asJSON(fields{"env": "live", "events": []fields{}}))
-		}), wrongs{WrongEnv: 1}},
-		{"a limit is passed", h.then("last", func(s *story) {
-			for _, used := range []int{33, 35, 30} {
-				s.line(fields{"kind": "limit", "at_us": s.now, "scope": "signer", "layer": "orders", "used": used, "limit": 32})
-			}
-			s.line(fields{"kind": "limit", "at_us": s.now, "scope": "ip", "layer": "post", "excess": "1.5"})
-		}), wrongs{LimitsExceeded: 2}},
-		{"what cannot be read", h.then("last", func(s *story) {
-			s.journal = append(s.journal, "{", "[]", `{"kind":"order"}`, `{"kind":"request","id":1,"at_us":1,"method":"POST","path":"/order","body":"x"}`)
-			s.record = append(s.record, "null", `{"stream":"S"}`)
-			s.store("LOG_main", "evt.order.main", "no envelope")
-			s.store("LOG_main", "evt.order.main", `{"events":[7]}`)
-		}), wrongs{Unreadable: 8}},
-	}
-}
-
-// A kind of line, event or subject that the judge does not know is shown, and neither accuses nor acquits.
-func TestUnfamiliarThingsAreShownByName(t *testing.T) {
-	s := honest().then("last", func(s *story) {
-		s.line(fields{"kind": "unit", "at_us": s.now})
-		s.tell(fields{"type": "order.blessed"})
-		s.store("ASK_main", "cmd.tx.main.split", "{}")
-	}).run()
-	v := s.judge(t)
-	if !v.Content() {
-		t.Errorf("not content:\n%s", v.Text())
-	}
-	for _, name := range []string{"journal unit", "event order.blessed", "command cmd.tx"} {
-		if v.Unfamiliar[name] != 1 {
-			t.Errorf("%q counted %d times, want 1 (%v)", name, v.Unfamiliar[name], v.Unfamiliar)
-		}
-	}
-}
-
-// The excess over a limit is the largest one, with how often it was passed.
-func TestWorstExcessIsReported(t *testing.T) {
-	s := newStory()
-	for _, used := range []string{"33", "35.5", "32"} {
-		s.line(fields{"kind": "limit", "at_us": s.now, "scope": "signer", "layer": "orders", "used": used, "limit": "32"})
-	}
-	v := s.judge(t)
-	if len(v.Excesses) != 1 || v.Excesses[0].Max != "3.5" || v.Excesses[0].Times != 2 {
-		t.Errorf("excesses %v, want 3.5 in 2 times", v.Excesses)
-	}
-}
-
-// What an honest sender may do is not held against him.
-func TestLawfulOddityIsNotCharged(t *testing.T) {
-	h := honest()
-	for name, run := range map[string]play{
-		"a 429 is followed by the same bytes": h.instead("last", func(s *story) {
-			o := s.spec("last", "BUY", "GTC", "0.39", "28")
-			s.submit(o)
-			s.intend(o)
-			s.request("POST", "/order", asJSON(o.body()), 429, `{"error":"Too Many Requests"}`, "answered")
-			s.wait(1_000)
-			s.post(o, "live", "answered")
-			s.tell(s.event("order.accepted", "open", o))
-		}),
-		"a refused order is signed again": h.instead("last", func(s *story) {
-			o := s.spec("last", "BUY", "GTC", "0.39", "28")
-			s.submit(o)
-			s.intend(o)
-			s.refuse(o, "rejected", "order_version_mismatch")
-			o = s.resign(o)
-			s.intend(o)
-			s.post(o, "live", "answered")
-			s.tell(s.event("order.accepted", "open", o))
-		}),
-		"a cancel_all admits what it could not close": h.instead("panic closes", func(s *story) {
-			for _, id := range []string{"unknown", "relost", "batch-1"} {
-				s.close(s.orders[id])
-			}
-		}).instead("panic done", func(s *story) {
-			s.tell(fields{"type": "order.cancel_all_done", "request_id": "panic-1", "still_open": []fields{{"client_order_id": "batch-2"}}})
-		}).then("halt closes", func(s *story) { s.close(s.orders["batch-2"]) }),
-		"a request in hand arrives within send-by of the barrier": h.instead("last", func(s *story) {
-			o := s.spec("last", "BUY", "GTC", "0.39", "28")
-			s.submit(o)
-			s.intend(o)
-			s.cancelling(fields{"cmd_seq": s.ask("cancel", fields{"client_order_id": "last"})}, o)
-			s.wait(1_500)
-			s.post(o, "live", "answered")
-			s.close(o)
-		}),
-		"an order waits for ever because it was asked to": h.instead("last", func(s *story) {
-			o := s.spec("last", "BUY", "GTC", "0.39", "28")
-			s.submit(o, fields{"valid_until_ms": 0})
-			s.wait(3_600_000)
-			s.intend(o)
-			s.post(o, "live", "answered")
-			s.tell(s.event("order.accepted", "open", o))
-		}),
-		"the head of the streams was purged": h.then("last", func(s *story) {
-			for name, n := range map[string]int{"ASK_main": 6, "LOG_main": 1} {
-				kept := s.record[:0:0]
-				for _, l := range s.record {
-					var r recordLine
-					if why := decode([]byte(l), &r); why != "" || string(r.Stream) != name || r.Seq.n > int64(n) {
-						kept = append(kept, l)
-					}
-				}
-				s.record = kept
-			}
-		}),
-		"an owner takes over": h.then("rest", func(s *story) {
-			s.epoch, s.owner = 5, "executor-2"
-			s.tell(fields{"type": "order.owner", "owner": s.owner, "epoch": s.epoch})
-		}),
-	} {
-		t.Run(name, func(t *testing.T) {
-			if v := run.run().judge(t); !v.Content() {
-				t.Errorf("not content:\n%s", v.Text())
-			}
-		})
-	}
-}
-
-// A run of many orders, with cancel_alls that concern none of them, is judged as a small one is.
-func TestManyOrdersAreJudged(t *testing.T) {
-	const orders = 3_000
-	if v := many(orders).judge(t); !v.Content() || v.OrdersOpen != orders {
-		t.Errorf("%d open of %d\n%s", v.OrdersOpen, orders, v.Text())
-	}
-}
-
-func BenchmarkJudge(b *testing.B) {
-	for _, orders := range []int{1_000, 10_000, 100_000} {
-		b.Run(fmt.Sprint(orders), func(b *testing.B) {
-			s := many(orders)
-			b.ReportAllocs()
-			for b.Loop() {
-				if v := s.judge(b); !v.Content() {
-					b.Fatal(v.Text())
-				}
-			}
-			b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N)/float64(orders), "µs/order")
-		})
-	}
-}
-
-func many(orders int) *story {
-	s := newStory()
-	for i := range orders {
-		o := s.spec(fmt.Sprint("o-", i), "BUY", "GTC", "0.52", fmt.Sprint(10+i))
-		s.place(o)
-		if i%100 == 0 {
-			id := fmt.Sprint("p-", i)
-			s.cancelling(fields{"cmd_seq": s.ask("cancel_all", fields{"request_id": id, "side": "SELL"}), "request_id": id})
-			s.tell(fields{"type": "order.cancel_all_done", "request_id": id})
-		}
-	}
-	return s
 }

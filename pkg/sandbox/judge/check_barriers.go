@@ -41,7 +41,7 @@ func (a *account) checkBarriers() {
 func (a *account) barriers() barriers {
 	var b barriers
 	add := func(k *command, watermark int64) {
-		if k.refused || k.repeat || k.reused || (k.verb != "cancel_all" && k.verb != "halt") {
+		if k.refused || k.repeat || k.reused || !a.bars(k) {
 			return
 		}
 		b.ever = max(b.ever, watermark)
@@ -64,6 +64,18 @@ func (a *account) barriers() barriers {
 		b.high = append(b.high, high)
 	}
 	return b
+}
+
+// bars reports a command that kills what was stored before it. A resume does so too when it ends a halt: what was stored
+// during the halt is not kept for later.
+func (a *account) bars(k *command) bool {
+	switch k.verb {
+	case "cancel_all", "halt":
+		return true
+	case "resume":
+		return slices.ContainsFunc(a.halts, func(h halt) bool { return h.until.set() && h.until.pos == k.effect.pos })
+	}
+	return false
 }
 
 // seqAt turns a time into a watermark of the account's stream: one past the last command stored before it.

@@ -26,6 +26,8 @@ func (a *account) count() {
 func (a *account) countOrder(o *order, n *Counts) {
 	if len(o.commands) > 0 {
 		n.OrdersSubmitted++
+	} else if len(o.intents) == 0 {
+		return // an id that was only cancelled
 	}
 	for _, s := range o.all() {
 		if s.venue == nil {

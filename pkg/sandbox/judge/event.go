@@ -18,6 +18,7 @@ type event struct {
 	RequestID     text  `json:"request_id"`
 	ClientOrderID text  `json:"client_order_id"`
 	OrderID       text  `json:"order_id"`
+	Side          text  `json:"side"`
 	Size          text  `json:"size"`
 	Filled        text  `json:"filled"`
 	Remaining     text  `json:"remaining"`
@@ -61,7 +62,7 @@ func (o eventOrder) wire() wireOrder {
 }
 
 // ids are what an event is about, as commands are asked for: orders by their client ids, for cancels by order ids too,
-// and the request; one empty id when it names nothing.
+// and the request; one empty id when it names nothing and may be the answer to a command without a readable id.
 func (e *event) ids() []string {
 	var out []string
 	add := func(id string) {
@@ -82,8 +83,8 @@ func (e *event) ids() []string {
 	if e.RequestID != "" {
 		add("request " + string(e.RequestID))
 	}
-	if out == nil {
-		out = []string{""}
+	if out == nil && (!e.control() || e.Type == "order.control_rejected") {
+		return []string{""}
 	}
 	return out
 }

@@ -35,7 +35,7 @@ func FuzzJudge(f *testing.F) {
 		if _, err := json.Marshal(v); err != nil {
 			t.Error(err)
 		}
-		_ = v.Text()
+		_ = v.String()
 	})
 }
 

@@ -144,7 +144,9 @@ func honestCancels() play {
 		{"rest closed", func(s *story) { s.close(s.orders["rest"]) }},
 		{"cancel tomb", func(s *story) {
 			o := s.spec("tomb", "BUY", "GTC", "0.43", "19")
-			s.cancelling(fields{"cmd_seq": s.ask("cancel", fields{"client_order_id": "tomb"})}, o)
+			seq := s.ask("cancel", fields{"client_order_id": "tomb"})
+			s.tell(fields{"type": "order.cancel_rejected", "cmd_seq": seq, "client_order_id": o.id, "state": "cancelled", "final": true,
+				"error": fields{"code": "not_found"}})
 		}},
 		{"submit tomb", func(s *story) { s.submit(s.orders["tomb"]) }},
 		{"kill tomb", func(s *story) { s.kill(s.orders["tomb"]) }},
@@ -235,7 +237,7 @@ func honestInput() play {
 		}},
 		{"others", func(s *story) {
 			s.store("ASK_main", "feed.main.trade", `{}`)
-			s.line(fields{"kind": "limit", "at_us": s.now, "scope": "signer", "layer": "orders", "used": 15, "limit": 32})
+			s.line(fields{"kind": "limit", "at_us": s.now, "scope": "signer", "account": "main", "endpoint": "orders", "count": 15, "window_ms": 1000, "excess": 0})
 			s.line(fields{"kind": "order", "at_us": s.now, "request": 0, "order_id": "0xffff", "account": "other", "status": "live"})
 		}},
 	}
@@ -253,6 +255,7 @@ func honestControl() play {
 		{"halt closes", func(s *story) { s.close(s.orders["heir"]) }},
 		{"resume", func(s *story) {
 			seq := s.ask("resume", fields{"request_id": "h2"})
+			s.tell(fields{"type": "order.halted", "cmd_seq": seq, "by": "sluice"})
 			s.tell(fields{"type": "order.resumed", "cmd_seq": seq, "request_id": "h2", "by": "command"})
 		}},
 		{"halt all", func(s *story) {

@@ -17,9 +17,8 @@ func (c *court) join() {
 		}
 	}
 	for _, s := range sents {
-		a := c.accounts[s.account]
-		if s.intent == nil && a != nil && (len(c.only) == 0 || c.only[a.name]) {
-			a.adopt(s)
+		if s.intent == nil && c.judges(s.account) {
+			c.accounts[s.account].adopt(s)
 		}
 	}
 }

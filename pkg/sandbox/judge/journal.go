@@ -127,12 +127,9 @@ type journalLine struct {
 		Fee     text `json:"fee"`
 	} `json:"legs"`
 
-	Scope  text `json:"scope"`
-	Layer  text `json:"layer"`
-	Key    text `json:"key"`
-	Used   text `json:"used"`
-	Limit  text `json:"limit"`
-	Excess text `json:"excess"`
+	Scope    text `json:"scope"`
+	Endpoint text `json:"endpoint"`
+	Excess   text `json:"excess"`
 }
 
 func (v *venue) read(r io.Reader) error {
@@ -164,8 +161,7 @@ func (v *venue) take(l *journalLine) string {
 	case "trade":
 		return v.takeTrade(l)
 	case "limit":
-		v.takeLimit(l)
-		return ""
+		return v.takeLimit(l)
 	case "":
 		return "no kind"
 	}

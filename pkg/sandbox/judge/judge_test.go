@@ -15,15 +15,15 @@ import (
 func TestHonestRunIsContent(t *testing.T) {
 	v := honest().run().judge(t)
 	if !v.Content() {
-		t.Fatalf("not content:\n%s", v.Text())
+		t.Fatalf("not content:\n%s", v.String())
 	}
 	want := Counts{
 		OrdersSubmitted: 18, OrdersAccepted: 9, OrdersFilled: 1, OrdersCancelled: 11, OrdersRejected: 5, OrdersOpen: 1,
-		OrdersForeign: 1, CommandsStored: 30, CommandsRepeated: 1, CommandsRefused: 3, EventsLogged: 55, FeedEvents: 1,
+		OrdersForeign: 1, CommandsStored: 30, CommandsRepeated: 1, CommandsRefused: 3, EventsLogged: 56, FeedEvents: 1,
 		Posts: 13, Fills: 2,
 	}
 	if v.Counts != want {
-		t.Errorf("counts\n got %+v\nwant %+v\n%s", v.Counts, want, v.Text())
+		t.Errorf("counts\n got %+v\nwant %+v\n%s", v.Counts, want, v.String())
 	}
 	if len(v.Accounts) != 1 || v.Accounts[0] != "main" {
 		t.Errorf("accounts %v, want main", v.Accounts)
@@ -36,7 +36,7 @@ func TestVerdictDoesNotDependOnTheOrderOfStreams(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	rng.Shuffle(len(s.record), func(i, j int) { s.record[i], s.record[j] = s.record[j], s.record[i] })
 	if v := s.judge(t); !v.Content() {
-		t.Fatalf("not content:\n%s", v.Text())
+		t.Fatalf("not content:\n%s", v.String())
 	}
 }
 
@@ -89,7 +89,7 @@ func TestVerdictMarshalsAsOneFlatObject(t *testing.T) {
 			t.Errorf("%s is %v, want %v", name, m[name], want)
 		}
 	}
-	if text := v.Text(); !strings.Contains(text, "not content") || !strings.Contains(text, "no event answers submit") {
+	if text := v.String(); !strings.Contains(text, "not content") || !strings.Contains(text, "no event answers submit") {
 		t.Errorf("text does not tell:\n%s", text)
 	}
 	for _, c := range v.Wrong.charges() {

@@ -175,11 +175,16 @@ func (c *court) prepare() {
 	}
 }
 
+// judges reports whether an account is to be judged.
+func (c *court) judges(name string) bool {
+	return c.accounts[name] != nil && (len(c.only) == 0 || c.only[name])
+}
+
 // judged walks the accounts to be judged in the order of their names.
 func (c *court) judged() []*account {
 	var out []*account
 	for _, a := range c.accounts {
-		if len(c.only) == 0 || c.only[a.name] {
+		if c.judges(a.name) {
 			out = append(out, a)
 		}
 	}

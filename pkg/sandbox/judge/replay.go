@@ -216,7 +216,7 @@ func (a *account) takeState(e *event, at mark) {
 	if a.aboutRepeat(e, o) {
 		return
 	}
-	if e.State != "" {
+	if e.State != "" && !e.cancelling() { // what only answers a cancel does not answer the submit
 		o.born = o.born.first(at)
 	}
 	switch e.Type {
@@ -226,7 +226,7 @@ func (a *account) takeState(e *event, at mark) {
 		o.accepted = o.accepted.first(at)
 		a.takeFill(e, o, at)
 	}
-	if e.State == "" {
+	if e.State == "" || (e.Side == "" && e.Type == "order.cancel_rejected") { // of an order that is not known any more, or not yet
 		return
 	}
 	t := &o.told

@@ -185,8 +185,8 @@ func (v Verdict) Of(k Kind) []Finding {
 	return out
 }
 
-// Text is the verdict for people: what the run did, then each wrong with its findings.
-func (v Verdict) Text() string {
+// String is the verdict for people, over several lines: what the run did, then each wrong with its findings.
+func (v Verdict) String() string {
 	var b strings.Builder
 	word := "content: nothing wrong"
 	if !v.Content() {
