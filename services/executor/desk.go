@@ -1,0 +1,148 @@
+package executor
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"sluice/pkg/actor"
+	"sluice/pkg/msgs"
+	"sluice/pkg/polymarket"
+)
+
+// Names of the lanes: the keys of the cursors on the log.
+const (
+	laneExpress = "express"
+	laneAll     = "all"
+	laneSubmit  = "submit"
+)
+
+// What a desk is at.
+const (
+	deskOpening  = "opening"
+	deskOpen     = "open"
+	deskReplaced = "run by another process"
+)
+
+// desk is one account: its actor, what performs for it, and who answers for it.
+type desk struct {
+	s     *Service
+	cfg   Account
+	core  *Orders // of the actor that runs; only its loop touches it
+	ear   *ear
+	actor atomic.Pointer[actor.Actor]
+	state atomic.Pointer[string]
+	feed  atomic.Pointer[msgs.FeedStatus]
+	venue venueState
+	log   *slog.Logger
+}
+
+func (s *Service) newDesk(a Account) *desk {
+	log := s.cfg.Log.With("account", a.Name)
+	d := &desk{s: s, cfg: a, log: log}
+	d.is(deskOpening)
+	d.ear = &ear{account: a.Name, facts: s.facts, books: s.books, copies: newCopies(s.cfg.NATS, s.cfg.Env, log), dead: s.dead, count: s.count, log: log}
+	return d
+}
+
+func (d *desk) is(state string) { d.state.Store(&state) }
+
+// run owns the account until ctx ends. When another process takes the account over, this one lets go of it for good: two
+// that keep claiming from each other would serve nobody.
+func (d *desk) run(ctx context.Context, snapshots jetstream.ObjectStore) error {
+	d.is(deskOpening)
+	api := polymarket.CLOB{BaseURL: d.s.cfg.CLOB, HTTP: d.s.cfg.HTTP, ChainID: d.s.cfg.ChainID, Key: d.cfg.Key}
+	creds, err := d.credentials(ctx, api)
+	if err != nil {
+		return nil // the context has ended
+	}
+	act := d.newActor(newCLOB(api, d.cfg.Name, creds), snapshots)
+	d.actor.Store(act)
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	served := make(chan error, 1)
+	go func() { served <- d.serve(ctx, act) }()
+	err = act.Run(ctx)
+	if errors.Is(err, actor.ErrReplaced) {
+		d.is(deskReplaced)
+		d.log.Error("another process has taken the account over; restart this one to take it back")
+		<-ctx.Done()
+		err = nil
+	}
+	stop()
+	return errors.Join(err, <-served)
+}
+
+func (d *desk) newActor(v Venue, snapshots jetstream.ObjectStore) *actor.Actor {
+	s, name := d.s, d.cfg.Name
+	d.core = NewOrders(d.cfg.identity(s.cfg.ChainID), Rules{Caps: d.cfg.Caps, BookAge: s.cfg.BookAge, FactAge: s.cfg.FactAge})
+	p := &performer{
+		account: string(name), venue: v, signer: signer{d.cfg.Key, s.cfg.ChainID}, limits: s.limits, reply: d.ear.copies.send,
+		log: d.log, count: s.count, revoked: &revoked{}, seen: &d.venue, dry: s.cfg.DryRun,
+	}
+	cmd := func(verb string) string { return msgs.CmdSubject(msgs.FamilyOrder, name, verb) }
+	control := func(a msgs.Account, verb string) string { return msgs.CmdSubject(msgs.FamilyControl, a, verb) }
+	return actor.New(actor.Config{
+		Account: name, Env: s.cfg.Env, Family: msgs.FamilyOrder, Owner: s.cfg.Owner, JS: s.js, Core: d.core,
+		Express: []actor.Lane{
+			{Name: laneExpress, Stream: msgs.AskStream(name), Subjects: []string{
+				cmd(msgs.VerbCancel), cmd(msgs.VerbCancelAll), control(name, msgs.VerbHalt), control(name, msgs.VerbResume),
+				msgs.FeedSubject(name, "order"), msgs.FeedSubject(name, "trade"),
+			}},
+			{Name: laneAll, Stream: msgs.AskAllStream, Subjects: []string{control(msgs.AllAccounts, msgs.VerbHalt), control(msgs.AllAccounts, msgs.VerbResume)}},
+		},
+		Submit: &actor.Lane{Name: laneSubmit, Stream: msgs.AskStream(name), Subjects: []string{cmd(msgs.VerbSubmit), cmd(msgs.VerbReplace)}},
+		Hear:   d.ear.hear, Perform: p.Perform, Limiter: s.limits.Orders(string(name)), Published: d.published, Log: d.log, Snapshots: snapshots,
+	})
+}
+
+// published lets the world know what has just reached the disk.
+func (d *desk) published(events []msgs.Event) {
+	d.s.count.published(events)
+	d.ear.copies.published(events)
+	for _, e := range events {
+		h, o := msgs.HeadOf(e), orderIn(e)
+		switch {
+		case o != nil:
+			d.log.Info(string(h.Type), "n", h.N, "client_order_id", o.ClientOrderID, "order_id", o.OrderID, "state", o.State, "filled", o.Filled)
+		case h.Type == msgs.KindAnomaly, h.Type == msgs.KindHalted:
+			d.log.Warn(string(h.Type), "n", h.N, "request_id", h.ReqID)
+		default:
+			d.log.Info(string(h.Type), "n", h.N, "request_id", h.ReqID)
+		}
+	}
+}
+
+// credentials are those that were given, else they are created or derived, for as long as it takes.
+func (d *desk) credentials(ctx context.Context, api polymarket.CLOB) (polymarket.Credentials, error) {
+	if d.cfg.Credentials.Key != "" {
+		return d.cfg.Credentials, nil
+	}
+	for wait := lookFirst; ; wait = min(2*wait, lookLast) {
+		try, cancel := context.WithTimeout(ctx, callTimeout)
+		creds, err := api.CreateOrDeriveKey(try, 0)
+		cancel()
+		if err == nil {
+			return creds, nil
+		}
+		if ctx.Err() == nil {
+			d.log.Warn("no credentials from the venue, asking again", "error", err, "retry_after_ms", wait.Milliseconds())
+		}
+		if err := pause(ctx, wait); err != nil {
+			return creds, err
+		}
+	}
+}
+
+// feedFresh is how old the private feed's last word may be while its connection is up.
+func (d *desk) feedFresh(now time.Time) msgs.FeedFresh {
+	f := d.feed.Load()
+	if f == nil {
+		return msgs.FeedFresh{}
+	}
+	return msgs.FeedFresh{Fresh: f.State == "up", AgeMS: f.AgeMS + max(0, now.UnixMilli()-f.AtMS)}
+}

@@ -1,0 +1,100 @@
+package executor
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/json"
+	"log/slog"
+	"strings"
+	"sync/atomic"
+
+	"sluice/pkg/actor"
+	"sluice/pkg/msgs"
+	"sluice/pkg/polymarket"
+)
+
+// ear turns the records of one account's lanes into messages for its core. It is total: what cannot be read is a message
+// too. A record may be heard several times before it is decided.
+type ear struct {
+	account msgs.Account
+	facts   *facts
+	books   *books
+	copies  *copies
+	dead    func(r actor.Record, err *msgs.Error)
+	count   *counters
+	log     *slog.Logger
+	heard   atomic.Uint64 // the last sequence of the submit lane
+	fedMS   atomic.Int64  // when the latest private event was received
+}
+
+// hear gives the message that a record is.
+func (h *ear) hear(r actor.Record) any {
+	switch r.Subject {
+	case msgs.FeedSubject(h.account, "order"):
+		f := &msgs.FeedOrder{}
+		return h.fed(r, f, &Fed{Order: f})
+	case msgs.FeedSubject(h.account, "trade"):
+		f := &msgs.FeedTrade{}
+		return h.fed(r, f, &Fed{Trade: f})
+	}
+	return h.asked(r)
+}
+
+func (h *ear) fed(r actor.Record, into any, m *Fed) any {
+	if err := json.Unmarshal(r.Data, into); err != nil {
+		h.dead(r, failure(msgs.BadJSON, "the private event cannot be read: "+err.Error(), "see what writes feed.>"))
+		return nil
+	}
+	h.fedMS.Store(r.Stored.UnixMilli())
+	return m
+}
+
+func (h *ear) asked(r actor.Record) any {
+	a := &Asked{Seq: r.Seq, Stored: r.Stored, All: r.Stream == msgs.AskAllStream, Facts: h.facts.now()}
+	_, _, a.Verb, _ = msgs.SplitCmd(r.Subject)
+	a.Command, a.Err = msgs.DecodeCommand(r.Subject, r.Data)
+	if a.Err == nil {
+		a.Err = a.Command.Check()
+	}
+	if err := msgs.CheckHeaders(r.Subject, r.Header, a.Command); a.Err == nil || err != nil && err.Code == msgs.BadReplyTo {
+		a.Err = err
+	}
+	if to := r.Header[msgs.HeaderReplyTo]; len(to) == 1 && msgs.ValidReplyTo(to[0]) {
+		a.ReplyTo = to[0]
+	}
+	a.Client, a.Request = msgs.PeekID(r.Data)
+	if a.Command != nil && a.Err == nil {
+		h.complete(a)
+	}
+	if r.Lane == laneSubmit {
+		h.heard.Store(r.Seq)
+	}
+	h.copies.expect(a)
+	h.count.commands.WithLabelValues(a.Verb).Inc()
+	return a
+}
+
+// complete adds what only a command that can be decided needs.
+func (h *ear) complete(a *Asked) {
+	a.Hash = msgs.ContentHash(a.Command)
+	switch c := a.Command.(type) {
+	case *msgs.Submit:
+		a.Salt = saltOf(h.account, c.ClientOrderID, a.Seq)
+		if c.MaxSlippage != nil {
+			token := c.TokenID
+			if token == "" {
+				_, token = a.Facts.Outcome(c.Market, c.Outcome)
+			}
+			a.Book = h.books.last(token)
+		}
+	case *msgs.Replace:
+		a.Salt = saltOf(h.account, c.ClientOrderID, a.Seq)
+	}
+}
+
+// saltOf makes the salt of an order from what names its command, so that a repeated decision makes the same order.
+func saltOf(a msgs.Account, id msgs.ClientOrderID, seq uint64) uint64 {
+	b := []byte(strings.Join([]string{"sluice salt", string(a), string(id)}, "\x00"))
+	h := sha256.Sum256(binary.LittleEndian.AppendUint64(b, seq))
+	return binary.LittleEndian.Uint64(h[:8]) & polymarket.MaxSalt
+}

@@ -1,0 +1,182 @@
+package executor
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"sluice/pkg/actor"
+	"sluice/pkg/limits"
+	"sluice/pkg/msgs"
+	"sluice/pkg/polymarket"
+)
+
+// performer does what the core of one account decides. Every failure is an outcome; what its context cuts short gives
+// none, and stays open.
+type performer struct {
+	account string
+	venue   Venue
+	signer  signer
+	limits  *limits.Limiter
+	reply   func(to string, e msgs.Event)
+	log     *slog.Logger
+	count   *counters
+	revoked *revoked
+	seen    *venueState
+	dry     bool // sign, check, and post nothing
+}
+
+// Bounds of repeats. What is asked again is harmless to ask.
+const (
+	lookFirst = 250 * time.Millisecond // the venue shows an order within some tenths of a second
+	lookLast  = 5 * time.Second
+	sendBy    = sendByMS * time.Millisecond
+
+	// cancelChunk is how many ids go in one request: a batch dearer than the smallest burst of the venue's cancel
+	// buckets, 120, could never pass.
+	cancelChunk = 100
+)
+
+// Perform does a job and returns when all of it has ended.
+func (p *performer) Perform(ctx context.Context, job actor.Job) {
+	var running sync.WaitGroup
+	defer running.Wait()
+	var posts []Post
+	for _, d := range job.Deeds {
+		switch d := d.(type) {
+		case Post:
+			posts = append(posts, d)
+		case CancelOrders:
+			p.revoked.add(d.OrderIDs)
+			running.Go(func() { p.cancel(ctx, job, d.OrderIDs) })
+		case CancelEverything:
+			p.revoked.add(d.Own)
+			running.Go(func() { p.cancelEverything(ctx, job, len(d.Own)) })
+		case Lookup:
+			running.Go(func() { p.lookup(ctx, job, d) })
+		case ReadOpen:
+			running.Go(func() { p.readOpen(ctx, job) })
+		case Wait:
+			running.Go(func() {
+				if pauseUntil(ctx, d.UntilMS) == nil {
+					job.Deliver(d.Then)
+				}
+			})
+		case Reply:
+			p.reply(d.To, d.Event)
+		}
+	}
+	for chunk := range slices.Chunk(posts, msgs.MaxPostOrders) {
+		p.post(ctx, job, chunk)
+	}
+}
+
+// post sends up to 15 orders with one request, in the order in which they were decided.
+func (p *performer) post(ctx context.Context, job actor.Job, posts []Post) {
+	by := job.Sent.Add(sendBy)
+	if !p.permit(ctx, by, posts) {
+		p.unsent(ctx, job, posts, polymarket.ErrTooLate)
+		return
+	}
+	var ids []msgs.OrderID
+	var out []polymarket.Envelope
+	for i := range posts {
+		in := &posts[i].Intent
+		if p.revoked.has(in.OrderID) {
+			p.deliver(ctx, job, in.OrderID, polymarket.NeverLeft{Cause: errRevoked})
+			continue
+		}
+		e, err := p.signer.envelope(in)
+		if err != nil {
+			p.log.Error("order not signed", "order_id", in.OrderID, "error", err)
+			p.deliver(ctx, job, in.OrderID, polymarket.Rejected{Reason: string(msgs.BadValue), VenueMessage: err.Error()})
+			continue
+		}
+		if p.dry {
+			p.deliver(ctx, job, in.OrderID, polymarket.Rejected{Reason: string(msgs.NotLive), VenueMessage: "dry run: signed and checked, not sent"})
+			continue
+		}
+		ids, out = append(ids, in.OrderID), append(out, e)
+	}
+	if len(out) == 0 {
+		return
+	}
+	began := time.Now()
+	outcomes := p.venue.Post(ctx, out, by)
+	p.count.took("post", time.Since(began))
+	for i, o := range outcomes {
+		p.seen.see(o)
+		p.heed(o)
+		p.count.posted(o)
+		p.log.Debug("posted", "order_id", ids[i], "outcome", o.Code(), "batch", len(out), "took_ms", time.Since(began).Milliseconds())
+		p.deliver(ctx, job, ids[i], o)
+	}
+}
+
+// errRevoked is why an order did not leave that someone had cancelled meanwhile.
+var errRevoked = errors.New("cancelled before it left")
+
+// permit waits for what the limits ask of a request. Permits of orders were taken when they were decided, but not those
+// of repeats.
+func (p *performer) permit(ctx context.Context, by time.Time, posts []Post) bool {
+	ctx, cancel := context.WithDeadline(ctx, by)
+	defer cancel()
+	for _, d := range posts {
+		if !d.Again {
+			continue
+		}
+		if _, err := p.limits.Orders(p.account).Wait(ctx, 1); err != nil {
+			return false
+		}
+	}
+	endpoint := limits.PostOrders
+	if len(posts) == 1 {
+		endpoint = limits.PostOrder
+	}
+	return p.limits.Wait(ctx, limits.Call{Endpoint: endpoint, Account: p.account, Items: len(posts)}) == nil
+}
+
+func (p *performer) unsent(ctx context.Context, job actor.Job, posts []Post, cause error) {
+	for i := range posts {
+		p.deliver(ctx, job, posts[i].Intent.OrderID, polymarket.NeverLeft{Cause: cause})
+	}
+}
+
+// deliver hands an outcome over, unless the context has cut the deed short: then nobody knows, and the order stays open.
+func (p *performer) deliver(ctx context.Context, job actor.Job, id msgs.OrderID, o polymarket.Outcome) {
+	if ctx.Err() == nil {
+		job.Deliver(Posted{OrderID: id, Outcome: o})
+	}
+}
+
+// heed slows down when the venue asks for it.
+func (p *performer) heed(o polymarket.Outcome) {
+	r, ok := o.(polymarket.RetryAfter)
+	if !ok || r.Reason == polymarket.ReasonPostOnly {
+		return
+	}
+	p.log.Warn("venue takes no orders for a while", "reason", r.Reason, "retry_after_ms", r.Duration.Milliseconds(), "venue_message", r.VenueMessage)
+	p.limits.Penalise(limits.Order, p.account, time.Now().Add(max(r.Duration, retryFirstMS*time.Millisecond)))
+}
+
+// pauseUntil waits for a moment, or for the end of ctx, whose error it returns.
+func pauseUntil(ctx context.Context, ms int64) error {
+	return pause(ctx, time.Until(time.UnixMilli(ms)))
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	if err := ctx.Err(); err != nil || d <= 0 {
+		return err
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

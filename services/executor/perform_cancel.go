@@ -1,0 +1,124 @@
+package executor
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"sluice/pkg/actor"
+	"sluice/pkg/limits"
+	"sluice/pkg/msgs"
+	"sluice/pkg/polymarket"
+)
+
+// cancel asks until the venue has answered. Cancels go before everything else and have a bucket of their own.
+func (p *performer) cancel(ctx context.Context, job actor.Job, ids []msgs.OrderID) {
+	for chunk := range slices.Chunk(ids, cancelChunk) {
+		endpoint := limits.DeleteOrders
+		if len(chunk) == 1 {
+			endpoint = limits.DeleteOrder
+		}
+		a, ok := p.ask(ctx, limits.Call{Endpoint: endpoint, Account: p.account, Items: len(chunk)}, func() (CancelAnswer, polymarket.Outcome) {
+			return p.venue.Cancel(ctx, chunk)
+		}, chunk)
+		if !ok {
+			return
+		}
+		job.Deliver(withUnnamed(a, chunk))
+	}
+}
+
+func (p *performer) cancelEverything(ctx context.Context, job actor.Job, own int) {
+	// The venue counts one for the request and one for each order that it ends.
+	a, ok := p.ask(ctx, limits.Call{Endpoint: limits.CancelAll, Account: p.account, Items: 1 + own}, func() (CancelAnswer, polymarket.Outcome) {
+		return p.venue.CancelEverything(ctx)
+	}, nil)
+	if ok {
+		job.Deliver(a)
+	}
+}
+
+// ask repeats a cancel until there is an answer; ok is false when ctx ended first.
+func (p *performer) ask(ctx context.Context, c limits.Call, call func() (CancelAnswer, polymarket.Outcome), ids []msgs.OrderID) (a CancelAnswer, ok bool) {
+	for wait := lookFirst; ; wait = min(2*wait, lookLast) {
+		if p.limits.Wait(ctx, c) != nil {
+			return a, false
+		}
+		began := time.Now()
+		a, failed := call()
+		p.count.took("cancel", time.Since(began))
+		if failed == nil {
+			p.log.Debug("cancelled", "asked", len(ids), "cancelled", len(a.Cancelled), "refused", len(a.Refused))
+			return a, true
+		}
+		if ctx.Err() != nil {
+			return a, false
+		}
+		if r, final := failed.(polymarket.Rejected); final {
+			for _, id := range ids {
+				a.Refused = append(a.Refused, CancelRefusal{OrderID: id, Code: msgs.VenueRejected, Message: r.VenueMessage})
+			}
+			return a, true
+		}
+		after := wait
+		if r, later := failed.(polymarket.RetryAfter); later {
+			after = max(after, r.Duration)
+			p.limits.Penalise(limits.Cancel, p.account, time.Now().Add(after))
+		}
+		p.log.Warn("cancel not answered, asking again", "outcome", failed.String(), "orders", len(ids), "retry_after_ms", after.Milliseconds())
+		if pause(ctx, after) != nil {
+			return a, false
+		}
+	}
+}
+
+// withUnnamed adds the ids that an answer leaves out: nothing is known of them, which is what "not found" says too.
+func withUnnamed(a CancelAnswer, asked []msgs.OrderID) CancelAnswer {
+	named := map[msgs.OrderID]bool{}
+	for _, id := range a.Cancelled {
+		named[id] = true
+	}
+	for _, r := range a.Refused {
+		named[r.OrderID] = true
+	}
+	for _, id := range asked {
+		if !named[id] {
+			a.Refused = append(a.Refused, CancelRefusal{OrderID: id, Code: msgs.NotFound, Message: "the answer does not name the order"})
+		}
+	}
+	return a
+}
+
+// revoked remembers orders that someone wants cancelled, so that one whose intent is just being written does not leave.
+type revoked struct {
+	mu  sync.Mutex
+	ids map[msgs.OrderID]time.Time
+}
+
+// revokedFor is how long that matters: an order leaves within the send-by time of its intent, or its core is asked again.
+const revokedFor = time.Minute
+
+func (r *revoked) add(ids []msgs.OrderID) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	now := time.Now()
+	if r.ids == nil {
+		r.ids = map[msgs.OrderID]time.Time{}
+	}
+	for id, at := range r.ids {
+		if now.Sub(at) > revokedFor {
+			delete(r.ids, id)
+		}
+	}
+	for _, id := range ids {
+		r.ids[id] = now
+	}
+}
+
+func (r *revoked) has(id msgs.OrderID) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	_, ok := r.ids[id]
+	return ok
+}

@@ -1,0 +1,140 @@
+package executor
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+	"unicode/utf8"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"sluice/pkg/actor"
+	"sluice/pkg/limits"
+	"sluice/pkg/msgs"
+)
+
+// version is of the answers on svc.executor.
+const version = "1.0.0"
+
+// serviceName is the executor's name on the bus.
+const serviceName = "executor"
+
+// Service is the executor, ready to run.
+type Service struct {
+	cfg    Config
+	js     jetstream.JetStream
+	count  *counters
+	facts  *facts
+	books  *books
+	limits *limits.Limiter
+	desks  []*desk
+}
+
+// New checks the configuration and puts the service together; nothing is dialled before Run.
+func New(cfg Config) (*Service, error) {
+	if err := cfg.Check(); err != nil {
+		return nil, fmt.Errorf("check executor configuration: %w", err)
+	}
+	cfg = cfg.withDefaults()
+	js, err := jetstream.New(cfg.NATS)
+	if err != nil {
+		return nil, fmt.Errorf("open jetstream: %w", err)
+	}
+	s := &Service{cfg: cfg, js: js, count: newCounters(), limits: limits.New(cfg.Limits)}
+	if err := s.count.register(cfg.Metrics); err != nil {
+		return nil, fmt.Errorf("register metrics: %w", err)
+	}
+	s.facts = newFacts(func(n int) { s.count.facts.Set(float64(n)) }, cfg.Log)
+	s.books = &books{nc: cfg.NATS, js: js, known: map[msgs.TokenID]*followed{}}
+	for _, a := range cfg.Accounts {
+		s.desks = append(s.desks, s.newDesk(a))
+	}
+	return s, nil
+}
+
+// Run puts a service together and runs it until ctx ends.
+func Run(ctx context.Context, cfg Config) error {
+	s, err := New(cfg)
+	if err != nil {
+		return err
+	}
+	return s.Run(ctx)
+}
+
+// Run trades for all accounts until ctx ends and what was under way has ended, or three seconds have passed; what is cut
+// short is taken up by the next start. It returns nil then. An error means that the log refuses what must be possible: a
+// log of another env, lanes that end before their cursors, streams that cannot be made.
+func (s *Service) Run(ctx context.Context) error {
+	accounts := make([]msgs.Account, len(s.desks))
+	for i, d := range s.desks {
+		accounts[i] = d.cfg.Name
+	}
+	if err := actor.EnsureStreams(ctx, s.js, s.cfg.Replicas, accounts...); err != nil {
+		return err
+	}
+	snapshots, err := actor.Snapshots(ctx, s.js, s.cfg.Replicas)
+	if err != nil {
+		return err
+	}
+	g := actor.Group{Log: s.cfg.Log}
+	g.Add("facts", func(ctx context.Context) error { return s.facts.follow(ctx, s.js) })
+	for _, d := range s.desks {
+		g.Add("orders of "+string(d.cfg.Name), func(ctx context.Context) error {
+			if err := s.factsOrPatience(ctx); err != nil {
+				return nil
+			}
+			return d.run(ctx, snapshots)
+		})
+	}
+	return g.Run(ctx)
+}
+
+// factsOrPatience waits for the first market facts. Without any it goes on after a while: orders are refused then, but
+// cancels and halts work.
+func (s *Service) factsOrPatience(ctx context.Context) error {
+	t := time.NewTimer(firstFacts)
+	defer t.Stop()
+	select {
+	case <-s.facts.loaded:
+	case <-t.C:
+		s.cfg.Log.Warn("no market facts yet; orders are refused until ingest publishes some")
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	return nil
+}
+
+// Ready reports nil when every account is owned and worked for and market facts are known, else what is missing.
+func (s *Service) Ready() error {
+	var errs []error
+	if s.facts.now().Len() == 0 {
+		errs = append(errs, errors.New("no market facts known"))
+	}
+	for _, d := range s.desks {
+		if why := d.state.Load(); *why != deskOpen {
+			errs = append(errs, fmt.Errorf("account %s is %s", d.cfg.Name, *why))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// maxDeadData bounds the payload that is kept of a dead letter.
+const maxDeadData = 64 << 10
+
+// dead puts a record aside that could not be taken. The letter is a courtesy to people; the lane goes on without it.
+func (s *Service) dead(r actor.Record, err *msgs.Error) {
+	d := msgs.Dead{V: 1, Service: serviceName, Reason: err.Code, AtMS: time.Now().UnixMilli(), Stream: r.Stream, Seq: r.Seq, Subject: r.Subject, Headers: r.Header, Error: err}
+	data := r.Data[:min(len(r.Data), maxDeadData)]
+	if d.Data = string(data); !utf8.Valid(data) {
+		d.Data, d.Base64 = base64.StdEncoding.EncodeToString(data), true
+	}
+	s.count.dead.WithLabelValues(string(err.Code)).Inc()
+	b, fail := json.Marshal(d)
+	if fail == nil {
+		fail = s.cfg.NATS.Publish(msgs.DeadSubject(serviceName, err.Code), b)
+	}
+	s.cfg.Log.Warn("message put aside", "subject", r.Subject, "seq", r.Seq, "reason", err.Code, "cause", err.Cause, "stored", fail == nil)
+}

@@ -1,0 +1,194 @@
+package executor
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/nats-io/nats.go/micro"
+
+	"sluice/pkg/actor"
+	"sluice/pkg/limits"
+	"sluice/pkg/msgs"
+)
+
+// answerTimeout bounds an answer; who asked has usually given up by then.
+const answerTimeout = 2 * time.Second
+
+// serve answers questions about the account, from what is on disk, while its actor works.
+func (d *desk) serve(ctx context.Context, act *actor.Actor) (err error) {
+	if !d.opened(ctx, act) {
+		return nil
+	}
+	nc := d.s.cfg.NATS
+	sub, err := nc.Subscribe(msgs.StatusSubject(venue), d.heardStatus)
+	if err != nil {
+		return fmt.Errorf("follow feed status: %w", err)
+	}
+	defer func() { err = errors.Join(err, ignoreClosed(sub.Unsubscribe())) }()
+	svc, err := micro.AddService(nc, micro.Config{Name: serviceName, Version: version, Description: "orders of account " + string(d.cfg.Name)})
+	if err != nil {
+		return fmt.Errorf("answer questions: %w", err)
+	}
+	defer func() { err = errors.Join(err, ignoreClosed(svc.Stop())) }()
+	for _, e := range []struct {
+		verb   string
+		answer func(context.Context, *actor.Actor, []byte) (any, *msgs.Error)
+	}{{"order", d.order}, {"orders", d.orders}, {"status", d.status}} {
+		h := micro.HandlerFunc(func(r micro.Request) {
+			ctx, cancel := context.WithTimeout(ctx, answerTimeout)
+			defer cancel()
+			respond(r, func() (any, *msgs.Error) { return e.answer(ctx, act, r.Data()) })
+		})
+		if err := svc.AddEndpoint(e.verb, h, micro.WithEndpointSubject(msgs.SvcSubject(serviceName, d.cfg.Name, e.verb))); err != nil {
+			return fmt.Errorf("answer %s: %w", e.verb, err)
+		}
+	}
+	d.s.count.owned.Inc()
+	defer d.s.count.owned.Dec()
+	d.is(deskOpen)
+	<-ctx.Done()
+	return nil
+}
+
+// opened waits until the actor works, and takes up what its state says about copies. It reports false when it never will.
+func (d *desk) opened(ctx context.Context, act *actor.Actor) bool {
+	v, err := act.Ask(ctx, func(uint64) any { return d.core.inboxes() })
+	if err != nil {
+		return false
+	}
+	for _, in := range v.([]*msgs.Intent) {
+		d.ear.copies.follow(in)
+	}
+	return true
+}
+
+// ignoreClosed drops the error of a connection that is closed already: nothing is left to undo.
+func ignoreClosed(err error) error {
+	if errors.Is(err, nats.ErrConnectionClosed) || errors.Is(err, nats.ErrBadSubscription) || errors.Is(err, nats.ErrConnectionDraining) {
+		return nil
+	}
+	return err
+}
+
+// respond answers one question. A reply that cannot be sent leaves the asker without one, as a lost message would.
+func respond(r micro.Request, answer func() (any, *msgs.Error)) {
+	a, refusal := answer()
+	if refusal == nil {
+		_ = r.RespondJSON(a)
+		return
+	}
+	b, err := json.Marshal(msgs.ErrorReply{Error: refusal})
+	if err != nil {
+		b = nil // the headers say enough
+	}
+	_ = r.Error(string(refusal.Code), refusal.Cause, b)
+}
+
+func (d *desk) heardStatus(m *nats.Msg) {
+	f := &msgs.FeedStatus{}
+	if json.Unmarshal(m.Data, f) == nil && f.Channel == "user" && f.Account == d.cfg.Name {
+		d.feed.Store(f)
+	}
+}
+
+// question decodes what was asked; nothing at all asks for the defaults.
+func question(data []byte, into any) *msgs.Error {
+	if len(data) == 0 {
+		return nil
+	}
+	if err := json.Unmarshal(data, into); err != nil {
+		return failure(msgs.BadJSON, "the question cannot be read: "+err.Error(), "send one JSON object")
+	}
+	return nil
+}
+
+// reply is an answer, or the reason why there is none.
+type reply struct {
+	value any
+	err   *msgs.Error
+}
+
+func ask(ctx context.Context, act *actor.Actor, f func(n uint64) reply) (any, *msgs.Error) {
+	v, err := act.Ask(ctx, func(n uint64) any { return f(n) })
+	if err != nil {
+		return nil, failure(msgs.VenueDown, "the account's owner does not answer: "+err.Error(), "ask again; `sluice doctor` tells more")
+	}
+	r := v.(reply)
+	return r.value, r.err
+}
+
+func (d *desk) order(ctx context.Context, act *actor.Actor, data []byte) (any, *msgs.Error) {
+	var q msgs.OrderQuestion
+	if err := question(data, &q); err != nil {
+		return nil, err
+	}
+	return ask(ctx, act, func(n uint64) reply {
+		o, err := d.core.AnswerOrder(q)
+		return reply{msgs.OrderAnswer{N: n, Order: o}, err}
+	})
+}
+
+func (d *desk) orders(ctx context.Context, act *actor.Actor, data []byte) (any, *msgs.Error) {
+	var q msgs.OrdersQuestion
+	if err := question(data, &q); err != nil {
+		return nil, err
+	}
+	return ask(ctx, act, func(n uint64) reply {
+		page, next, err := d.core.AnswerOrders(q)
+		return reply{msgs.OrdersAnswer{N: n, Orders: page, Next: next}, err}
+	})
+}
+
+func (d *desk) status(ctx context.Context, act *actor.Actor, _ []byte) (any, *msgs.Error) {
+	v, err := ask(ctx, act, func(uint64) reply { return reply{value: d.core.Counts()} })
+	if err != nil {
+		return nil, err
+	}
+	c, now := v.(Counts), time.Now()
+	a := msgs.StatusAnswer{
+		Account: d.cfg.Name, Env: d.s.cfg.Env, Halted: c.Halted, Venue: d.venue.state(now), Queue: d.queue(ctx, now), Open: c.Open, Unknown: c.Unknown,
+		Feed: d.feedFresh(now), Owner: d.s.cfg.Owner, N: c.N, AsOfMS: now.UnixMilli(),
+	}
+	for _, l := range d.s.limits.State(string(d.cfg.Name)) {
+		a.Limits = append(a.Limits, limitState(l))
+	}
+	return a, nil
+}
+
+func limitState(l limits.State) msgs.LimitState {
+	s := msgs.LimitState{Scope: l.Scope, Layer: l.Layer, Used: strconv.Itoa(l.Used), Limit: strconv.Itoa(l.Limit), PerMS: l.PerMS}
+	if !l.FreeAt.IsZero() {
+		s.FreeAtMS = l.FreeAt.UnixMilli()
+	}
+	return s
+}
+
+// queue counts what the submit lane holds beyond what was heard of it. It is a hint: zero when the broker does not say.
+func (d *desk) queue(ctx context.Context, now time.Time) msgs.QueueStatus {
+	var q msgs.QueueStatus
+	stream, err := d.s.js.Stream(ctx, msgs.AskStream(d.cfg.Name))
+	if err != nil {
+		return q
+	}
+	from := d.ear.heard.Load() + 1
+	subject := msgs.CmdSubject(msgs.FamilyOrder, d.cfg.Name, msgs.VerbSubmit)
+	first, err := stream.GetMsg(ctx, from, jetstream.WithGetMsgSubject(subject))
+	if err != nil {
+		return q
+	}
+	q.OldestMS = max(0, now.Sub(first.Time).Milliseconds())
+	c, err := stream.CreateConsumer(ctx, jetstream.ConsumerConfig{
+		FilterSubject: subject, DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: from,
+		AckPolicy: jetstream.AckNonePolicy, MemoryStorage: true, Replicas: 1, InactiveThreshold: answerTimeout,
+	})
+	if err == nil {
+		q.Submit = c.CachedInfo().NumPending
+	}
+	return q
+}
