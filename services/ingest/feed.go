@@ -15,9 +15,10 @@ import (
 )
 
 const (
-	// feedQueue is how many private events may wait to be stored. A full queue holds back the socket: the venue's
-	// buffers and ours are then what waits, and nothing is dropped.
-	feedQueue = 256
+	// feedQueue is how many private events may wait to be stored: some minutes of a busy account, about 16 MB at worst.
+	// A full queue holds back the socket; the venue then cuts us off sooner or later, and reading by REST brings
+	// everything but passing statuses.
+	feedQueue = 8192
 	// recheckEvery is how often orders and trades are read although nothing seems wrong: two cheap requests that
 	// find what a socket has swallowed.
 	recheckEvery = 60 * time.Second

@@ -29,7 +29,8 @@ type plant struct {
 	venue *sandbox.Sandbox
 	cfg   Config
 	svc   *Service
-	stop  func() // ends ingest and waits for it
+	tweak func(*Service) // before it runs; may be nil
+	stop  func()         // ends ingest and waits for it
 }
 
 // inPlant starts ingest for the named accounts; adjust may change the configuration first.
@@ -70,6 +71,9 @@ func (p *plant) start() {
 		p.t.Fatal(err)
 	}
 	p.svc = svc
+	if p.tweak != nil {
+		p.tweak(svc)
+	}
 	ctx, cancel := context.WithCancel(p.t.Context())
 	var running sync.WaitGroup
 	running.Go(func() {

@@ -75,7 +75,7 @@ func Run(ctx context.Context, cfg Config) error {
 // answered any more; starting again is the cure.
 func (s *Service) Run(ctx context.Context) error {
 	if err := s.ensure(ctx); err != nil {
-		return err
+		return unlessEnded(ctx, err)
 	}
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
@@ -84,7 +84,7 @@ func (s *Service) Run(ctx context.Context) error {
 	s.running.Go(func() { s.followNATS(ctx) })
 	s.running.Go(func() {
 		defer stop() // without answers there is no service
-		failed = s.questions.run(ctx, s.cfg.NATS, version)
+		failed = unlessEnded(ctx, s.questions.run(ctx, s.cfg.NATS, version))
 	})
 	for _, f := range s.feeds {
 		s.running.Go(func() { f.run(ctx) })
@@ -92,6 +92,14 @@ func (s *Service) Run(ctx context.Context) error {
 	s.catalogue.run(ctx, newBackoff(s.cfg.Profile.BaseDelay, s.random("markets")))
 	s.running.Wait()
 	return errors.Join(failed, s.flush(ctx))
+}
+
+// unlessEnded is err, or nil when the end of ctx explains it.
+func unlessEnded(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
 }
 
 // flush lets the last words out, if there is a connection to let them out by.
