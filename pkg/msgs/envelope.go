@@ -19,30 +19,53 @@ type Envelope struct {
 	Events  []Event           `json:"events"`
 }
 
+// DecodeEnvelope decodes one message of the log. It is json.Unmarshal without going over the bytes once more, for whoever
+// folds a long log.
+func DecodeEnvelope(b []byte) (Envelope, error) {
+	var e Envelope
+	err := e.UnmarshalJSON(b)
+	return e, err
+}
+
 // UnmarshalJSON decodes an envelope tolerantly: unknown fields are dropped, an event of an unknown type becomes Strange.
 func (e *Envelope) UnmarshalJSON(b []byte) error {
-	var raw struct {
+	var frame struct {
 		V       int               `json:"v"`
 		Account Account           `json:"account"`
 		Env     Env               `json:"env"`
 		Owner   string            `json:"owner"`
 		Epoch   uint64            `json:"epoch"`
 		Cursors map[string]uint64 `json:"cursors"`
-		Events  []json.RawMessage `json:"events"`
 	}
-	if err := json.Unmarshal(b, &raw); err != nil {
+	if err := json.Unmarshal(b, &frame); err != nil {
 		return fmt.Errorf("decode envelope: %w", err)
 	}
-	*e = Envelope{V: raw.V, Account: raw.Account, Env: raw.Env, Owner: raw.Owner, Epoch: raw.Epoch, Cursors: raw.Cursors,
-		Events: make([]Event, 0, len(raw.Events))}
-	for i, r := range raw.Events {
-		ev, err := DecodeEvent(r)
+	*e = Envelope{V: frame.V, Account: frame.Account, Env: frame.Env, Owner: frame.Owner, Epoch: frame.Epoch, Cursors: frame.Cursors}
+	list, err := eventsIn(b)
+	if err != nil {
+		return fmt.Errorf("decode envelope: %w", err)
+	}
+	e.Events = make([]Event, 0, len(list))
+	for i, raw := range list {
+		ev, err := decodeValid(raw)
 		if err != nil {
 			return fmt.Errorf("decode event %d: %w", i, err)
 		}
 		e.Events = append(e.Events, ev)
 	}
 	return nil
+}
+
+// eventsIn finds the list of events in what is known to be JSON.
+func eventsIn(b []byte) ([][]byte, error) {
+	raw := memberOf(b, "events")
+	switch {
+	case raw == nil, string(raw) == "null":
+		return nil, nil
+	case raw[0] != '[':
+		return nil, fmt.Errorf("events is not a list")
+	}
+	return elements(raw), nil
 }
 
 // Strange is an event of a type that this version does not know; it is kept whole.
@@ -61,19 +84,29 @@ func (s *Strange) MarshalJSON() ([]byte, error) {
 
 // DecodeEvent decodes one event by its type. An unknown type gives *Strange; only what is not an event at all is an error.
 func DecodeEvent(b []byte) (Event, error) {
-	var h Head
-	if err := json.Unmarshal(b, &h); err != nil {
-		return nil, err
+	if !json.Valid(b) {
+		return nil, fmt.Errorf("event is not JSON: %w", syntaxError(b))
 	}
-	if h.Type == "" {
+	return decodeValid(b)
+}
+
+// decodeValid is DecodeEvent of what is known to be JSON.
+func decodeValid(b []byte) (Event, error) {
+	raw := memberOf(b, "type")
+	if len(raw) < 3 || raw[0] != '"' {
 		return nil, fmt.Errorf("event without type")
 	}
-	e := New(h.Type)
+	t := Type(text(raw))
+	e := New(t)
 	if e == nil {
-		return &Strange{Head: h, Raw: append(json.RawMessage(nil), b...)}, nil
+		s := &Strange{Raw: append(json.RawMessage(nil), b...)}
+		err := json.Unmarshal(b, &s.Head)
+		s.Type = t
+		return s, err
 	}
 	if err := json.Unmarshal(b, e); err != nil {
-		return nil, fmt.Errorf("%s: %w", h.Type, err)
+		return nil, fmt.Errorf("%s: %w", t, err)
 	}
+	e.head().Type = t // of two names that differ in case the exact one counts
 	return e, nil
 }

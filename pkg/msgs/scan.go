@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"unicode/utf8"
 )
 
@@ -25,18 +26,42 @@ type member struct {
 // members splits an object that is known to be valid JSON, in order. Names are unescaped.
 func members(object []byte) []member {
 	out := make([]member, 0, 16)
-	for i := skipSpace(object, 1); i < len(object) && object[i] == '"'; {
-		end := skipValue(object, i)
-		name := text(object[i:end])
-		i = skipSpace(object, skipSpace(object, end)+1)
-		end = skipValue(object, i)
-		out = append(out, member{name, object[i:end]})
-		i = skipSpace(object, end)
-		if i < len(object) && object[i] == ',' {
-			i = skipSpace(object, i+1)
-		}
+	for name, raw := range each(object) {
+		out = append(out, member{text(name), raw})
 	}
 	return out
+}
+
+// memberOf gives the value of a name in what is known to be valid JSON, nil when it is no object or has no such name.
+func memberOf(b []byte, name string) []byte {
+	i := skipSpace(b, 0)
+	if i >= len(b) || b[i] != '{' {
+		return nil
+	}
+	for quoted, raw := range each(b[i:]) {
+		if n := len(quoted) - 2; n == len(name) && string(quoted[1:1+n]) == name || bytes.IndexByte(quoted, '\\') >= 0 && text(quoted) == name {
+			return raw
+		}
+	}
+	return nil
+}
+
+// each walks over names, quotes included, and values of an object that is known to be valid JSON.
+func each(object []byte) iter.Seq2[[]byte, []byte] {
+	return func(yield func(name, raw []byte) bool) {
+		for i := skipSpace(object, 1); i < len(object) && object[i] == '"'; {
+			end := skipValue(object, i)
+			name := object[i:end]
+			i = skipSpace(object, skipSpace(object, end)+1)
+			end = skipValue(object, i)
+			if !yield(name, object[i:end]) {
+				return
+			}
+			if i = skipSpace(object, end); i < len(object) && object[i] == ',' {
+				i = skipSpace(object, i+1)
+			}
+		}
+	}
 }
 
 // elements splits an array that is known to be valid JSON.
