@@ -308,3 +308,15 @@ func (tr *trader) balance(token string) int64 {
 	}
 	return n
 }
+
+// plainClient dials the sandbox's server over loopback.
+func (s *Sandbox) plainClient() *http.Client { return &http.Client{Transport: &http.Transport{}} }
+
+// seen is how many requests have arrived: a number that has not been a salt before.
+func (s *Sandbox) seen() int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.requests
+}
+
+func uintText(n uint64) string { return strconv.FormatUint(n, 10) }
