@@ -728,3 +728,15 @@ func TestRefusedAppendIsNotHeard(t *testing.T) {
 		}
 	})
 }
+
+func TestGroupThatIsToldToStopDoesNotFail(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, stop := context.WithCancelCause(t.Context())
+		g := &actor.Group{Log: slog.New(slog.DiscardHandler)}
+		g.Add("good", func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() })
+		stop(errors.New("terminated signal received"))
+		if err := g.Run(ctx); err != nil {
+			t.Errorf("ended with %v", err)
+		}
+	})
+}

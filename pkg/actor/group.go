@@ -32,9 +32,9 @@ func (g *Group) Add(name string, r Runner) {
 	g.runners = append(g.runners, r)
 }
 
-// Run runs all until ctx ends and all have ended. It returns nil then, else the error of the runner that gave up.
-func (g *Group) Run(ctx context.Context) error {
-	ctx, stop := context.WithCancelCause(ctx)
+// Run runs all until parent ends and all have ended. It returns nil then, else the error of the runner that gave up.
+func (g *Group) Run(parent context.Context) error {
+	ctx, stop := context.WithCancelCause(parent)
 	defer stop(nil)
 	var all sync.WaitGroup
 	for i, r := range g.runners {
@@ -45,10 +45,10 @@ func (g *Group) Run(ctx context.Context) error {
 		})
 	}
 	all.Wait()
-	if err := context.Cause(ctx); err != nil && err != context.Canceled && err != context.DeadlineExceeded {
-		return err
+	if parent.Err() != nil {
+		return nil
 	}
-	return nil
+	return context.Cause(ctx)
 }
 
 func (g *Group) keep(ctx context.Context, name string, r Runner) error {
