@@ -16,6 +16,7 @@ import (
 
 	"sluice/pkg/actor"
 	"sluice/pkg/actor/natsd"
+	"sluice/pkg/money"
 	"sluice/pkg/msgs"
 	"sluice/services/executor"
 	"sluice/services/ingest"
@@ -183,15 +184,33 @@ func (c *ingestCmd) config(a *app, nc *nats.Conn, accounts []account, log *slog.
 type executorCmd struct {
 	serviceFlags
 	capFlags
-	Owner string `name:"owner" env:"HOSTNAME" help:"Name of this process in the log; host name and pid when absent."`
+	Owner  string `name:"owner" env:"SLUICE_OWNER" help:"Name of this process in the log; host name and pid when absent."`
+	DryRun bool   `name:"dry-run" help:"Sign and check everything, and post nothing."`
 }
 
-// capFlags bound what may be at stake. 0 is no bound, which --live refuses.
+// capFlags bound what may be at stake. Absent is no bound, but when live an order and a day have one.
 type capFlags struct {
 	CapOrder  string `name:"cap-order" help:"Most pUSD of one order; $25 when live."`
 	CapDay    string `name:"cap-day" help:"Most pUSD of all orders of 24 hours; $100 when live."`
-	CapMarket string `name:"cap-market" help:"Most pUSD open in one market."`
+	CapMarket string `name:"cap-market" help:"Most pUSD at stake in one market."`
 	CapOpen   int    `name:"cap-open-orders" help:"Most open orders."`
+}
+
+func (f *capFlags) caps() (caps executor.Caps, err error) {
+	for _, c := range []struct {
+		name, text string
+		to         *money.Cash
+	}{{"cap-order", f.CapOrder, &caps.Order}, {"cap-day", f.CapDay, &caps.Day}, {"cap-market", f.CapMarket, &caps.Market}} {
+		v, err := decimal[money.Cash](c.name, c.text)
+		if err != nil {
+			return caps, err
+		}
+		if v != nil {
+			*c.to = *v
+		}
+	}
+	caps.OpenOrders = f.CapOpen
+	return caps, nil
 }
 
 // Run runs the executor by itself.
@@ -234,4 +253,18 @@ func (c *executorCmd) Run(a *app) error {
 	g.Add("health", func(ctx context.Context) error { return serveHealth(ctx, l, s.Ready, metrics) })
 	g.Add("executor", s.Run)
 	return g.Run(a.ctx)
+}
+
+func (c *executorCmd) config(a *app, nc *nats.Conn, accounts []account, log *slog.Logger) (executor.Config, error) {
+	caps, err := c.caps()
+	if err != nil {
+		return executor.Config{}, err
+	}
+	cfg := executor.Config{Env: msgs.Env(a.cli.Env), Owner: c.Owner, NATS: nc, Replicas: c.Replicas, CLOB: c.CLOB, DryRun: c.DryRun,
+		Log: log.With("service", "executor")}
+	for _, acc := range accounts {
+		cfg.Accounts = append(cfg.Accounts, executor.Account{Name: acc.Name, Key: acc.Key, Kind: acc.Kind, Funder: acc.Funder,
+			Credentials: acc.Credentials, Caps: caps})
+	}
+	return cfg, nil
 }
