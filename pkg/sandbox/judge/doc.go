@@ -28,6 +28,6 @@
 // # How it fails
 //
 // [Judge] returns an error only when a reader does. A line or payload that cannot be read is counted as unreadable
-// and shown, and a verdict with one is not content: who cannot read cannot acquit. Well-formed things of a kind that
+// and shown, and a verdict with one is not content: who cannot read cannot acquit. So is an empty record. Well-formed things of a kind that
 // the judge does not know are counted by name as unfamiliar and acquit nobody and accuse nobody.
 package judge

@@ -11,6 +11,7 @@ import (
 // trade, every look-up.
 type venue struct {
 	court    *court
+	known    bool // a meta line was read
 	env      string
 	bySlug   map[string]string   // slug or condition id → condition id
 	tokens   map[string][]string // condition id → tokens in the order Yes, No
@@ -170,7 +171,7 @@ func (v *venue) take(l *journalLine) string {
 }
 
 func (v *venue) takeMeta(l *journalLine) string {
-	v.env = string(l.Env)
+	v.known, v.env = true, string(l.Env)
 	for _, m := range l.Markets {
 		condition := string(m.ConditionID)
 		v.bySlug[string(m.Slug)], v.bySlug[condition] = condition, condition

@@ -83,7 +83,23 @@ func Judge(journal, commands io.Reader, opts Options) (Verdict, error) {
 	}
 	c.checkStrays()
 	c.checkLimits()
+	c.checkPresent()
 	return c.sentence(), nil
+}
+
+// checkPresent refuses to acquit on a record that is not there: a wrong file must not look like a clean run.
+func (c *court) checkPresent() {
+	if !c.venue.known {
+		c.unreadable("journal", "no meta line in it")
+	}
+	if len(c.verdict.Accounts) == 0 {
+		c.unreadable("commands", "no stream of an account to judge in it")
+	}
+	for _, name := range sorted(c.only) {
+		if c.accounts[name] == nil {
+			c.unreadable("commands", "no stream of account "+name+" in it")
+		}
+	}
 }
 
 // court is one judgement: the venue's record, each account's record, and the findings so far.

@@ -1,8 +1,13 @@
 package judge
 
 import (
+	"errors"
 	"fmt"
+	"io"
+	"slices"
+	"strings"
 	"testing"
+	"testing/iotest"
 )
 
 // A kind of line, event or subject that the judge does not know is shown, and neither accuses nor acquits.
@@ -20,6 +25,50 @@ func TestUnfamiliarThingsAreShownByName(t *testing.T) {
 		if v.Unfamiliar[name] != 1 {
 			t.Errorf("%q counted %d times, want 1 (%v)", name, v.Unfamiliar[name], v.Unfamiliar)
 		}
+	}
+}
+
+// An empty record is no clean run.
+func TestMissingRecordIsNotAcquitted(t *testing.T) {
+	s := honest().run()
+	journal, record := strings.Join(s.journal, "\n"), strings.Join(s.record, "\n")
+	for name, c := range map[string]struct {
+		journal, record string
+		accounts        []string
+	}{
+		"no journal":        {"", record, nil},
+		"no commands":       {journal, "", nil},
+		"no such account":   {journal, record, []string{"main", "nobody"}},
+		"only another hand": {journal, record, []string{"nobody"}},
+	} {
+		v, err := Judge(strings.NewReader(c.journal), strings.NewReader(c.record), Options{Accounts: c.accounts})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if v.Unreadable == 0 || v.Content() {
+			t.Errorf("%s: content\n%s", name, v)
+		}
+	}
+}
+
+// A reader that fails is an error, not a verdict.
+func TestReadersErrorIsReturned(t *testing.T) {
+	broken := iotest.ErrReader(errors.New("disk gone"))
+	for _, in := range [][2]io.Reader{{broken, strings.NewReader("")}, {strings.NewReader(""), broken}} {
+		if _, err := Judge(in[0], in[1], Options{}); err == nil || !strings.Contains(err.Error(), "disk gone") {
+			t.Errorf("error %v, want the reader's", err)
+		}
+	}
+}
+
+// A line longer than any record is refused by number, and the next one is read.
+func TestOverlongLineIsSkipped(t *testing.T) {
+	var lines, refused []int
+	long := strings.Repeat("x", maxLine+1)
+	err := eachLine(strings.NewReader("a\n"+long+"\nb\n\nc"), func(n int, _ []byte) { lines = append(lines, n) },
+		func(n int) { refused = append(refused, n) })
+	if err != nil || !slices.Equal(lines, []int{1, 3, 5}) || !slices.Equal(refused, []int{2}) {
+		t.Errorf("lines %v, refused %v, error %v", lines, refused, err)
 	}
 }
 
