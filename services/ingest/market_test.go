@@ -249,7 +249,7 @@ func TestTokensJoinAnOpenConnection(t *testing.T) {
 // 450 tokens at 200 a connection make three connections; those that are known stay where they are.
 func TestTokensAreSpreadOverConnections(t *testing.T) {
 	opened := 0
-	s := &shards{perConn: 200, known: map[msgs.TokenID]bool{},
+	s := &shards{perConn: 200, known: map[msgs.TokenID]*markets{},
 		fresh: func() *markets { d := newDesk(t); d.wake = func() {}; return d.markets }, open: func(*markets) { opened++ }}
 	var ts []token
 	for i := range 450 {

@@ -45,7 +45,7 @@ type catalogue struct {
 	js      jetstream.JetStream
 	named   []msgs.ConditionID // empty: all open ones
 	limit   int
-	follow  func([]token) // hears every token of every open market, known ones included
+	follow  func([]token) // hears every token of every open market whenever they may have changed
 	log     *slog.Logger
 	count   *counters
 	changes chan change
@@ -123,6 +123,9 @@ func (k *catalogue) refresh(ctx context.Context) error {
 		}
 		k.facts[f.ConditionID] = f
 		err = errors.Join(err, k.publish(ctx, f))
+		if f.Closed && len(k.named) == 0 {
+			delete(k.facts, f.ConditionID) // its last fact is out; it makes room for another
+		}
 	}
 	k.count.facts.Set(float64(len(k.facts)))
 	k.follow(k.tokens())
@@ -144,7 +147,7 @@ func (k *catalogue) read(ctx context.Context) ([]polymarket.Market, error) {
 		}
 		return out, errors.Join(errs...)
 	}
-	open := 0
+	room := k.limit - len(k.facts)
 	for cursor, page := "", 0; page < maxMarketPages; page++ {
 		ms, next, err := k.clob.Markets(ctx, cursor)
 		if err != nil {
@@ -152,10 +155,14 @@ func (k *catalogue) read(ctx context.Context) ([]polymarket.Market, error) {
 		}
 		for _, m := range ms {
 			_, known := k.facts[msgs.ConditionID(m.ConditionID)]
-			if fresh := m.Tradable() && open < k.limit; fresh || known {
-				out = append(out, m)
-				open++
+			switch {
+			case known:
+			case m.Tradable() && room > 0:
+				room--
+			default:
+				continue
 			}
+			out = append(out, m)
 		}
 		if cursor = next; cursor == "" {
 			break
@@ -186,7 +193,10 @@ func (k *catalogue) apply(ctx context.Context, c change) error {
 	if !known && (len(k.named) > 0 || len(k.facts) >= k.limit || !msgs.ValidHash(string(c.market))) {
 		return nil
 	}
-	if known && (c.tick != "" || c.resolved) {
+	if known && c.tick == "" && !c.resolved {
+		return nil // every connection announces a new market
+	}
+	if known {
 		f.Tokens = slices.Clone(f.Tokens)
 		f.TickSize = cmp.Or(c.tick, f.TickSize)
 		f.Closed, f.Accepting = f.Closed || c.resolved, f.Accepting && !c.resolved
@@ -195,6 +205,9 @@ func (k *catalogue) apply(ctx context.Context, c change) error {
 		}
 		f.AtMS = time.Now().UnixMilli()
 		k.facts[c.market] = f
+		if c.resolved {
+			k.follow(k.tokens())
+		}
 		return k.publish(ctx, f) // the list may lag behind the socket; the next refresh reads it
 	}
 	m, err := k.clob.Market(ctx, string(c.market))

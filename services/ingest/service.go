@@ -171,7 +171,7 @@ func (s *Service) shards(ctx context.Context) *shards {
 	publish := s.cfg.NATS.Publish
 	n := 0
 	return &shards{
-		perConn: s.cfg.TokensPerConn, known: map[msgs.TokenID]bool{},
+		perConn: s.cfg.TokensPerConn, known: map[msgs.TokenID]*markets{},
 		fresh: func() *markets { return newMarkets(publish, s.catalogue.hint, s.count, &s.epoch) },
 		open: func(m *markets) {
 			n++

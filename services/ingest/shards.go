@@ -12,33 +12,52 @@ type shards struct {
 	open    func(*markets) // starts a connection for a new session
 	fresh   func() *markets
 	all     []*markets
-	known   map[msgs.TokenID]bool
+	known   map[msgs.TokenID]*markets // where each token is
 }
 
-// follow gives every token that is new to a connection with room, or to a new one. It belongs to the catalogue's goroutine.
+// follow gives up the tokens that are not in ts, and gives every token that is new to a connection with room, or to a new one.
+// It belongs to the catalogue's goroutine.
 func (s *shards) follow(ts []token) {
-	ts = slices.DeleteFunc(ts, func(t token) bool { return s.known[t.id] })
+	s.part(ts)
+	ts = slices.DeleteFunc(ts, func(t token) bool { return s.known[t.id] != nil })
 	for len(ts) > 0 {
-		room := 0
-		if n := len(s.all); n > 0 {
-			room = s.perConn - s.all[n-1].size()
-		}
-		started := room <= 0
-		if started {
-			s.all = append(s.all, s.fresh())
-			room = s.perConn
-		}
-		now := ts[:min(room, len(ts))]
+		to, started := s.roomy()
+		now := ts[:min(s.perConn-to.size(), len(ts))]
 		ts = ts[len(now):]
 		for _, t := range now {
-			s.known[t.id] = true
+			s.known[t.id] = to
 		}
-		last := s.all[len(s.all)-1]
-		last.join(now...)
+		to.join(now...)
 		if started {
-			s.open(last)
+			s.open(to)
 		} else {
-			last.wake()
+			to.wake()
 		}
 	}
+}
+
+// part gives up the tokens that are not in ts.
+func (s *shards) part(ts []token) {
+	stay := make(map[msgs.TokenID]bool, len(ts))
+	for _, t := range ts {
+		stay[t.id] = true
+	}
+	for id, m := range s.known {
+		if !stay[id] {
+			m.leave(id)
+			delete(s.known, id)
+		}
+	}
+}
+
+// roomy is the first session with room, or a new one, which is still to be opened.
+func (s *shards) roomy() (_ *markets, isNew bool) {
+	for _, m := range s.all {
+		if m.size() < s.perConn {
+			return m, false
+		}
+	}
+	m := s.fresh()
+	s.all = append(s.all, m)
+	return m, true
 }
