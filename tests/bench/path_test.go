@@ -1,0 +1,291 @@
+package bench
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"slices"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"sluice/pkg/actor"
+	"sluice/pkg/limits"
+	"sluice/pkg/money"
+	"sluice/pkg/msgs"
+	"sluice/pkg/polymarket"
+	"sluice/services/executor"
+)
+
+// The throw-away key of the test vectors.
+const benchKey = "0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80"
+
+const (
+	token     = "71321045679252212594626385532706912750332728571942532289631379312455583992563"
+	condition = "0xbd31dc8a20211944f6b70f31557f1001557b59905b7738480ca09bd4532f84af"
+	firstSize = 1000 // hundredths of a share; each order has a size of its own, by which it is recognised
+)
+
+// NATS-in → HTTP-out, open loop: from the publish call to the venue's handler. The reference makes the same two synced
+// appends on the same server (command, fenced intent), then signs and posts with net/http over HTTP/1.1, and nothing else.
+// Rounds of both alternate; p50 and p99 are medians over the rounds, and ratio is the median of the rounds' p50 ratios.
+func BenchmarkOrderPath(b *testing.B) {
+	for _, rate := range []int{50, 500} {
+		b.Run(fmt.Sprintf("rate=%d", rate), func(b *testing.B) {
+			p := newPath(b)
+			count := min(2*rate, 400)
+			p.round("ref", rate, 50)
+			p.round("main", rate, 50)
+			var ref, own, ref99, own99, ratio []float64
+			for b.Loop() {
+				r, o := p.round("ref", rate, count), p.round("main", rate, count)
+				ref, own = append(ref, quantile(r, 50)), append(own, quantile(o, 50))
+				ref99, own99 = append(ref99, quantile(r, 99)), append(own99, quantile(o, 99))
+				ratio = append(ratio, quantile(o, 50)/quantile(r, 50))
+			}
+			b.ReportMetric(median(own), "own_p50_ms")
+			b.ReportMetric(median(ref), "ref_p50_ms")
+			b.ReportMetric(median(own99), "own_p99_ms")
+			b.ReportMetric(median(ref99), "ref_p99_ms")
+			b.ReportMetric(median(ratio), "p50_ratio")
+			b.ReportMetric(0, "ns/op")
+		})
+	}
+}
+
+func quantile(ms []float64, percent int) float64 {
+	slices.Sort(ms)
+	return ms[min(len(ms)-1, len(ms)*percent/100)]
+}
+
+func median(x []float64) float64 { return quantile(x, 50) }
+
+// path is a venue that only notes when an order arrives, a bus, the executor, and the reference.
+type path struct {
+	b       *testing.B
+	nc      *nats.Conn
+	js      jetstream.JetStream
+	key     *polymarket.Key
+	next    int
+	arrived chan arrival
+}
+
+type arrival struct {
+	size int
+	at   time.Time
+}
+
+func newPath(b *testing.B) *path {
+	key, err := polymarket.ParseKey(benchKey)
+	if err != nil {
+		b.Fatal(err)
+	}
+	p := &path{b: b, key: key, next: firstSize, arrived: make(chan arrival, 4096)}
+	p.nc, p.js = bus(b)
+	if err := actor.EnsureStreams(b.Context(), p.js, 1, "main", "ref"); err != nil {
+		b.Fatal(err)
+	}
+	fact := msgs.Market{V: 1, ConditionID: condition, Slug: "bench", TickSize: "0.01", MinSize: 5 * money.Unit, Domain: "2", Accepting: true,
+		AtMS: time.Now().UnixMilli(), Tokens: []msgs.MarketToken{{TokenID: token, Outcome: "Yes"}}}
+	data, err := json.Marshal(fact)
+	if err != nil {
+		b.Fatal(err)
+	}
+	if _, err := p.js.Publish(b.Context(), msgs.MDSubject("polymarket", "market", condition), data); err != nil {
+		b.Fatal(err)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		b.Fatal(err)
+	}
+	srv := &http.Server{Handler: http.HandlerFunc(p.venue)}
+	go func() { _ = srv.Serve(l) }()
+	b.Cleanup(func() { _ = srv.Close() })
+	base := "http://" + l.Addr().String()
+	p.runExecutor(base)
+	p.runReference(base)
+	return p
+}
+
+func (p *path) runExecutor(base string) {
+	wide := limits.Bucket{PerSecond: 1_000_000, Burst: 1_000_000}
+	s, err := executor.New(executor.Config{Env: msgs.Sandbox, NATS: p.nc, CLOB: base,
+		Limits:   limits.Profile{Name: "none", Orders: wide, Cancels: wide, AllIP: limits.Window{Calls: 10_000_000, Per: time.Second}},
+		Accounts: []executor.Account{{Name: "main", Key: p.key, Credentials: polymarket.Credentials{Key: "k", Secret: "AAAA", Passphrase: "p"}}}})
+	if err != nil {
+		p.b.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- s.Run(ctx) }()
+	p.b.Cleanup(func() { stop(); <-ended })
+	for end := time.Now().Add(20 * time.Second); s.Ready() != nil; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			p.b.Fatal(s.Ready())
+		}
+	}
+}
+
+// venue takes every order. What it answers is the same for both.
+func (p *path) venue(w http.ResponseWriter, r *http.Request) {
+	at := time.Now()
+	body, _ := io.ReadAll(r.Body)
+	w.Header().Set("Content-Type", "application/json")
+	if r.Method != http.MethodPost {
+		_, _ = io.WriteString(w, `{"limit":500,"count":0,"next_cursor":"LTE=","data":[]}`)
+		return
+	}
+	type posted struct {
+		Order struct {
+			Salt        uint64 `json:"salt"`
+			Maker       string `json:"maker"`
+			MakerAmount string `json:"makerAmount"`
+			TakerAmount string `json:"takerAmount"`
+			Timestamp   string `json:"timestamp"`
+		} `json:"order"`
+	}
+	var list []posted
+	if body[0] == '{' {
+		body = append(append([]byte{'['}, body...), ']')
+		defer func() { r.Body.Close() }()
+	}
+	single := r.URL.Path == "/order"
+	if err := json.Unmarshal(body, &list); err != nil {
+		p.b.Error(err)
+		return
+	}
+	var answer []byte
+	for i, o := range list {
+		taker, _ := strconv.Atoi(o.Order.TakerAmount)
+		p.arrived <- arrival{taker / 10_000, at}
+		maker, _ := strconv.ParseInt(o.Order.MakerAmount, 10, 64)
+		ts, _ := strconv.ParseInt(o.Order.Timestamp, 10, 64)
+		id, err := p.order(o.Order.Salt, maker, int64(taker), ts).Hash(polymarket.Domain{ChainID: polymarket.Polygon, Version: "2"})
+		if err != nil {
+			p.b.Error(err)
+			return
+		}
+		if i > 0 {
+			answer = append(answer, ',')
+		}
+		answer = fmt.Appendf(answer, `{"success":true,"errorMsg":"","orderID":"%s","status":"live"}`, id.Hex())
+	}
+	if !single {
+		answer = append(append([]byte{'['}, answer...), ']')
+	}
+	_, _ = w.Write(answer)
+}
+
+func (p *path) order(salt uint64, maker, taker, ts int64) *polymarket.Order {
+	id, err := polymarket.ParseTokenID(token)
+	if err != nil {
+		p.b.Fatal(err)
+	}
+	return &polymarket.Order{Salt: salt, Maker: p.key.Address(), Signer: p.key.Address(), TokenID: id, MakerAmount: maker, TakerAmount: taker,
+		Side: polymarket.Buy, TimestampMS: ts}
+}
+
+// runReference is the plainest executor that keeps the same promise about the disk.
+func (p *path) runReference(base string) {
+	cons, err := p.js.CreateConsumer(p.b.Context(), "ASK_ref", jetstream.ConsumerConfig{AckPolicy: jetstream.AckNonePolicy, MemoryStorage: true})
+	if err != nil {
+		p.b.Fatal(err)
+	}
+	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 32}}
+	creds := polymarket.Credentials{Key: "k", Secret: "AAAA", Passphrase: "p"}
+	var last uint64
+	var posts sync.WaitGroup
+	cc, err := cons.Consume(func(m jetstream.Msg) {
+		var c msgs.Submit
+		if err := json.Unmarshal(m.Data(), &c); err != nil {
+			p.b.Error(err)
+			return
+		}
+		maker, taker, err := polymarket.LimitAmounts(polymarket.Buy, *c.Price, *c.Size, tick(p.b))
+		if err != nil {
+			p.b.Error(err)
+			return
+		}
+		o := *p.order(polymarket.NewSalt(), maker, taker, time.Now().UnixMilli())
+		intent, err := json.Marshal(map[string]any{"client_order_id": c.ClientOrderID, "salt": o.Salt, "maker_amount": maker, "taker_amount": taker, "timestamp_ms": o.TimestampMS})
+		if err != nil {
+			p.b.Error(err)
+			return
+		}
+		ack, err := p.js.Publish(context.Background(), "evt.order.ref", intent, jetstream.WithExpectLastSequenceForSubject(last, "evt.order.ref"))
+		if err != nil {
+			p.b.Error(err)
+			return
+		}
+		last = ack.Sequence
+		posts.Go(func() {
+			signed, err := polymarket.Sign(p.key, o, polymarket.Domain{ChainID: polymarket.Polygon, Version: "2"})
+			if err != nil {
+				p.b.Error(err)
+				return
+			}
+			body := polymarket.PostBody(polymarket.Envelope{Order: signed, Owner: creds.Key, Type: polymarket.GTC})
+			req, err := http.NewRequest(http.MethodPost, base+"/order", bytes.NewReader(body))
+			if err != nil {
+				p.b.Error(err)
+				return
+			}
+			req.Header = polymarket.L2Headers(creds, p.key.Address(), time.Now().Unix(), http.MethodPost, "/order", body)
+			req.Header.Set("Content-Type", "application/json")
+			r, err := client.Do(req)
+			if err != nil {
+				p.b.Error(err)
+				return
+			}
+			_, _ = io.Copy(io.Discard, r.Body)
+			r.Body.Close()
+		})
+	})
+	if err != nil {
+		p.b.Fatal(err)
+	}
+	p.b.Cleanup(func() { cc.Stop(); posts.Wait() })
+}
+
+func tick(b *testing.B) polymarket.Tick {
+	t, err := polymarket.ParseTick("0.01")
+	if err != nil {
+		b.Fatal(err)
+	}
+	return t
+}
+
+// round publishes count orders at a rate and returns how many milliseconds each took to reach the venue.
+func (p *path) round(account msgs.Account, rate, count int) []float64 {
+	published := make(map[int]time.Time, count)
+	start := time.Now()
+	for i := range count {
+		time.Sleep(time.Until(start.Add(time.Duration(i) * time.Second / time.Duration(rate))))
+		size := p.next
+		p.next++
+		data := fmt.Appendf(nil, `{"client_order_id":"%s-%d","token_id":"%s","side":"BUY","type":"GTC","price":"0.5","size":"%d.%02d","sent_ms":%d}`,
+			account, size, token, size/100, size%100, time.Now().UnixMilli())
+		published[size] = time.Now()
+		if err := p.nc.Publish(msgs.CmdSubject(msgs.FamilyOrder, account, msgs.VerbSubmit), data); err != nil {
+			p.b.Fatal(err)
+		}
+	}
+	took := make([]float64, 0, count)
+	for range count {
+		select {
+		case a := <-p.arrived:
+			took = append(took, float64(a.at.Sub(published[a.size]).Microseconds())/1000)
+		case <-time.After(20 * time.Second):
+			p.b.Fatalf("%s: %d of %d orders reached the venue", account, len(took), count)
+		}
+	}
+	return took
+}
