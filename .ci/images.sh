@@ -61,7 +61,7 @@ fi
 
 if want gcr.io/distroless/static:nonroot certificates; then
   new_root
-  rm -rf "${r:?}/bin" "$r/usr"
+  rm -rf "${r:?}/bin" "${r:?}/usr"
   pack gcr.io/distroless/static:nonroot certificates -c 'USER 65532'
 fi
 

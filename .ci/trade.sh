@@ -1,14 +1,41 @@
-# Sourced by .ci/run with the containers up: one order, sent from this machine
-# to the containers' NATS as a strategy's would be, is filled at the sandbox,
-# and the judge finds the venue's journal equal to what was asked and told.
-# Needs $work; leaves the order's last event in $work/order.json.
+# Sourced by .ci/run with the containers up: orders sent from this machine to
+# the containers' NATS, as a strategy's would be, are filled at the sandbox,
+# one before and one after the executor is killed; then the judge compares the
+# venue's journal with what was asked and told. Needs $work and fail.
+# shellcheck shell=bash
 
 nats=127.0.0.1:$SLUICE_NATS_PORT
 venue=http://127.0.0.1:$SLUICE_SANDBOX_PORT
 go build -o "$work/sluice" ./cmd/sluice
 
-timeout 60 "$work/sluice" order submit --nats "nats://strategy:strategy@$nats" --account main \
-  --market sandbox-coin --outcome Yes --side buy --price 0.52 --size 10 --wait -o json | tee "$work/order.json"
-grep -q '"final": *true' "$work/order.json" || fail 'the order is not final'
+buy() {
+  local begin=$SECONDS
+  timeout 60 "$work/sluice" order submit --nats "nats://strategy:strategy@$nats" --account main \
+    --market sandbox-coin --outcome Yes --side buy --price 0.52 --size 10 --wait -o json | tee "$work/order.json"
+  grep -q '"type":"order.filled".*"remaining":"0".*"final":true' "$work/order.json" || fail 'the order is not filled'
+  echo "filled within $((SECONDS - begin)) s"
+}
 
-timeout 60 "$work/sluice" judge --journal "$venue/_sandbox/journal" --nats "nats://service:service@$nats" | tee "$work/verdict"
+# crash ends the executor's process as the kernel would. (`docker kill` counts
+# as a wish, and then the restart policy keeps quiet.) It is back when it is
+# healthy again with one restart more.
+crash() {
+  local container before state
+  container=$(compose ps -q executor)
+  before=$(docker inspect -f '{{.RestartCount}}' "$container")
+  as_root kill -9 "$(docker inspect -f '{{.State.Pid}}' "$container")"
+  for _ in $(seq 300); do
+    state=$(docker inspect -f '{{.RestartCount}} {{.State.Health.Status}}' "$container")
+    [ "$state" != "$((before + 1)) healthy" ] || return 0
+    sleep 0.1
+  done
+  fail "the executor does not come back: $state"
+}
+
+buy
+crash
+buy
+
+timeout 60 "$work/sluice" judge -o json --journal "$venue/_sandbox/journal" --nats "nats://service:service@$nats" | tee "$work/verdict.json"
+# Who has seen nothing is content too.
+grep -q '"content":true.*"orders_filled":2' "$work/verdict.json" || fail 'the judge has not seen two filled orders'
