@@ -61,3 +61,10 @@ func (s *Sandbox) checkBooks(t testing.TB) {
 		t.Errorf("cash %s and sets %s do not add up to %s", money.Cash(cash), money.Cash(sets), money.Cash(start))
 	}
 }
+
+// show is the book of an outcome as the venue shows it now.
+func (s *Sandbox) show(slug string, outcome int) wireBook {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.byToken[marketOf(slug).Tokens[outcome]].view(outcome)
+}

@@ -243,8 +243,10 @@ func TestTickChangeIsToldAndRuled(t *testing.T) {
 			t.Errorf("frames %v", f)
 		}
 		tr.must(tr.limit("sandbox-coin", 0, "BUY", "0.405", "10"), "live")
-		if bid, ask := w.s.markets[0].best(0); bid >= ask || ask%1000 != 0 {
-			t.Errorf("quotes %s %s", bid, ask)
+		book := w.s.show("sandbox-coin", 0)
+		bid, ask := book.Bids[len(book.Bids)-1].Price, book.Asks[len(book.Asks)-1].Price
+		if book.TickSize != "0.001" || bid >= ask || len(book.Asks) < 5 {
+			t.Errorf("quotes %+v", book)
 		}
 		for _, bad := range []string{"0.003", "0", "x", "1"} {
 			if w.s.ChangeTick("sandbox-coin", bad) == nil {

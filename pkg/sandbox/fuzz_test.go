@@ -1,32 +1,26 @@
 package sandbox
 
-import (
-	"encoding/json"
-	"testing"
-)
+import "testing"
 
-// FuzzOrder: whatever is posted, the answer is JSON with a known status, the venue does not panic, and its books stay
-// whole.
+// FuzzOrder: whatever is posted, reading it ends in an order that its key's owner signed, or in one of the venue's
+// texts. Below the network and the book, so that an input covers the same code each time.
 func FuzzOrder(f *testing.F) {
 	s, base := venue(f, Config{})
 	tr := newTrader(f, base, s.plainClient(), "main")
 	good := tr.limit("sandbox-coin", 0, "BUY", "0.4", "10").json()
 	for _, seed := range []string{good, "[" + good + "]", "{}", "[]", "null", `{"order":{"salt":1e3}}`, `{"order":{"salt":-1,"tokenId":"-5"}}`,
 		`{"order":{"signatureType":3,"side":"SELL","makerAmount":"0","takerAmount":"115792089237316195423570985008687907853269984665640564039457584007913129639936"}}`} {
-		f.Add(seed, "/order")
-		f.Add(seed, "/orders")
+		f.Add([]byte(seed))
 	}
-	f.Fuzz(func(t *testing.T, body, path string) {
-		if path != "/order" && path != "/orders" {
-			path = "/order"
+	key := s.keys[tr.creds.APIKey]
+	f.Fuzz(func(t *testing.T, body []byte) {
+		o, err := s.readOrder(body, key)
+		switch {
+		case err == nil && (o.key != key || !isOrderID(o.id)):
+			t.Fatalf("%s: read as %+v", body, o)
+		case err != nil && err.Error() == "":
+			t.Fatalf("%s: refused without a word", body)
 		}
-		tr := *tr
-		tr.t = t
-		status, text := tr.call("POST", path, body)
-		if !json.Valid([]byte(text)) || status != 200 && status != 400 && status != 404 {
-			t.Fatalf("%s: %d %s", body, status, text)
-		}
-		s.checkBooks(t)
 	})
 }
 

@@ -65,7 +65,7 @@ func TestMarketSocketFollowsTheBook(t *testing.T) {
 			yes["asset_id"] != m.Tokens[0] || yes["side"] != "BUY" || yes["price"] != "0.39" || yes["size"] != "10" || yes["best_bid"] != "0.39" {
 			t.Errorf("changes %v", both)
 		}
-		if no["hash"] != w.s.byToken[m.Tokens[1]].view(1).Hash {
+		if no["hash"] != w.s.show(m.Slug, 1).Hash {
 			t.Error("the change's hash is not the book's")
 		}
 		best := l.take("best_bid_ask")
@@ -94,7 +94,9 @@ func TestFramesAddUpToTheBook(t *testing.T) {
 		m := w.s.markets[0]
 		l, tr := w.listen("/ws/market", subscribe(m.Tokens[0])), w.trader("main")
 		for i := range 30 {
+			w.s.mu.Lock()
 			bid, ask := m.best(0)
+			w.s.mu.Unlock()
 			tr.post(tr.limit(m.Slug, i%2, "BUY", []money.Price{bid, money.Unit - bid}[i%2].String(), "100"))
 			tr.post(tr.limit(m.Slug, 0, []string{"BUY", "SELL"}[i%2], []money.Price{ask, bid}[i%2].String(), "55.5"))
 			time.Sleep(300 * time.Millisecond)

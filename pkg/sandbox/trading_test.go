@@ -18,7 +18,9 @@ func TestEveryTickTakesEveryKindOfOrder(t *testing.T) {
 	for _, a := range Accounts() {
 		tr := newTrader(t, base, http.DefaultClient, a.Name)
 		for _, m := range s.markets {
+			s.mu.Lock()
 			bid, ask := m.best(0)
+			s.mu.Unlock()
 			tr.must(tr.limit(m.Slug, 0, "BUY", bid.String(), "12.34"), "live")
 			tr.must(tr.limit(m.Slug, 1, "SELL", (money.Unit-bid+m.tick).String(), "5"), "live")
 			tr.must(tr.limit(m.Slug, 0, "SELL", bid.String(), "12.34"), "matched")
@@ -108,17 +110,17 @@ func TestSweepMakesATradePerPrice(t *testing.T) {
 func TestQuotesComeBackAfterAHit(t *testing.T) {
 	inBubble(t, Config{}, func(w *world) {
 		tr := w.trader("main")
-		before := w.s.markets[0].view(0)
+		before := w.s.show("sandbox-coin", 0)
 		tr.must(tr.limit("sandbox-coin", 0, "BUY", "0.53", "600"), "matched")
 		rest := tr.limit("sandbox-coin", 0, "BUY", "0.52", "10") // while there is nothing to buy at 0.52
 		tr.must(rest, "live")
 		time.Sleep(time.Second)
-		if bid, ask := w.s.markets[0].best(0); bid != 520_000 || ask != 530_000 {
-			t.Errorf("quoted into a resting order: %s, %s", bid, ask)
+		if asks := w.s.show("sandbox-coin", 0).Asks; asks[len(asks)-1].Price != 530_000 {
+			t.Errorf("quoted into a resting order: %v", asks)
 		}
 		tr.call("DELETE", "/order", `{"orderID":"`+rest.id+`"}`)
 		time.Sleep(time.Second)
-		after := w.s.markets[0].view(0)
+		after := w.s.show("sandbox-coin", 0)
 		if !slices.Equal(before.Asks, after.Asks) || !slices.Equal(before.Bids, after.Bids) {
 			t.Errorf("book %v %v, before %v %v", after.Bids, after.Asks, before.Bids, before.Asks)
 		}
