@@ -1,7 +1,6 @@
 package money
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
@@ -156,10 +155,10 @@ func unquote[T Micro](b []byte, v *T) error {
 		}
 		return ErrSyntax
 	}
-	var s string
-	if err := json.Unmarshal(b, &s); err != nil {
-		return fmt.Errorf("%w: %s", ErrSyntax, b)
+	if len(b) < 2 || b[len(b)-1] != '"' {
+		return ErrSyntax
 	}
+	s := string(b[1 : len(b)-1]) // an escape cannot be part of a decimal, so none needs to be understood
 	n, err := ParseChange[T](s)
 	if err != nil {
 		return fmt.Errorf("%q: %w", s, err)
