@@ -1,9 +1,6 @@
 package sandbox
 
 import (
-	"errors"
-	"fmt"
-
 	"github.com/ethereum/go-ethereum/common"
 
 	"sluice/pkg/money"
@@ -66,7 +63,7 @@ func (o *order) need() int64 {
 // afford checks an order against its wallet, in the venue's words.
 func (o *order) afford() error {
 	if !o.wallet.known {
-		return errors.New("not enough balance / allowance: the allowance is not enough -> spender: " + o.market.spender() + ", allowance: 0")
+		return refusef("%s: the allowance is not enough -> spender: %s, allowance: 0", errBalance, o.market.spender())
 	}
 	have, held, need := o.wallet.cash, o.wallet.held, o.need()
 	if o.eng.Side == engine.Sell {
@@ -76,8 +73,8 @@ func (o *order) afford() error {
 		need += o.market.feeRoom(o.eng.CashLeft())
 	}
 	if have-held < need {
-		return fmt.Errorf("not enough balance / allowance: the balance is not enough -> balance: %d, sum of active orders: %d, order amount: %d",
-			have, held, need)
+		return refusef("%s: the balance is not enough -> balance: %d, sum of active orders: %d, order amount: %d",
+			errBalance, have, held, need)
 	}
 	return nil
 }

@@ -1,8 +1,6 @@
 package sandbox
 
 import (
-	"errors"
-	"fmt"
 	"math/big"
 	"strings"
 	"time"
@@ -40,9 +38,9 @@ func (o *order) checkLife() error {
 	now := time.Now()
 	switch {
 	case o.kind == typeGTD && time.Unix(o.expiration, 0).Before(now.Add(minExpiry)), o.kind != typeGTD && o.expiration != 0:
-		return errors.New("invalid expiration")
+		return errExpiry
 	case o.postOnly && o.eng.Life != engine.Rests:
-		return errors.New("invalid post-only order: only GTC and GTD orders can be post-only")
+		return errPostOnly
 	}
 	return nil
 }
@@ -54,7 +52,7 @@ func (o *order) checkLimit() error {
 	if !exact && o.eng.Side == engine.Sell && o.rounded(near) && near > 0 {
 		want, err := money.Cost(size, near, money.Down)
 		if err == nil && want != cash {
-			return fmt.Errorf("invalid amounts, the taker amount for a $%s order of size %s should be '%s' but the value submited is '%s'",
+			return refusef("invalid amounts, the taker amount for a $%s order of size %s should be '%s' but the value submited is '%s'",
 				near, size, want, cash)
 		}
 	}
@@ -65,7 +63,7 @@ func (o *order) checkLimit() error {
 		return o.inaccurate("", sizeDecimals, o.market.amountDecimals())
 	}
 	if size < minOrderSize {
-		return fmt.Errorf("order %s is invalid. Size (%s) lower than the minimum: %s", o.id, size, minOrderSize)
+		return refusef("order %s is invalid. Size (%s) lower than the minimum: %s", o.id, size, minOrderSize)
 	}
 	o.eng.Price = near
 	return nil
@@ -121,7 +119,7 @@ func (o *order) rounded(p money.Price) bool {
 }
 
 func (o *order) offGrid() error {
-	return fmt.Errorf("order %s is invalid. Price (%s) breaks minimum tick size rule: %s", o.id, ratio(o.cashAmount(), o.size()), o.market.tick)
+	return refusef("order %s is invalid. Price (%s) breaks minimum tick size rule: %s", o.id, ratio(o.cashAmount(), o.size()), o.market.tick)
 }
 
 // inaccurate names the accuracy that the amounts of this side must keep.
@@ -130,7 +128,7 @@ func (o *order) inaccurate(kind string, sizePlaces, cashPlaces int) error {
 	if o.eng.Side == engine.Sell {
 		side, maker, taker = "sell", sizePlaces, cashPlaces
 	}
-	return fmt.Errorf("invalid amounts, the %s%s orders maker amount supports a max accuracy of %d decimals, taker amount a max of %d decimals",
+	return refusef("invalid amounts, the %s%s orders maker amount supports a max accuracy of %d decimals, taker amount a max of %d decimals",
 		kind, side, maker, taker)
 }
 

@@ -120,7 +120,7 @@ func TestPostOnlyModeInABatchLooksLikeSuccess(t *testing.T) {
 	status, body := tr.call("POST", "/orders", "["+plain.json()+","+post.json()+"]")
 	var out []placement
 	tr.read(body, &out)
-	if status != 200 || !out[0].Success || out[0].OrderID != "" || out[0].ErrorMsg != postOnlyText || out[1].Status != "live" {
+	if status != 200 || !out[0].Success || out[0].OrderID != "" || out[0].ErrorMsg != string(errMode) || out[1].Status != "live" {
 		t.Errorf("batch: %d %s", status, body)
 	}
 }

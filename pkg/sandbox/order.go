@@ -3,7 +3,6 @@ package sandbox
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"math/big"
 	"strconv"
 	"time"
@@ -40,8 +39,6 @@ const (
 	typeFOK = "FOK"
 	typeFAK = "FAK"
 )
-
-var errPayload = errors.New("Invalid order payload")
 
 // order is an order that passed its signature check, and what became of it.
 type order struct {
@@ -129,7 +126,7 @@ func (s *Sandbox) readOrder(raw json.RawMessage, key *apiKey) (*order, error) {
 		return nil, errSignature
 	}
 	if w.Owner != key.id {
-		return nil, errors.New("the order owner has to be the owner of the API KEY")
+		return nil, errOwner
 	}
 	owned := key.owner
 	if signed.kind == KindDeposit {
@@ -140,7 +137,7 @@ func (s *Sandbox) readOrder(raw json.RawMessage, key *apiKey) (*order, error) {
 	}
 	m := s.byToken[w.Order.TokenID]
 	if m == nil {
-		return nil, errors.New("No orderbook exists for the requested token id")
+		return nil, errNoBook
 	}
 	id, err := s.verify(m, signed, sig, key.owner)
 	if err != nil {
@@ -227,11 +224,11 @@ func (w *wireEnvelope) order(o signedOrder, id string, key *apiKey, m *market) (
 		return nil, errPayload
 	}
 	if o.makerAmount.Cmp(big.NewInt(maxAmount)) > 0 || o.takerAmount.Cmp(big.NewInt(maxAmount)) > 0 {
-		return nil, errors.New("not enough balance / allowance")
+		return nil, errBalance
 	}
 	out.maker, out.taker = money.Cash(o.makerAmount.Int64()), money.Cash(o.takerAmount.Int64())
 	if out.maker == 0 || out.taker == 0 {
-		return nil, errors.New("invalid amounts, maker and taker amount must be greater than 0")
+		return nil, errNothing
 	}
 	out.eng.ID, out.eng.Outcome, out.eng.Side = id, m.outcome(w.Order.TokenID), engine.Side(o.side)
 	out.eng.PostOnly = w.PostOnly

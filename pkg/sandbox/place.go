@@ -3,8 +3,6 @@ package sandbox
 import (
 	"cmp"
 	"errors"
-	"fmt"
-	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -56,10 +54,10 @@ func (s *Sandbox) admit(o *order) error {
 	o.wallet = s.walletOf(o.key.owner, o.walletKind)
 	if known := s.orders[o.id]; known != nil && !s.faults.forgets(known) {
 		o.state = known.state
-		return fmt.Errorf("order %s is invalid. Duplicated.", o.id)
+		return refusef("order %s is invalid. Duplicated.", o.id)
 	}
 	if s.faults.ClosedOnly && o.eng.Side == engine.Buy {
-		return fmt.Errorf("'%s' address in closed only mode", o.key.owner.Hex())
+		return refusef("'%s' address in closed only mode", o.key.owner.Hex())
 	}
 	if o.walletKind == KindEOA && !o.wallet.known {
 		return errMaker
@@ -69,10 +67,10 @@ func (s *Sandbox) admit(o *order) error {
 	}
 	meets := o.market.book.Meets(&o.eng)
 	if meets && o.postOnly {
-		return errors.New("invalid post-only order: order crosses book")
+		return errCrosses
 	}
 	if o.eng.Side == engine.Buy && o.maker < minMarketable && (meets || o.eng.Life != engine.Rests) {
-		return fmt.Errorf("invalid amount for a marketable BUY order ($%s), min size: $1", o.maker)
+		return refusef("invalid amount for a marketable BUY order ($%s), min size: $1", o.maker)
 	}
 	return o.afford()
 }
@@ -113,11 +111,11 @@ func (s *Sandbox) execute(o *order) ([]*trade, error) {
 func killed(err error) error {
 	switch {
 	case errors.Is(err, engine.NotWhole):
-		return errors.New("order couldn't be fully filled. FOK orders are fully filled or killed.")
+		return errNotWhole
 	case errors.Is(err, engine.NoMatch):
-		return errors.New("no orders found to match with FAK order. FAK orders are partially filled or killed if no match is found.")
+		return errNoMatch
 	}
-	return errors.New("invalid post-only order: order crosses book")
+	return errCrosses
 }
 
 // makerFilled brings a resting order up to date after a fill.
@@ -229,16 +227,4 @@ func (s *Sandbox) remember(o *order) {
 	s.seq++
 	o.seq, o.created = s.seq, time.Now()
 	s.orders[o.id] = o
-}
-
-// statusOf is the HTTP status that goes with one of the venue's texts.
-func statusOf(err error) int {
-	text := err.Error()
-	switch {
-	case strings.Contains(text, "not found"), strings.Contains(text, "No orderbook"):
-		return http.StatusNotFound
-	case strings.Contains(text, "nauthorized"):
-		return http.StatusUnauthorized
-	}
-	return http.StatusBadRequest
 }

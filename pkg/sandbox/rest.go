@@ -1,7 +1,6 @@
 package sandbox
 
 import (
-	"errors"
 	"io"
 	"net/http"
 	"net/url"
@@ -124,7 +123,7 @@ func (s *Sandbox) serve(h handler) http.Handler {
 			hangUp(w)
 			return
 		case err != nil:
-			a = refuse(http.StatusRequestEntityTooLarge, "Payload exceeds the limit")
+			a = refuse(http.StatusRequestEntityTooLarge, errTooMany.Error())
 		case plan.instead != nil && !plan.process:
 			a = *plan.instead
 		default:
@@ -287,8 +286,6 @@ func (s *Sandbox) notServed(*request) answer {
 	return refuse(http.StatusNotFound, "404 page not found")
 }
 
-var errNoBook = errors.New("No orderbook exists for the requested token id")
-
 // tokenOf finds the market and outcome that a request names by token id.
 func (s *Sandbox) tokenOf(q *request) (*market, int, error) {
 	token := q.param("token")
@@ -303,7 +300,7 @@ func (s *Sandbox) find(token string) (*market, int, error) {
 		return m, m.outcome(token), nil
 	}
 	if _, valid := uint256(token); !valid {
-		return nil, 0, errors.New("Invalid token id")
+		return nil, 0, errToken
 	}
 	return nil, 0, errNoBook
 }

@@ -2,7 +2,6 @@ package sandbox
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -15,8 +14,6 @@ const (
 	maxBatch = 15
 	// maxCancels is the lower of the two published maxima of DELETE /orders.
 	maxCancels = 1000
-
-	postOnlyText = "post-only mode: only post-only orders and cancels are allowed"
 )
 
 // postOrder takes one order. Signatures are checked before the lock is taken.
@@ -32,7 +29,7 @@ func (s *Sandbox) postOrder(q *request) answer {
 		if err == nil && s.faults.PostOnlyMode && !o.postOnly {
 			wait := s.faults.retryAfter()
 			refused := answer{status: http.StatusServiceUnavailable, body: mustJSON(map[string]any{
-				"error": postOnlyText, "code": "post_only_mode", "retry_after_seconds": wait})}
+				"error": errMode, "code": "post_only_mode", "retry_after_seconds": wait})}
 			return refused.with("Retry-After", strconv.FormatInt(wait, 10))
 		}
 		p, err := s.take(o, err, q)
@@ -70,7 +67,7 @@ func (s *Sandbox) postOrders(q *request) answer {
 				p = placement{ErrorMsg: err.Error(), TradeIDs: []string{}, TransactionsHashes: []string{}}
 			}
 			if errs[i] == nil && s.faults.PostOnlyMode && !o.postOnly {
-				p.Success, p.ErrorMsg = true, postOnlyText
+				p.Success, p.ErrorMsg = true, errMode.Error()
 			}
 			out[i] = p
 		}
@@ -85,7 +82,7 @@ func (s *Sandbox) take(o *order, err error, q *request) (placement, error) {
 	}
 	o.request = q.id
 	if s.faults.PostOnlyMode && !o.postOnly {
-		return placement{}, errors.New(postOnlyText)
+		return placement{}, errMode
 	}
 	return s.place(o)
 }

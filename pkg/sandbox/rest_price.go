@@ -2,7 +2,6 @@ package sandbox
 
 import (
 	"encoding/json"
-	"errors"
 	"net/http"
 	"strings"
 
@@ -106,7 +105,7 @@ func asked(q *request) ([]tokenAsk, error) {
 	var out []tokenAsk
 	if q.method == http.MethodPost {
 		if json.Unmarshal(q.body, &out) != nil {
-			return nil, errors.New("Invalid payload")
+			return nil, errRead
 		}
 	} else {
 		sides := strings.Split(q.query.Get("sides"), ",")
@@ -119,7 +118,7 @@ func asked(q *request) ([]tokenAsk, error) {
 		}
 	}
 	if len(out) > maxTokens {
-		return nil, errors.New("Payload exceeds the limit")
+		return nil, errTooMany
 	}
 	return out, nil
 }

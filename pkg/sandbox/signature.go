@@ -3,7 +3,6 @@ package sandbox
 import (
 	"bytes"
 	"encoding/binary"
-	"errors"
 	"math/big"
 
 	"github.com/ethereum/go-ethereum/common"
@@ -22,13 +21,6 @@ const (
 
 	loginMessage = "This message attests that I control the given wallet"
 	sigLen       = 65
-)
-
-var (
-	errSignature = errors.New("invalid signature")
-	errVersion   = errors.New("order_version_mismatch")
-	errSigner    = errors.New("the order signer address has to be the address of the API KEY")
-	errMaker     = errors.New("maker address not allowed, please use the deposit wallet flow")
 )
 
 // signedOrder is the part of an order that its signature covers.
