@@ -1,0 +1,179 @@
+package flow
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"sluice/pkg/msgs"
+	"sluice/pkg/polymarket"
+	"sluice/services/executor"
+	"sluice/services/ingest"
+)
+
+// run is one service that runs, as a process of its own: with its own connections to the bus and to the venue.
+type run struct {
+	p      *plant
+	name   string
+	nc     *nats.Conn
+	net    *network
+	ready  func() error
+	cancel context.CancelFunc
+	ended  chan struct{}
+	err    error // of its end; read after ended
+	killed bool
+}
+
+// network is what connects one service to the venue; it can be cut as a whole.
+type network struct {
+	dialer func(ctx context.Context, network, addr string) (net.Conn, error)
+
+	mu    sync.Mutex
+	conns []net.Conn
+	down  bool
+}
+
+func (n *network) dial(ctx context.Context, network, addr string) (net.Conn, error) {
+	c, err := n.dialer(ctx, network, addr)
+	if err != nil {
+		return nil, err
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.down {
+		c.Close()
+		return nil, net.ErrClosed
+	}
+	n.conns = append(n.conns, c)
+	return c, nil
+}
+
+// cut closes every connection; what was written to them still arrives.
+func (n *network) cut() {
+	n.mu.Lock()
+	conns := n.conns
+	n.conns, n.down = nil, true
+	n.mu.Unlock()
+	for _, c := range conns {
+		c.Close()
+	}
+}
+
+// launch runs a service until it is stopped or killed.
+func (p *plant) launch(r *run, body func(context.Context) error) *run {
+	ctx, cancel := context.WithCancel(context.Background())
+	r.p, r.cancel, r.ended = p, cancel, make(chan struct{})
+	go func() {
+		defer close(r.ended)
+		r.err = body(ctx)
+	}()
+	p.t.Cleanup(func() { r.kill() })
+	return r
+}
+
+// stop ends a service as a signal does.
+func (r *run) stop() {
+	r.p.t.Helper()
+	r.cancel()
+	<-r.ended
+	r.net.cut()
+	r.nc.Close()
+	if r.err != nil && !r.killed {
+		r.p.t.Errorf("%s: %v", r.name, r.err)
+	}
+	r.killed = true
+}
+
+// kill ends a service as a power cut does: from this moment on nothing more of it reaches the bus or the venue.
+func (r *run) kill() {
+	if r.killed {
+		return
+	}
+	r.killed = true
+	r.net.cut()
+	r.nc.Close()
+	r.cancel()
+	<-r.ended
+}
+
+func (p *plant) startIngest() *run {
+	p.t.Helper()
+	r := &run{name: "ingest", nc: p.b.Connect(), net: &network{dialer: p.pipe.DialContext}}
+	cfg := ingest.Config{Env: msgs.Sandbox, NATS: r.nc, CLOB: "http://venue", WSMarket: "ws://venue/ws/market", WSUser: "ws://venue/ws/user",
+		HTTP: p.pipe.Client(), Dialer: p.pipe.Dialer(), Seed: 1, Log: p.logger("ingest")}
+	for _, name := range p.cfg.accounts {
+		cfg.Accounts = append(cfg.Accounts, ingest.Account{Name: msgs.Account(name), Key: identityOf(p.t, name).key})
+	}
+	s, err := ingest.New(cfg)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	r.ready = s.Ready
+	return p.launch(r, s.Run)
+}
+
+// maxIdle keeps the connections of a burst.
+const maxIdle = 32
+
+// start runs one more executor, behind the gate.
+func (p *plant) start(owner string) *run {
+	p.t.Helper()
+	r := &run{name: "executor " + owner, nc: p.b.Connect(), net: &network{dialer: p.pipe.DialContext}}
+	transport := &http.Transport{DialContext: r.net.dial, MaxIdleConnsPerHost: maxIdle}
+	p.t.Cleanup(transport.CloseIdleConnections)
+	cfg := executor.Config{Env: msgs.Sandbox, Owner: owner, NATS: r.nc, CLOB: "http://venue", Log: p.logger("executor " + owner),
+		HTTP: &http.Client{Transport: passage{p.gate, transport}}}
+	for _, name := range p.cfg.accounts {
+		id := identityOf(p.t, name)
+		cfg.Accounts = append(cfg.Accounts, executor.Account{Name: msgs.Account(name), Key: id.key, Kind: polymarket.WalletKind(id.SignatureType), Funder: id.funder})
+	}
+	if p.cfg.executor != nil {
+		p.cfg.executor(&cfg)
+	}
+	s, err := executor.New(cfg)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	r.ready = s.Ready
+	p.executors = append(p.executors, r)
+	return p.launch(r, s.Run)
+}
+
+// executor is the one that was started last.
+func (p *plant) executor() *run { return p.executors[len(p.executors)-1] }
+
+// ready waits until ingest and the last executor are.
+func (p *plant) ready() {
+	p.t.Helper()
+	p.within(30*time.Second, "ready", func() bool { return p.ingest.ready() == nil && p.executor().ready() == nil })
+}
+
+// restart stops the executor and starts another one.
+func (p *plant) restart() {
+	p.t.Helper()
+	p.executor().stop()
+	p.start("next")
+	p.ready()
+}
+
+// crash kills the executor and starts another one.
+func (p *plant) crash() {
+	p.t.Helper()
+	p.executor().kill()
+	p.start("next")
+	p.ready()
+}
+
+// stopAll ends every service.
+func (p *plant) stopAll() {
+	p.t.Helper()
+	for _, r := range append(p.executors, p.ingest) {
+		if !r.killed {
+			r.stop()
+		}
+	}
+}
