@@ -24,6 +24,7 @@ type sample struct {
 	HeartbeatID string            `json:"heartbeat_id"`
 	Retry       bool              `json:"retry_with_returned_id"`
 	ResetsIn    int64             `json:"resets_in"`
+	State       *string
 }
 
 func (s sample) header() http.Header {
@@ -90,7 +91,15 @@ func TestSamplesClassifyAsLabelled(t *testing.T) {
 			if !ok || b.ID != s.HeartbeatID || b.Again != s.Retry {
 				t.Errorf("%s: %+v, %t", s.Name, b, ok)
 			}
-		case !strings.HasPrefix(s.Name, "relayer"):
+		case strings.HasPrefix(s.Name, "relayer transaction"), s.State != nil:
+			want := ""
+			if s.State != nil {
+				want = *s.State
+			}
+			if got, err := RelayerState([]byte(s.Body)); err != nil || got != want {
+				t.Errorf("%s: state %q, %v; want %q", s.Name, got, err, want)
+			}
+		default:
 			t.Errorf("%s: nothing checks this sample", s.Name)
 		}
 	}

@@ -188,7 +188,9 @@ func TestListsAreReadToTheirEnd(t *testing.T) {
 		"bad number":  {map[string]string{"MA==": `{"data":[{"id":"0xa","original_size":"many"}]}`}, 0, false},
 		"second dies": {map[string]string{"MA==": `{"data":[{"id":"0xa"}],"next_cursor":"Mg=="}`}, 0, false},
 	} {
+		asked := 0
 		clob := clobOn(t, func(r *http.Request, _ string) (int, string) {
+			asked++
 			if p, ok := c.pages[r.URL.Query().Get("next_cursor")]; ok {
 				return 200, p
 			}
@@ -197,6 +199,9 @@ func TestListsAreReadToTheirEnd(t *testing.T) {
 		got, err := clob.OpenOrders(t.Context(), OrderFilter{})
 		if len(got) != c.want || (err == nil) != c.ok {
 			t.Errorf("%s: %d orders, %v", name, len(got), err)
+		}
+		if asked > 2 {
+			t.Errorf("%s: asked %d times", name, asked)
 		}
 		if len(got) > 0 && got[0].ID != "0xa" {
 			t.Errorf("%s: id %s", name, got[0].ID)
@@ -277,7 +282,7 @@ func TestMarketDataIsReadInEverySpelling(t *testing.T) {
 	}
 	neg, err := answering(`{"neg_risk":true}`).NegRisk(ctx, "1")
 	check("neg risk", neg, true, err)
-	for _, body := range []string{`{}`, `[]`, `{"price":"x"}`, `{"price":null}`, `"x"`, "", "<html>"} {
+	for _, body := range []string{`{}`, `[]`, `{"price":"x"}`, `{"price":null}`, `{"price":1e999999999}`, `{"price":"1e-999999999"}`, `"x"`, "", "<html>"} {
 		if p, err := answering(body).Price(ctx, "1", Buy); err == nil {
 			t.Errorf("price out of %q: %s", body, p)
 		}
