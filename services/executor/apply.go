@@ -92,6 +92,11 @@ func (o *Orders) index(ord *order) {
 	if ord.OrderID != "" {
 		o.byID[ord.OrderID] = ord
 	}
+	if ord.held() {
+		o.waiting[ord.Serial] = ord
+	} else {
+		delete(o.waiting, ord.Serial)
+	}
 	if !ord.Final {
 		o.live[ord.Serial] = ord
 		return
@@ -116,6 +121,7 @@ func (o *Orders) applyIntent(h *msgs.Head, i int, in *msgs.Intent) {
 	ord.Order, ord.N, ord.AtMS, ord.Last = s, h.N, h.AtMS, h.Type
 	ord.Intent, ord.SentMS = in, h.AtMS
 	ord.Tries++
+	o.holdAt(ord)
 	o.index(ord)
 }
 
@@ -256,4 +262,5 @@ func (o *Orders) forget(ord *order) {
 		delete(o.byID, ord.OrderID)
 	}
 	delete(o.live, ord.Serial)
+	delete(o.waiting, ord.Serial)
 }

@@ -7,8 +7,9 @@ import (
 	"sluice/pkg/msgs"
 )
 
-// capped judges a proposal against the account's caps. What foreign hands did counts too: it is the same money.
-func (t *turn) capped(p *proposal) *msgs.Error {
+// capped judges a proposal against the account's caps. What foreign hands did counts too: it is the same money. The order
+// that it replaces, if any, does not.
+func (t *turn) capped(p *proposal, replaced *order) *msgs.Error {
 	c := t.rules.Caps
 	if c == (Caps{}) {
 		return nil
@@ -17,16 +18,20 @@ func (t *turn) capped(p *proposal) *msgs.Error {
 	if c.Order > 0 && worth > c.Order {
 		return beyond(msgs.CapOrder, "the order is worth", worth, c.Order, "order less, or raise caps.order")
 	}
-	if c.OpenOrders > 0 && len(t.live) >= c.OpenOrders {
-		return failure(msgs.CapOpenOrders, fmt.Sprintf("%d orders can still trade, which is the cap", len(t.live)), "cancel some, or raise caps.open_orders")
-	}
-	resting, here := money.Cash(0), max(0, t.markets[p.ConditionID])
+	resting, here, open := money.Cash(0), max(0, t.markets[p.ConditionID]), 0
 	for _, ord := range t.live {
+		if replaced != nil && ord.Serial == replaced.Serial {
+			continue
+		}
+		open++
 		stake := ord.stake()
 		resting += stake
 		if ord.ConditionID == p.ConditionID {
 			here += stake
 		}
+	}
+	if c.OpenOrders > 0 && open >= c.OpenOrders {
+		return failure(msgs.CapOpenOrders, fmt.Sprintf("%d orders can still trade, which is the cap", open), "cancel some, or raise caps.open_orders")
 	}
 	if c.Market > 0 && here+worth > c.Market {
 		return beyond(msgs.CapMarket, "with this order the market's exposure would be", here+worth, c.Market, "cancel or sell something there, or raise caps.market")

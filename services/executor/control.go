@@ -119,6 +119,16 @@ func (t *turn) halt(a *Asked, c *msgs.Halt) {
 		Reason: c.Reason, By: byCommand, Cancel: c.Cancel, Barrier: &b, ReplyTo: a.ReplyTo})
 	if c.Cancel {
 		t.raise(a, c.RequestID, b)
+		return
+	}
+	var leaving []msgs.OrderID
+	for _, ord := range t.walk() {
+		if ord.State == msgs.Submitting && !ord.held() {
+			leaving = append(leaving, ord.OrderID)
+		}
+	}
+	if len(leaving) > 0 {
+		t.early(HoldBack{leaving})
 	}
 }
 

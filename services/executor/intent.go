@@ -153,11 +153,7 @@ func (p *proposal) identify(t *turn, salt uint64) *msgs.Error {
 }
 
 func (p *proposal) domain(chain uint64) polymarket.Domain {
-	return domainOf(chain, p.market.Domain, p.NegRisk)
-}
-
-func domainOf(chain uint64, version string, negRisk bool) polymarket.Domain {
-	return polymarket.Domain{ChainID: chain, Version: version, NegRisk: negRisk}
+	return polymarket.Domain{ChainID: chain, Version: p.market.Domain, NegRisk: p.NegRisk}
 }
 
 // orderFrom is the order that an intent describes, in the venue's types.

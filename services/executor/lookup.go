@@ -28,6 +28,9 @@ func normal(status string) string {
 // found takes what the venue knows of an order that was looked up.
 func (t *turn) found(m Found) {
 	d, status := t.order(m.OrderID), normal(m.Order.Status)
+	if status != statusLive && status != statusDelayed {
+		t.closed[m.OrderID] = m.Order.Matched
+	}
 	switch {
 	case d == nil:
 	case d.Final:
@@ -140,6 +143,7 @@ func (t *turn) ghost(d *order, status string) {
 // denied takes the venue's word that it does not know an order.
 func (t *turn) denied(m Denied) {
 	d := t.order(m.OrderID)
+	t.closed[m.OrderID] = 0
 	if d == nil || d.Final || m.Try != d.Tries {
 		return
 	}

@@ -104,6 +104,9 @@ type CancelOrders struct{ OrderIDs []msgs.OrderID }
 // orders of ours that are meant: those of them that have not left yet must not leave.
 type CancelEverything struct{ Own []msgs.OrderID }
 
+// HoldBack stops orders that have not left yet: their posts end as never left.
+type HoldBack struct{ OrderIDs []msgs.OrderID }
+
 // Lookup asks the venue about an order until it is found, or denied at or after DeniedMS. A venue that does not answer
 // is asked on.
 type Lookup struct {

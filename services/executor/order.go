@@ -22,8 +22,10 @@ type order struct {
 	Venue   string       // the latest venue_status, empty while the venue has not accepted
 	Wish    *wish        // someone wants it cancelled
 	Legs    []leg
-	Foreign bool // not placed by us
-	Named   bool // only its id is known, from a cancel
+	Held    bool       // waits for the end of the order it replaces
+	HeldAt  money.Size // what that one had filled when the wait began
+	Foreign bool       // not placed by us
+	Named   bool       // only its id is known, from a cancel
 }
 
 // wish is a cancel that is not answered yet.
@@ -42,9 +44,7 @@ type leg struct {
 func (o *order) pending() bool { return o.State == msgs.Submitting || o.State == msgs.Unknown }
 
 // held reports whether the order waits for the end of the one it replaces: its intent is written, nothing has left.
-func (o *order) held() bool {
-	return o.State == msgs.Submitting && o.Intent != nil && o.Intent.Replaces != "" && o.Tries == 1
-}
+func (o *order) held() bool { return o.Held && !o.Final }
 
 // spends reports whether the order's target is the cash it gives, not a number of shares.
 func (o *order) spends() bool { return o.Side == msgs.Buy && !o.OrderType.Rests() && o.OrderType != "" }

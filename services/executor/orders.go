@@ -23,6 +23,7 @@ type Orders struct {
 	byClient map[msgs.ClientOrderID]*order
 	byID     map[msgs.OrderID]*order
 	live     map[uint64]*order // by serial: what is not final
+	waiting  map[uint64]*order // of them, what waits for the end of another order
 
 	barriers []*barrier
 	halted   bool
@@ -44,6 +45,7 @@ func NewOrders(id Identity, rules Rules) *Orders {
 		byClient: map[msgs.ClientOrderID]*order{},
 		byID:     map[msgs.OrderID]*order{},
 		live:     map[uint64]*order{},
+		waiting:  map[uint64]*order{},
 		markets:  map[msgs.ConditionID]money.Cash{},
 	}
 }
@@ -71,7 +73,10 @@ func (o *Orders) Decide(now time.Time, m any) actor.Decision {
 	case actor.LaneEnd:
 		t.laneEnd(m)
 	case actor.Tick:
-		t.tick()
+		t.ticked = true
+	}
+	if len(o.waiting) > 0 {
+		t.releaseHeld()
 	}
 	return t.Decision
 }
@@ -83,11 +88,13 @@ type turn struct {
 	*Orders
 	nowMS  int64
 	drafts map[*order]*order
-	made   []*order // drafts of orders that the state does not have yet
+	made   []*order                    // drafts of orders that the state does not have yet
+	closed map[msgs.OrderID]money.Size // what the venue has just said to be over, and how much of it was matched
+	ticked bool
 }
 
 func (o *Orders) turn(now time.Time) *turn {
-	return &turn{Orders: o, nowMS: now.UnixMilli(), drafts: map[*order]*order{}}
+	return &turn{Orders: o, nowMS: now.UnixMilli(), drafts: map[*order]*order{}, closed: map[msgs.OrderID]money.Size{}}
 }
 
 func (t *turn) emit(e msgs.Event)  { t.Events = append(t.Events, e) }
@@ -136,10 +143,15 @@ func wished(d *order, kind msgs.Type) msgs.Head {
 	return msgs.Head{Type: kind, CmdSeq: d.Wish.CmdSeq, ReqID: string(d.Wish.Request)}
 }
 
-// walk yields what is not final, in the order in which it came.
-func (o *Orders) walk() []*order {
-	out := make([]*order, 0, len(o.live))
-	for _, ord := range o.live {
+// walk lists what is not final, in the order in which it came.
+func (o *Orders) walk() []*order { return inTurn(o.live) }
+
+// walkHeld lists what waits for the end of another order.
+func (o *Orders) walkHeld() []*order { return inTurn(o.waiting) }
+
+func inTurn(m map[uint64]*order) []*order {
+	out := make([]*order, 0, len(m))
+	for _, ord := range m {
 		out = append(out, ord)
 	}
 	slices.SortFunc(out, func(a, b *order) int { return cmp.Compare(a.Serial, b.Serial) })
@@ -190,15 +202,6 @@ func (o *order) look(fromMS int64) Lookup {
 		l.DeniedMS = o.AtMS + fillsMS
 	}
 	return l
-}
-
-// tick looks at what only time can change: orders that wait for the end of another one.
-func (t *turn) tick() {
-	for _, ord := range t.walk() {
-		if ord.held() {
-			t.release(t.draft(ord))
-		}
-	}
 }
 
 // hasPrefix reports whether an order belongs to a strategy.

@@ -55,6 +55,8 @@ func (p *performer) Perform(ctx context.Context, job actor.Job) {
 		case CancelEverything:
 			p.revoked.add(d.Own)
 			running.Go(func() { p.cancelEverything(ctx, job, len(d.Own)) })
+		case HoldBack:
+			p.revoked.add(d.OrderIDs)
 		case Lookup:
 			running.Go(func() { p.lookup(ctx, job, d) })
 		case ReadOpen:

@@ -26,25 +26,23 @@ func (s signer) envelope(in *msgs.Intent) (polymarket.Envelope, error) {
 	if err != nil {
 		return polymarket.Envelope{}, fmt.Errorf("read intent %s: %w", in.OrderID, err)
 	}
-	for _, version := range []string{polymarket.VersionCLOB, polymarket.VersionProtocol} {
-		d := domainOf(s.chain, version, in.NegRisk)
-		id, err := o.Hash(d)
-		if err != nil {
-			return polymarket.Envelope{}, fmt.Errorf("hash intent %s: %w", in.OrderID, err)
-		}
-		if msgs.OrderID(id.Hex()) != in.OrderID {
-			continue
-		}
-		signed, err := s.sign(o, d, id, in.Signature)
-		return polymarket.Envelope{Order: signed, Type: polymarket.OrderType(in.OrderType), PostOnly: in.PostOnly, DeferExec: in.DeferExec}, err
+	d, ok := domainFor(in, s.chain)
+	if !ok {
+		return polymarket.Envelope{}, fmt.Errorf("sign intent %s: %w", in.OrderID, errNotThatOrder)
 	}
-	return polymarket.Envelope{}, fmt.Errorf("sign intent %s: %w", in.OrderID, errNotThatOrder)
+	signed, err := s.sign(o, d, in)
+	return polymarket.Envelope{Order: signed, Type: polymarket.OrderType(in.OrderType), PostOnly: in.PostOnly, DeferExec: in.DeferExec}, err
 }
 
-func (s signer) sign(o polymarket.Order, d polymarket.Domain, id polymarket.Hash, given string) (polymarket.SignedOrder, error) {
-	if given == "" {
+func (s signer) sign(o polymarket.Order, d polymarket.Domain, in *msgs.Intent) (polymarket.SignedOrder, error) {
+	if in.Signature == "" {
 		return polymarket.Sign(s.key, o, d)
 	}
-	sig, err := hex.DecodeString(strings.TrimPrefix(given, "0x"))
-	return polymarket.SignedOrder{Order: o, ID: id, Signature: sig}, err
+	signed := polymarket.SignedOrder{Order: o}
+	var err error
+	if signed.ID, err = polymarket.ParseHash(string(in.OrderID)); err != nil {
+		return signed, err
+	}
+	signed.Signature, err = hex.DecodeString(strings.TrimPrefix(in.Signature, "0x"))
+	return signed, err
 }

@@ -21,7 +21,7 @@ func (t *turn) submit(a *Asked, c *msgs.Submit) {
 		err = p.build(t, a, c)
 	}
 	if err == nil {
-		err = t.capped(p)
+		err = t.capped(p, nil)
 	}
 	if err != nil {
 		t.refuse(a, p, err)
