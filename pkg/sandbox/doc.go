@@ -11,6 +11,10 @@
 //
 // It fails as the venue fails, on purpose: see Faults. What it cannot read it refuses in the venue's own words.
 //
+// Beside the venue's own paths it serves /_sandbox/journal?since=N (JSON lines from that line on), /_sandbox/info, and
+// /_sandbox/faults, where GET shows the faults and POST changes those it names: {"drop_answer":{"next":1}},
+// {"cut_sockets":true}, {"tick_change":{"market":"sandbox-coin","tick":"0.001"}}, {"restart":{"down_ms":2000,"window_ms":5000}}.
+//
 // One mutex guards the state; no I/O happens under it. Time comes from the time package only, so that a sandbox
 // can live in a testing/synctest bubble behind an in-memory listener.
 package sandbox

@@ -27,7 +27,8 @@ type Fault struct {
 	Next int `json:"next"`
 	// PerMille is the chance, in thousandths, that it happens to any other.
 	PerMille int `json:"per_mille"`
-	// On says to which requests: "" to those that post or cancel orders, "*" to all, else "POST /order" or just "/order".
+	// On says to which requests: "" to those that post or cancel orders, "*" to all, else "POST /order" or just "/order",
+	// with the placeholder where a path holds an id: "GET /data/order/{id}".
 	On string `json:"on"`
 }
 

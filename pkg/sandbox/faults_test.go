@@ -342,6 +342,13 @@ func TestFaultsCanBeSetFromOutside(t *testing.T) {
 			t.Errorf("%s: %d", bad, code)
 		}
 	}
+	if code, _ := post(`{"restarting":false,"server_error":{"next":1,"on":"GET /data/order/{id}"}}`); code != 200 {
+		t.Errorf("fault on a path with an id: %d", code)
+	}
+	tr := newTrader(t, base, http.DefaultClient, "main")
+	if code, _ := tr.call("GET", "/data/order/"+zeroBuilder, ""); code != 500 {
+		t.Errorf("the path with an id answers %d", code)
+	}
 	if got := s.markets[1].tick; got != 10_000 {
 		t.Errorf("tick %s", got)
 	}

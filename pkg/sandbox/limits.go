@@ -15,8 +15,7 @@ const (
 	// maxRefill bounds the time that a refill looks back over: every bucket is full long before.
 	maxRefill = time.Minute
 
-	// allEndpoints and clobAll are the limits over everything and over the CLOB; an endpoint without its own falls
-	// under clobAll only.
+	// allEndpoints is the limit over the whole CLOB; an endpoint without its own falls under this one only.
 	allEndpoints = 9000
 
 	ordersBucket  = "orders"
@@ -176,10 +175,11 @@ func (s *Sandbox) count(k limitKey, n int, over bool) {
 func (s *Sandbox) recordLimits() {
 	s.limits.ticking = false
 	var lines []limitLine
+	now := time.Now().UnixMicro()
 	for k, c := range s.limits.second {
-		lines = append(lines, limitLine{"limit", time.Now().UnixMicro(), k.scope, k.account, k.endpoint, c.count, recordEvery.Milliseconds(), c.excess})
+		lines = append(lines, limitLine{"limit", now, k.scope, k.account, k.endpoint, c.count, recordEvery.Milliseconds(), c.excess})
 	}
-	slices.SortFunc(lines, func(a, b limitLine) int { return compareLimits(a, b) })
+	slices.SortFunc(lines, compareLimits)
 	for _, l := range lines {
 		s.journal.add(l)
 	}

@@ -27,6 +27,7 @@ type request struct {
 	path    string
 	query   url.Values
 	rawText string // of the query
+	route   string // the pattern it was served by: one name for all ids
 	header  http.Header
 	body    []byte
 	param   func(string) string
@@ -113,7 +114,7 @@ func (s *Sandbox) serve(h handler) http.Handler {
 		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 		q := &request{
 			at: time.Now(), method: r.Method, path: r.URL.Path, query: r.URL.Query(), rawText: r.URL.RawQuery,
-			header: r.Header, body: body, param: r.PathValue,
+			header: r.Header, body: body, param: r.PathValue, route: r.Pattern,
 		}
 		plan := s.arrive(q)
 		var a answer
@@ -163,7 +164,7 @@ func (s *Sandbox) arrive(q *request) (p plan) {
 	defer s.mu.Unlock()
 	s.requests++
 	q.id = s.requests
-	endpoint := q.method + " " + q.path
+	endpoint := q.route
 	f := &s.faults
 	if over := s.countIP(endpoint, q.at); over && s.cfg.Enforce {
 		p.instead = new(refuse(http.StatusTooManyRequests, "Too Many Requests"))
