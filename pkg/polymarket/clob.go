@@ -59,8 +59,11 @@ var ErrNotFound = errors.New("not found")
 // Is reports whether target is ErrNotFound and the venue said so in its own words; a 404 page of something in between is
 // no evidence.
 func (e *Error) Is(target error) bool {
+	if target != ErrNotFound || !e.said || e.Status != http.StatusNotFound {
+		return false
+	}
 	low := strings.ToLower(e.Message)
-	return target == ErrNotFound && e.said && e.Status == http.StatusNotFound && (strings.Contains(low, "not found") || strings.Contains(low, "no orderbook exists"))
+	return strings.Contains(low, "not found") || strings.Contains(low, "no orderbook exists")
 }
 
 // ErrTooLate is the cause of NeverLeft when the time to send had passed.

@@ -54,7 +54,8 @@ func (c *CLOB) key(ctx context.Context, k call) (Credentials, error) {
 	}
 	if out.Key == "" || out.Secret == "" || out.Passphrase == "" {
 		// The body may hold a secret: it is not quoted.
-		return Credentials{}, &Error{Method: k.method, Path: k.path, Status: http.StatusOK, Message: "incomplete credentials", Outcome: Unknown{ErrNotUnderstood}}
+		return Credentials{}, &Error{Method: k.method, Path: k.path, Status: http.StatusOK,
+			Message: "incomplete credentials", Outcome: Unknown{ErrNotUnderstood}}
 	}
 	return out, nil
 }

@@ -50,7 +50,8 @@ type Frame struct {
 	Text string
 }
 
-// Unrecognised is a message of an unknown kind, or of a known kind that cannot be read. It is an event so that a reader can count and record them.
+// Unrecognised is a message of an unknown kind, or of a known kind that cannot be read. It is an event so that a reader can
+// count and record it.
 type Unrecognised struct {
 	Type string // "" when the message had none
 	Raw  []byte // the message; valid only as long as the frame's buffer
