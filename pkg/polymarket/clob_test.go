@@ -157,7 +157,7 @@ func TestKeyIsDerivedWhenItExists(t *testing.T) {
 		var calls []string
 		clob := clobOn(t, func(r *http.Request, body string) (int, string) {
 			calls = append(calls, r.Method+" "+r.URL.Path)
-			if body != "" || r.Header[headerNonce][0] != "7" {
+			if literal := map[string][]string(r.Header); body != "" || !slices.Equal(literal[headerNonce], []string{"7"}) {
 				t.Errorf("%s: body %q, headers %v", name, body, r.Header)
 			}
 			if r.Method == "POST" {

@@ -36,21 +36,25 @@ const (
 	domainTypeHash3 = "\xc2\xf8\x78\x71\x76\xb8\xac\x6b\xf7\x21\x5b\x4a\xdc\xc1\xe0\x69\xbf\x4a\xb8\x2d\x9a\xb1\xdf\x05\xa5\x7a\x91\xd4\x25\x93\x5b\x6e" // EIP712Domain(name,version,chainId)
 )
 
+// authDomain is the separator of the L1 statement's domain, which has no contract.
+func authDomain(chainID uint64) Hash {
+	var b [4 * word]byte
+	copy(b[0:], domainTypeHash3)
+	copy(b[1*word:], crypto.Keccak256([]byte(authDomainName)))
+	copy(b[2*word:], crypto.Keccak256([]byte("1")))
+	putUint(b[3*word:], chainID)
+	return crypto.Keccak256Hash(b[:])
+}
+
 // authDigest is the EIP-712 digest of the L1 statement.
 func authDigest(a Address, chainID uint64, tsSeconds int64, nonce uint64) Hash {
-	var dom [4 * word]byte
-	copy(dom[0:], domainTypeHash3)
-	copy(dom[1*word:], crypto.Keccak256([]byte(authDomainName)))
-	copy(dom[2*word:], crypto.Keccak256([]byte("1")))
-	putUint(dom[3*word:], chainID)
-
 	var b [5 * word]byte
 	copy(b[0:], authTypeHash)
 	putAddress(b[1*word:], a)
 	copy(b[2*word:], crypto.Keccak256(strconv.AppendInt(nil, tsSeconds, 10)))
 	putUint(b[3*word:], nonce)
 	copy(b[4*word:], crypto.Keccak256([]byte(authMessage)))
-	return typedDigest(crypto.Keccak256Hash(dom[:]), crypto.Keccak256Hash(b[:]))
+	return typedDigest(authDomain(chainID), crypto.Keccak256Hash(b[:]))
 }
 
 // L1Headers authenticate by the key itself, to create or derive API keys. tsSeconds is Unix seconds within a few seconds

@@ -5,8 +5,6 @@ import (
 	"testing"
 )
 
-const authDomain137 = "0xcfc66be2a3b30464cb3b588324101f660c9a205fa76e8e5f83ee16a528e1c4cb"
-
 func TestL1HeadersEqualTheOfficialClients(t *testing.T) {
 	f := vectors[struct {
 		PrivateKey string `json:"private_key"`
@@ -16,6 +14,7 @@ func TestL1HeadersEqualTheOfficialClients(t *testing.T) {
 			Timestamp int64
 			Nonce     uint64
 			Digest    string
+			Domain    string `json:"domainSeparator"`
 			Headers   map[string]string
 		}
 	}](t, "l1_auth.json")
@@ -24,6 +23,9 @@ func TestL1HeadersEqualTheOfficialClients(t *testing.T) {
 		t.Fatalf("address %s, want %s", key.Address(), f.Address)
 	}
 	for _, v := range some(t, f.Vectors) {
+		if got := authDomain(v.ChainID); got.Hex() != v.Domain {
+			t.Errorf("separator %s, want %s", got, v.Domain)
+		}
 		if got := authDigest(key.Address(), v.ChainID, v.Timestamp, v.Nonce); got.Hex() != v.Digest {
 			t.Errorf("digest %s, want %s", got, v.Digest)
 		}
