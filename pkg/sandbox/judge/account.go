@@ -25,7 +25,6 @@ type account struct {
 	halts       []halt
 	events      int
 	answers     answers
-	cancelled   map[string][]mark     // events that can answer a cancel, by either id
 	cancelsByID map[string][]*command // cancels by order id
 }
 
@@ -36,7 +35,7 @@ type answers struct {
 	cancelNot map[answerKey]string // code of a cancel_rejected
 	request   map[string]mark      // any event, by request_id
 	rejected  map[string]bool      // control_rejected, by request_id
-	done      map[string]mark      // cancel_all_done, by request_id
+	ended     map[string]bool      // cancel_all_done, halted, resumed, by request_id and verb
 	open      map[string]string    // still_open of a cancel_all_done, by request_id
 }
 
@@ -102,10 +101,10 @@ func newAccount(c *court, name string) *account {
 	return &account{
 		court: c, name: name,
 		orders: map[string]*order{}, intents: map[string]*intent{}, bySeq: map[int64]*command{},
-		foreign: map[string]bool{}, cancelled: map[string][]mark{}, cancelsByID: map[string][]*command{},
+		foreign: map[string]bool{}, cancelsByID: map[string][]*command{},
 		answers: answers{
 			at: map[answerKey]mark{}, refused: map[answerKey]bool{}, cancelNot: map[answerKey]string{},
-			request: map[string]mark{}, rejected: map[string]bool{}, done: map[string]mark{}, open: map[string]string{},
+			request: map[string]mark{}, rejected: map[string]bool{}, ended: map[string]bool{}, open: map[string]string{},
 		},
 	}
 }

@@ -224,6 +224,13 @@ func brokenLosses() []broken {
 			body["size"] = "99"
 			s.ask("submit", body)
 		}), wrongs{LostCommands: 1}},
+		{"a halt is answered and not told", h.instead("halt", func(s *story) {
+			seq := s.ask("halt", fields{"request_id": "h1", "cancel": true})
+			s.cancelling(fields{"cmd_seq": seq, "request_id": "h1"})
+		}), wrongs{Unresolved: 1}},
+		{"a second cancel of one order is dropped", h.then("rest closed", func(s *story) {
+			s.ask("cancel", fields{"client_order_id": "rest", "meta": fields{"again": true}})
+		}), wrongs{LostCommands: 1}},
 		{"a cancel_all never ends", h.instead("panic done", nil), wrongs{Unresolved: 1}},
 		{"an intent never comes to an outcome", h.instead("last", func(s *story) {
 			o := s.spec("last", "BUY", "GTC", "0.39", "28")

@@ -32,14 +32,11 @@ func (a *account) checkAnswered(k *command) {
 			f.Why += " " + k.id
 		}
 		a.court.accuse(LostCommands, f)
-	case k.verb == "cancel_all" && !k.refused && !k.reused && !a.done(k):
-		f.Why = "cancel_all " + k.id + " has no cancel_all_done"
+	case k.controls() && !k.refused && !k.reused && !a.answers.ended[k.id+" "+k.verb]:
+		f.Why = k.verb + " " + k.id + " was never told to be done"
 		a.court.accuse(Unresolved, f)
 	}
 }
-
-// done reports that a cancel_all was told to have ended.
-func (a *account) done(k *command) bool { return a.answers.done[k.id].set() }
 
 func (a *account) checkResolved(o *order) {
 	v := a.venueOf(o)

@@ -13,6 +13,7 @@ type venue struct {
 	court    *court
 	known    bool // a meta line was read
 	env      string
+	wallets  map[string]string   // address or funder → account
 	bySlug   map[string]string   // slug or condition id → condition id
 	tokens   map[string][]string // condition id → tokens in the order Yes, No
 	market   map[string]string   // token → condition id
@@ -28,11 +29,11 @@ type venue struct {
 type post struct {
 	request  int64
 	at       int64
-	account  string
+	account  string // empty when the request was lost before its login was read
+	maker    string // wallet in lower case
 	wire     wireOrder
 	accepted bool // the venue took it: its answer says so
 	refused  bool // the sender saw a definite refusal
-	fate     string
 }
 
 // venueOrder is an order id at the venue, by the journal's order lines in the order written.
@@ -74,7 +75,7 @@ type lookup struct {
 
 func newVenue(c *court) *venue {
 	return &venue{
-		court: c, bySlug: map[string]string{}, tokens: map[string][]string{}, market: map[string]string{},
+		court: c, wallets: map[string]string{}, bySlug: map[string]string{}, tokens: map[string][]string{}, market: map[string]string{},
 		requests: map[int64][]*post{}, orders: map[string]*venueOrder{}, trades: map[string]*trade{},
 		lookups: map[string][]lookup{}, limits: map[string]*excess{},
 	}
@@ -85,7 +86,12 @@ type journalLine struct {
 	Kind text  `json:"kind"`
 	AtUs whole `json:"at_us"`
 
-	Env     text `json:"env"`
+	Env      text `json:"env"`
+	Accounts []struct {
+		Name    text `json:"name"`
+		Address text `json:"address"`
+		Funder  text `json:"funder"`
+	} `json:"accounts"`
 	Markets []struct {
 		Slug        text `json:"slug"`
 		ConditionID text `json:"condition_id"`
@@ -172,6 +178,12 @@ func (v *venue) take(l *journalLine) string {
 
 func (v *venue) takeMeta(l *journalLine) string {
 	v.known, v.env = true, string(l.Env)
+	for _, a := range l.Accounts {
+		v.wallets[lower(string(a.Address))] = string(a.Name)
+	}
+	for _, a := range l.Accounts {
+		v.wallets[lower(string(a.Funder))] = string(a.Name)
+	}
 	for _, m := range l.Markets {
 		condition := string(m.ConditionID)
 		v.bySlug[string(m.Slug)], v.bySlug[condition] = condition, condition
@@ -272,8 +284,13 @@ func (v *venue) takeTrade(l *journalLine) string {
 	return ""
 }
 
-// settle hands every leg to its order, once all lines are read.
+// settle hands every leg to its order and every order to its account, once all lines are read.
 func (v *venue) settle() {
+	for _, p := range v.posts {
+		if p.account == "" {
+			p.account = v.wallets[p.maker]
+		}
+	}
 	for _, t := range v.trades {
 		for _, g := range t.legs {
 			if o := v.orders[g.orderID]; o != nil {

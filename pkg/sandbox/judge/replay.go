@@ -2,7 +2,6 @@ package judge
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 )
 
@@ -153,14 +152,15 @@ func (a *account) takeAnswer(e *event, at mark) {
 		w.request[id] = w.request[id].first(at)
 		switch e.Type {
 		case "order.cancel_all_done":
-			w.done[id] = w.done[id].first(at)
+			w.ended[id+" cancel_all"] = true
 			w.open[id] += string(e.StillOpen)
+		case "order.halted":
+			w.ended[id+" halt"] = true
+		case "order.resumed":
+			w.ended[id+" resume"] = true
 		case "order.control_rejected":
 			w.rejected[id] = true
 		}
-	}
-	if e.cancelling() {
-		a.cancelMentions(e, at)
 	}
 	if !e.CmdSeq.set || e.CmdSeq.n == 0 {
 		return
@@ -174,21 +174,6 @@ func (a *account) takeAnswer(e *event, at mark) {
 		} else if e.Type == "order.cancel_rejected" {
 			w.cancelNot[key] = code
 		}
-	}
-}
-
-// cancelMentions notes the orders that an answer to a cancel is about.
-func (a *account) cancelMentions(e *event, at mark) {
-	mention := func(id text) {
-		if id != "" {
-			a.cancelled[string(id)] = append(a.cancelled[string(id)], at)
-		}
-	}
-	mention(e.ClientOrderID)
-	mention(text(lower(string(e.OrderID))))
-	for _, o := range e.Orders {
-		mention(o.ClientOrderID)
-		mention(text(lower(string(o.OrderID))))
 	}
 }
 
@@ -298,28 +283,8 @@ func (a *account) answer(k *command) {
 		k.effect = k.effect.first(w.request[k.id])
 		k.refused = k.refused || w.rejected[k.id]
 		k.stillOpen = w.open[k.id]
-	case k.verb == "cancel":
-		k.effect = k.effect.first(a.mentioned(k))
 	case k.orders() && k.id != "" && !k.repeat:
 		k.effect = k.effect.first(a.orders[k.id].born)
 	}
 	k.answered = letter || k.effect.set()
-}
-
-// mentioned is where the last of the cancel's targets is first mentioned, after the cancel was stored, by an event that
-// can answer it; it is unset when one of them never is.
-func (a *account) mentioned(k *command) mark {
-	clients, orders := k.targets()
-	var last mark
-	for _, id := range append(clients, orders...) {
-		marks := a.cancelled[id]
-		i := slices.IndexFunc(marks, func(m mark) bool { return plus(m.storedUs, a.court.tolerance) >= k.storedUs })
-		if i < 0 {
-			return mark{}
-		}
-		if marks[i].pos > last.pos {
-			last = marks[i]
-		}
-	}
-	return last
 }

@@ -47,6 +47,7 @@ func (w wireOrder) price() *big.Rat {
 // postBody is the venue's own form of an order.
 type postBody struct {
 	Order *struct {
+		Maker       text `json:"maker"`
 		Salt        text `json:"salt"`
 		TokenID     text `json:"tokenId"`
 		MakerAmount text `json:"makerAmount"`
@@ -123,7 +124,7 @@ func (v *venue) takePosts(l *journalLine) string {
 		if json.Unmarshal(raw, &b) != nil || b.Order == nil {
 			return "body of request " + strconv.FormatInt(l.ID.n, 10) + ": no order in it"
 		}
-		p := &post{request: l.ID.n, at: l.AtUs.n, account: string(l.Account), wire: b.wire(), fate: string(l.Fate)}
+		p := &post{request: l.ID.n, at: l.AtUs.n, account: string(l.Account), maker: lower(string(b.Order.Maker)), wire: b.wire()}
 		seen := l.Fate == "answered" || l.Fate == ""
 		if status/100 == 2 && l.Fate != "lost" && i < len(answers) {
 			var a postAnswer

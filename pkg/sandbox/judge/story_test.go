@@ -40,7 +40,7 @@ const (
 func newStory() *story {
 	s := &story{now: start, seqs: map[string]int64{}, orders: map[string]*spec{}, epoch: 1, owner: "executor-1"}
 	s.line(fields{
-		"kind": "meta", "at_us": s.now, "env": "sandbox", "seed": 1, "accounts": []fields{{"name": "main"}},
+		"kind": "meta", "at_us": s.now, "env": "sandbox", "seed": 1, "accounts": []fields{{"name": "main", "address": "0xA1", "funder": "0xF1"}},
 		"markets": []fields{{"slug": "sandbox-coin", "condition_id": market, "tokens": []string{yes, no}, "tick_size": "0.01"}},
 	})
 	return s
@@ -157,7 +157,7 @@ func (o *spec) body() fields {
 	maker, taker := o.amounts()
 	return fields{
 		"owner": "key", "orderType": o.kind, "postOnly": false, "order": fields{
-			"salt": json.Number(o.salt), "maker": "0x1", "signer": "0x1", "tokenId": yes, "makerAmount": maker,
+			"salt": json.Number(o.salt), "maker": "0xf1", "signer": "0xa1", "tokenId": yes, "makerAmount": maker,
 			"takerAmount": taker, "side": o.side, "timestamp": "1000", "expiration": "0", "signatureType": 0,
 		},
 	}
@@ -166,8 +166,12 @@ func (o *spec) body() fields {
 func (s *story) request(method, path, body string, status int, answer, fate string) int64 {
 	s.wait(1)
 	s.requests++
+	account := "main"
+	if fate == "lost" {
+		account = "" // nobody has read its login
+	}
 	s.line(fields{
-		"kind": "request", "at_us": s.now, "id": s.requests, "method": method, "path": path, "query": "", "account": "main",
+		"kind": "request", "at_us": s.now, "id": s.requests, "method": method, "path": path, "query": "", "account": account,
 		"body": body, "status": status, "answer": answer, "fate": fate, "done_us": s.now + 500,
 	})
 	return s.requests
