@@ -60,11 +60,16 @@ func (p *plant) publish(nc *nats.Conn, subject string, body []byte, headers ...s
 	return ack.Seq
 }
 
-// submit sends a submit of main for Yes of the coin. more is further JSON, each with its comma.
+// submit sends a submit of main for Yes of the coin. more is further JSON with ' for ", each with its comma.
 func (p *plant) submit(id, side, kind, price, size string, more ...string) uint64 {
 	p.t.Helper()
-	return p.send("submit", "{'client_order_id':'%s','market':'%s','outcome':'Yes','side':'%s','type':'%s','price':'%s','size':'%s'%s}",
-		id, coin, side, kind, price, size, strings.Join(more, ""))
+	return p.sendTo("main", "submit", submitOf(coin, id, side, kind, price, size, more...))
+}
+
+// submitOf is a submit for Yes of a market, by its slug.
+func submitOf(slug, id, side, kind, price, size string, more ...string) string {
+	return quoted("{'client_order_id':'%s','market':'%s','outcome':'Yes','side':'%s','type':'%s','price':'%s','size':'%s'%s}",
+		id, slug, side, kind, price, size, strings.Join(more, ""))
 }
 
 // event is an event as a strategy of any language sees it.

@@ -123,4 +123,6 @@ func (p *plant) validate(record []recordLine) {
 	}
 }
 
-func (l *recordLine) valid(p *plant) bool { return p.valid.CheckSubject(l.Subject, []byte(l.Data)) == nil }
+func (l *recordLine) valid(p *plant) bool {
+	return p.valid.CheckSubject(l.Subject, []byte(l.Data)) == nil
+}

@@ -116,11 +116,11 @@ func (p *plant) clob(account string) *polymarket.CLOB {
 	return c
 }
 
-// byHand places a GTC order of an account beside Sluice, on Yes of the coin, and returns its id.
-func (p *plant) byHand(account string, side polymarket.Side, price, size string) string {
+// byHand places a GTC order of an account beside Sluice, on Yes of a market, and returns its id.
+func (p *plant) byHand(account, slug string, side polymarket.Side, price, size string) string {
 	p.t.Helper()
 	c := p.clob(account)
-	e := p.signed(account, side, price, size)
+	e := p.signed(account, slug, side, price, size)
 	ctx, cancel := p.deadline()
 	defer cancel()
 	out, _ := c.PostOrder(ctx, polymarket.PostRequest{Envelope: e})
@@ -131,22 +131,26 @@ func (p *plant) byHand(account string, side polymarket.Side, price, size string)
 }
 
 // signed is a GTC order of an account with a salt of its own.
-func (p *plant) signed(account string, side polymarket.Side, price, size string) polymarket.Envelope {
+func (p *plant) signed(account, slug string, side polymarket.Side, price, size string) polymarket.Envelope {
 	p.t.Helper()
-	id := identityOf(p.t, account)
-	token, err := polymarket.ParseTokenID(market(p.t, coin).Tokens[0])
+	id, m := identityOf(p.t, account), market(p.t, slug)
+	token, err := polymarket.ParseTokenID(m.Tokens[0])
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	tick, err := polymarket.ParseTick(m.TickSize)
 	if err != nil {
 		p.t.Fatal(err)
 	}
 	at, err1 := money.Parse[money.Price](price)
 	much, err2 := money.Parse[money.Size](size)
-	maker, taker, err3 := polymarket.LimitAmounts(side, at, much, polymarket.Tick001)
+	maker, taker, err3 := polymarket.LimitAmounts(side, at, much, tick)
 	if err1 != nil || err2 != nil || err3 != nil {
 		p.t.Fatal(err1, err2, err3)
 	}
 	o := polymarket.Order{Salt: polymarket.NewSalt(), Maker: id.funder, Signer: id.key.Address(), TokenID: token, MakerAmount: maker, TakerAmount: taker,
 		Side: side, SignatureType: polymarket.WalletKind(id.SignatureType), TimestampMS: time.Now().UnixMilli()}
-	s, err := polymarket.Sign(id.key, o, polymarket.Domain{ChainID: polymarket.Polygon, Version: polymarket.VersionCLOB})
+	s, err := polymarket.Sign(id.key, o, polymarket.Domain{ChainID: polymarket.Polygon, Version: polymarket.VersionCLOB, NegRisk: m.NegRisk})
 	if err != nil {
 		p.t.Fatal(err)
 	}
