@@ -60,7 +60,6 @@ type order struct {
 	born     mark              // first event that gives it a state
 	fills    map[string]*fills // by trade
 	accepted mark              // first event that says the venue has it
-	blamed   bool              // already counted as after_barrier
 }
 
 // told is the newest state of an order on the log.

@@ -4,25 +4,23 @@ import (
 	"fmt"
 	"io"
 	"math/big"
-	"strings"
 )
 
 // venue is the sandbox's journal, by what is asked of it later: every order sent to it, every order it took, every
 // trade, every look-up.
 type venue struct {
-	court    *court
-	known    bool // a meta line was read
-	env      string
-	wallets  map[string]string   // address or funder → account
-	bySlug   map[string]string   // slug or condition id → condition id
-	tokens   map[string][]string // condition id → tokens in the order Yes, No
-	market   map[string]string   // token → condition id
-	posts    []*post
-	requests map[int64][]*post // by request number
-	orders   map[string]*venueOrder
-	trades   map[string]*trade
-	lookups  map[string][]lookup // by order id
-	limits   map[string]*excess
+	court   *court
+	known   bool // a meta line was read
+	env     string
+	wallets map[string]string   // address or funder → account
+	bySlug  map[string]string   // slug or condition id → condition id
+	tokens  map[string][]string // condition id → tokens in the order Yes, No
+	market  map[string]string   // token → condition id
+	posts   []*post
+	orders  map[string]*venueOrder
+	trades  map[string]*trade
+	lookups map[string][]lookup // by order id
+	limits  map[string]*excess
 }
 
 // post is one order carried by one request, whatever became of it.
@@ -60,11 +58,9 @@ func (t *trade) final() bool { return t.status == "CONFIRMED" || t.status == "FA
 
 // leg is one order's part in a trade.
 type leg struct {
-	trade             *trade
-	number            string
-	orderID, account  string
-	price, size, fee  *big.Rat
-	token, side, role string
+	trade       *trade
+	orderID     string
+	price, size *big.Rat
 }
 
 // lookup is one question about an order id.
@@ -76,7 +72,7 @@ type lookup struct {
 func newVenue(c *court) *venue {
 	return &venue{
 		court: c, wallets: map[string]string{}, bySlug: map[string]string{}, tokens: map[string][]string{}, market: map[string]string{},
-		requests: map[int64][]*post{}, orders: map[string]*venueOrder{}, trades: map[string]*trade{},
+		orders: map[string]*venueOrder{}, trades: map[string]*trade{},
 		lookups: map[string][]lookup{}, limits: map[string]*excess{},
 	}
 }
@@ -123,15 +119,9 @@ type journalLine struct {
 
 	TradeID text `json:"trade_id"`
 	Legs    []struct {
-		Leg     text `json:"leg"`
-		Role    text `json:"role"`
 		OrderID text `json:"order_id"`
-		Account text `json:"account"`
-		TokenID text `json:"token_id"`
-		Side    text `json:"side"`
 		Price   text `json:"price"`
 		Size    text `json:"size"`
-		Fee     text `json:"fee"`
 	} `json:"legs"`
 
 	Scope    text `json:"scope"`
@@ -196,7 +186,7 @@ func (v *venue) takeMeta(l *journalLine) string {
 }
 
 func (v *venue) takeOrder(l *journalLine) string {
-	id := strings.ToLower(string(l.OrderID))
+	id := lower(string(l.OrderID))
 	if id == "" || !l.AtUs.set {
 		return "an order line without order_id or at_us"
 	}
@@ -276,9 +266,7 @@ func (v *venue) takeTrade(l *journalLine) string {
 			return "a trade leg without order_id or size"
 		}
 		t.legs = append(t.legs, &leg{
-			trade: t, number: string(g.Leg), orderID: strings.ToLower(string(g.OrderID)), account: string(g.Account),
-			price: quantity(string(g.Price)), size: size, fee: quantity(string(g.Fee)),
-			token: string(g.TokenID), side: string(g.Side), role: string(g.Role),
+			trade: t, orderID: lower(string(g.OrderID)), price: quantity(string(g.Price)), size: size,
 		})
 	}
 	return ""

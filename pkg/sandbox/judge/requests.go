@@ -136,7 +136,6 @@ func (v *venue) takePosts(l *journalLine) string {
 			p.refused = seen && (status/100 == 4 || status == 503)
 		}
 		v.posts = append(v.posts, p)
-		v.requests[p.request] = append(v.requests[p.request], p)
 	}
 	return ""
 }
