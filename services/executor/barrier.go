@@ -79,7 +79,7 @@ func (o *Orders) applyCancelling(h *msgs.Head, e *msgs.OrderCancelling) {
 			o.index(ord)
 		}
 		if ord != nil && !ord.Final {
-			ord.Wish = &w
+			ord.Wish, ord.Doomed = &w, true
 		}
 	}
 	if e.Barrier == nil {
@@ -88,7 +88,7 @@ func (o *Orders) applyCancelling(h *msgs.Head, e *msgs.OrderCancelling) {
 	b := &barrier{Barrier: *e.Barrier, CmdSeq: h.CmdSeq, Request: msgs.RequestID(h.ReqID), AtMS: h.AtMS}
 	for _, ord := range o.walk() {
 		if b.matches(&ord.Order) {
-			ord.Wish = &w
+			ord.Wish, ord.Doomed = &w, true
 			b.Waits = append(b.Waits, ord.Serial)
 		}
 	}

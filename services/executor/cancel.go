@@ -162,7 +162,7 @@ func (t *turn) cancelRefused(d *order, r CancelRefusal) {
 		t.cancelRejected(d, failure(msgs.NotFound, "the venue does not know the order, or it has ended", "nothing to do"))
 	case r.Code == msgs.NotFound && d.pending():
 	case r.Code == msgs.NotFound:
-		t.deed(d.look(0))
+		t.look(d, 0)
 	case r.Code == msgs.HeldByDelay:
 		t.emit(&msgs.OrderCancelPending{Head: wished(d, msgs.KindCancelPending), Order: d.Order,
 			Error: failure(msgs.HeldByDelay, "the venue holds the order: "+r.Message, "nothing to do: it is cancelled as soon as the venue lets go of it")})
@@ -170,7 +170,7 @@ func (t *turn) cancelRefused(d *order, r CancelRefusal) {
 	case r.Code == msgs.AlreadyFilled:
 		t.cancelRejected(d, failure(msgs.AlreadyFilled, "the venue has matched the order", "nothing to do: its fills follow"))
 		if !d.Named {
-			t.deed(d.look(0))
+			t.look(d, 0)
 		}
 	default:
 		t.cancelRejected(d, failure(msgs.VenueRejected, "the venue does not cancel the order: "+strings.TrimSpace(r.Message), "look at the order, then cancel it again"))

@@ -145,7 +145,7 @@ func (t *turn) orderFrame(f *msgs.FeedOrder) {
 			t.finish(d, status, f.SizeMatched)
 		}
 	case d.Final && d.State == msgs.Rejected && !over:
-		t.deed(d.look(0)) // only the venue's present word can bring an order back
+		t.look(d, 0) // only the venue's present word can bring an order back
 	case d.Final:
 	case over:
 		t.finish(d, status, f.SizeMatched)

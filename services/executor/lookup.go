@@ -28,6 +28,7 @@ func normal(status string) string {
 // found takes what the venue knows of an order that was looked up.
 func (t *turn) found(m Found) {
 	d, status := t.order(m.OrderID), normal(m.Order.Status)
+	t.alone = m.Alone
 	if status != statusLive && status != statusDelayed {
 		t.closed[m.OrderID] = m.Order.Matched
 	}
@@ -56,7 +57,7 @@ func (t *turn) shown(d *order, status string, v VenueOrder) {
 			t.placed(d, polymarket.StatusDelayed)
 			return
 		}
-		t.deed(d.look(t.at(heldMS)))
+		t.look(d, t.at(heldMS))
 	case statusLive:
 		if !d.Foreign && (d.pending() || d.State == msgs.Delayed || d.Venue == "") {
 			t.placed(d, polymarket.StatusLive)
@@ -66,10 +67,10 @@ func (t *turn) shown(d *order, status string, v VenueOrder) {
 			t.deed(Wait{t.at(heldMS), Again{OrderID: d.OrderID}})
 		}
 		if !d.OrderType.Rests() && !d.Foreign {
-			t.deed(d.look(t.at(lookMS)))
+			t.look(d, t.at(lookMS))
 		}
 	default:
-		t.deed(d.look(t.at(heldMS)))
+		t.look(d, t.at(heldMS))
 	}
 }
 
@@ -80,7 +81,7 @@ func (t *turn) finish(d *order, status string, matched money.Size) {
 		return
 	}
 	if d.gross() < matched && t.nowMS < d.AtMS+fillsMS {
-		t.deed(d.look(t.at(lookMS)))
+		t.look(d, t.at(lookMS))
 		return
 	}
 	switch {
@@ -149,11 +150,12 @@ func (t *turn) denied(m Denied) {
 	}
 	switch {
 	case d.Named:
+	case d.State == msgs.Submitting && !m.Alone: // its post may be on the way
 	case !d.pending() && d.OrderType == msgs.FOK && len(d.Legs) > 0:
 		t.complete(d)
 	case !d.pending():
 		t.finish(d, statusCanceled, 0)
-	case d.Wish != nil:
+	case d.Doomed:
 		t.emit(t.cancelled(d, msgs.Requested))
 	case d.OrderType.Rests() && !t.halted && !expired(d.Intent.ValidUntilMS, t.nowMS):
 		t.resend(d)
@@ -182,7 +184,7 @@ func (t *turn) compared(m OpenOrders) {
 	}
 	for _, ord := range t.walk() {
 		if ord.State == msgs.Open && !resting[ord.OrderID] && ord.AtMS < m.AsOfMS-visibilityMS {
-			t.deed(ord.look(0))
+			t.look(ord, 0)
 		}
 	}
 }

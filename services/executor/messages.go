@@ -57,12 +57,14 @@ type CancelRefusal struct {
 type Found struct {
 	OrderID msgs.OrderID
 	Order   VenueOrder
+	Alone   bool // of the Lookup
 }
 
 // Denied says that the venue, asked at or after the moment that the Lookup named, does not know the order.
 type Denied struct {
 	OrderID msgs.OrderID
-	Try     int // of the Lookup
+	Try     int  // of the Lookup
+	Alone   bool // of the Lookup
 }
 
 // Again reminds of an order that waited: to be sent again when Try is set, else to be cancelled again.
@@ -113,7 +115,8 @@ type Lookup struct {
 	OrderID  msgs.OrderID
 	FromMS   int64 // not asked before
 	DeniedMS int64
-	Try      int // of the order, given back: a denial says nothing about a later try
+	Try      int  // of the order, given back: a denial says nothing about a later try
+	Alone    bool // no post of the order is under way, given back: else a denial says nothing
 }
 
 // Wait gives Again at UntilMS.

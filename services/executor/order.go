@@ -21,6 +21,7 @@ type order struct {
 	Tries   int          // intents written
 	Venue   string       // the latest venue_status, empty while the venue has not accepted
 	Wish    *wish        // someone wants it cancelled
+	Doomed  bool         // someone has wanted so, whatever came of it: it is never sent again
 	Legs    []leg
 	Held    bool       // waits for the end of the order it replaces
 	HeldAt  money.Size // what that one had filled when the wait began

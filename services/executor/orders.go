@@ -91,6 +91,7 @@ type turn struct {
 	made   []*order                    // drafts of orders that the state does not have yet
 	closed map[msgs.OrderID]money.Size // what the venue has just said to be over, and how much of it was matched
 	ticked bool
+	alone  bool // no post of the order in question is under way
 }
 
 func (o *Orders) turn(now time.Time) *turn {
@@ -174,7 +175,9 @@ func (o *Orders) Open() iter.Seq[actor.Deed] {
 				continue
 			}
 			if ord.pending() || ord.State == msgs.Delayed || !ord.OrderType.Rests() && !ord.Foreign {
-				if !yield(ord.look(0)) {
+				l := ord.look(0)
+				l.Alone = true
+				if !yield(l) {
 					return
 				}
 			}
@@ -188,6 +191,13 @@ func (o *Orders) Open() iter.Seq[actor.Deed] {
 			}
 		}
 	}
+}
+
+// look asks the venue about an order, not before fromMS.
+func (t *turn) look(d *order, fromMS int64) {
+	l := d.look(fromMS)
+	l.Alone = t.alone || d.State != msgs.Submitting
+	t.deed(l)
 }
 
 // look is the lookup of an order, not before fromMS. When a denial counts depends on what the order is.

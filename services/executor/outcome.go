@@ -19,7 +19,8 @@ func (t *turn) posted(m Posted) {
 	case polymarket.Accepted:
 		t.accepted(d, out)
 	case polymarket.Duplicated:
-		t.deed(d.look(0))
+		t.alone = true
+		t.look(d, 0)
 	case polymarket.RetryAfter:
 		t.later(d, out.Duration, retryCode(out.Reason), out.VenueMessage)
 	case polymarket.NeverLeft:
@@ -44,7 +45,7 @@ func (t *turn) posted(m Posted) {
 func (t *turn) accepted(d *order, out polymarket.Accepted) {
 	if d.Final {
 		if d.State == msgs.Rejected {
-			t.deed(d.look(0))
+			t.look(d, 0)
 		}
 		return
 	}
@@ -72,7 +73,7 @@ func (t *turn) placed(d *order, status string) {
 	}
 	t.emit(&msgs.OrderAccepted{Head: about(d, msgs.KindAccepted), Order: d.Order, VenueStatus: status})
 	if d.State == msgs.Delayed || !d.OrderType.Rests() {
-		t.deed(d.look(t.at(lookMS)))
+		t.look(d, t.at(lookMS))
 	}
 	if d.Wish != nil {
 		t.deed(CancelOrders{[]msgs.OrderID{d.OrderID}})
@@ -99,7 +100,7 @@ func (t *turn) later(d *order, after time.Duration, code msgs.Code, message stri
 // may reports whether an order that is not at the venue may still leave, and ends it when not.
 func (t *turn) may(d *order) bool {
 	switch {
-	case d.Wish != nil:
+	case d.Doomed:
 		t.emit(t.cancelled(d, msgs.Requested))
 	case t.halted:
 		t.rejected(d, failure(msgs.Halted, "the account was halted before the order could leave", "resume it, then submit anew with a new id"), bySluice, "")
@@ -138,7 +139,7 @@ func (t *turn) unknown(d *order, cause string) {
 	}
 	d.State = msgs.Unknown
 	t.emit(&msgs.OrderUnknown{Head: about(d, msgs.KindUnknown), Order: d.Order, SinceMS: t.nowMS, Cause: cause})
-	t.deed(d.look(0))
+	t.look(d, 0)
 }
 
 // venueRejected ends an order that the venue refused. An order that has traded or rests cannot have been refused: what
@@ -146,7 +147,7 @@ func (t *turn) unknown(d *order, cause string) {
 func (t *turn) venueRejected(d *order, err *msgs.Error, message string) {
 	if d.Final || !d.pending() {
 		t.anomaly(d, failure(err.Code, "the venue refused an order that it has shown as "+string(d.State)+": "+message, "nothing to do: the order is looked up"))
-		t.deed(d.look(0))
+		t.look(d, 0)
 		return
 	}
 	t.rejected(d, err, byVenue, message)

@@ -125,9 +125,9 @@ func (b *bench) message(w []string) any {
 	case "refused":
 		return CancelAnswer{Refused: []CancelRefusal{{b.id(w[1]), msgs.Code(w[2]), "the venue says so"}}}
 	case "found":
-		return Found{b.id(w[1]), VenueOrder{OrderID: b.id(w[1]), Status: w[2], Matched: size(at(w, 3))}}
+		return Found{b.id(w[1]), VenueOrder{OrderID: b.id(w[1]), Status: w[2], Matched: size(at(w, 3))}, true}
 	case "denied":
-		return Denied{b.id(w[1]), int(number(w[2]))}
+		return Denied{b.id(w[1]), int(number(w[2])), true}
 	case "again":
 		return Again{b.id(w[1]), int(number(w[2]))}
 	case "trade":
