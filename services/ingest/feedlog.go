@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -47,8 +48,8 @@ func newFeedLog(js jetstream.JetStream, a msgs.Account) *feedLog {
 func (l *feedLog) open(ctx context.Context) error {
 	for _, subject := range []string{l.orders, l.trades} {
 		since := time.Now().Add(-lookback - lookbackMargin)
-		from := jetstream.OrderedConsumerConfig{FilterSubjects: []string{subject}, DeliverPolicy: jetstream.DeliverByStartTimePolicy, OptStartTime: &since}
-		if err := l.readTail(ctx, subject, from); err != nil {
+		from := jetstream.ConsumerConfig{FilterSubject: subject, DeliverPolicy: jetstream.DeliverByStartTimePolicy, OptStartTime: &since}
+		if err := l.readTail(ctx, from); err != nil {
 			return fmt.Errorf("read %s: %w", subject, err)
 		}
 	}
@@ -57,14 +58,15 @@ func (l *feedLog) open(ctx context.Context) error {
 
 // catchUp reads what others have stored since.
 func (l *feedLog) catchUp(ctx context.Context, subject string) error {
-	return l.readTail(ctx, subject, jetstream.OrderedConsumerConfig{FilterSubjects: []string{subject},
+	return l.readTail(ctx, jetstream.ConsumerConfig{FilterSubject: subject,
 		DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: l.last[subject] + 1})
 }
 
-// readTail reads a subject up to its present end.
-func (l *feedLog) readTail(ctx context.Context, subject string, from jetstream.OrderedConsumerConfig) error {
+// readTail reads a subject up to its present end. After an error it can be called again and goes on.
+func (l *feedLog) readTail(ctx context.Context, from jetstream.ConsumerConfig) error {
 	ctx, cancel := context.WithTimeout(ctx, tailTimeout)
 	defer cancel()
+	subject := from.FilterSubject
 	st, err := l.js.Stream(ctx, l.stream)
 	if err != nil {
 		return err
@@ -80,29 +82,52 @@ func (l *feedLog) readTail(ctx context.Context, subject string, from jetstream.O
 		l.last[subject] = end.Sequence
 		return nil
 	}
-	c, err := l.js.OrderedConsumer(ctx, l.stream, from)
+	// Not an ordered consumer: its silent retries know no end.
+	from.AckPolicy, from.MemoryStorage, from.InactiveThreshold = jetstream.AckNonePolicy, true, tailTimeout
+	c, err := st.CreateConsumer(ctx, from)
 	if err != nil {
 		return err
 	}
-	all, err := c.Messages()
-	if err != nil {
-		return err
-	}
-	defer all.Stop()
-	for l.last[subject] < end.Sequence {
-		m, err := all.Next(jetstream.NextContext(ctx))
+	for left := c.CachedInfo().NumPending; left > 0; {
+		n := min(left, tailBatch) // a batch that asks for more than there is would wait
+		at, err := l.readBatch(ctx, c, int(n))
 		if err != nil {
 			return err
 		}
-		meta, err := m.Metadata()
-		if err != nil {
-			return err
-		}
-		l.fold(m.Subject(), m.Data())
-		l.last[subject] = meta.Sequence.Stream
+		l.last[subject] = max(l.last[subject], at)
+		left -= n
 	}
+	// What cannot be deleted goes by itself after its inactivity.
+	_ = st.DeleteConsumer(ctx, c.CachedInfo().Name)
 	return nil
 }
+
+// readBatch folds the next n messages and returns the sequence of the last.
+func (l *feedLog) readBatch(ctx context.Context, c jetstream.Consumer, n int) (at uint64, err error) {
+	batch, err := c.Fetch(n, jetstream.FetchContext(ctx))
+	if err != nil {
+		return 0, err
+	}
+	for m := range batch.Messages() {
+		n--
+		meta, err := m.Metadata()
+		if err != nil {
+			return 0, err
+		}
+		l.fold(m.Subject(), m.Data())
+		at = meta.Sequence.Stream
+	}
+	if n > 0 {
+		return 0, cmp.Or(batch.Error(), errShort)
+	}
+	return at, nil
+}
+
+// errShort reports a batch of which a part has not come.
+var errShort = errors.New("batch ended early")
+
+// tailBatch is how many messages are asked for at a time.
+const tailBatch = 500
 
 // tailTimeout bounds reading a tail: a day's events of a busy account take seconds.
 const tailTimeout = 60 * time.Second

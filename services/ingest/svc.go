@@ -37,16 +37,14 @@ type questions struct {
 
 // run answers until ctx ends.
 func (q *questions) run(ctx context.Context, nc *nats.Conn, version string) (err error) {
-	c, err := q.js.OrderedConsumer(ctx, msgs.MarketStream, jetstream.OrderedConsumerConfig{
-		FilterSubjects: []string{msgs.MDSubject(venue, "market", "*")}, DeliverPolicy: jetstream.DeliverLastPerSubjectPolicy})
+	sub, err := nc.Subscribe(msgs.MDSubject(venue, "market", "*"), func(m *nats.Msg) { q.learn(m.Data) })
 	if err != nil {
 		return fmt.Errorf("follow market facts: %w", err)
 	}
-	following, err := c.Consume(func(m jetstream.Msg) { q.learn(m.Data()) })
-	if err != nil {
-		return fmt.Errorf("follow market facts: %w", err)
+	defer func() { err = errors.Join(err, sub.Unsubscribe()) }()
+	if err := q.load(ctx); err != nil {
+		return err
 	}
-	defer following.Stop()
 	svc, err := micro.AddService(nc, micro.Config{Name: "ingest", Version: version, Description: "market data of " + venue, QueueGroup: "ingest"})
 	if err != nil {
 		return fmt.Errorf("answer questions: %w", err)
@@ -61,6 +59,26 @@ func (q *questions) run(ctx context.Context, nc *nats.Conn, version string) (err
 		}
 	}
 	<-ctx.Done()
+	return nil
+}
+
+// load reads the facts that are there already, those of other replicas among them.
+func (q *questions) load(ctx context.Context) error {
+	st, err := q.js.Stream(ctx, msgs.MarketStream)
+	if err != nil {
+		return fmt.Errorf("open stream of last values: %w", err)
+	}
+	info, err := st.Info(ctx, jetstream.WithSubjectFilter(msgs.MDSubject(venue, "market", "*")))
+	if err != nil {
+		return fmt.Errorf("list market facts: %w", err)
+	}
+	for subject := range info.State.Subjects {
+		m, err := st.GetLastMsgForSubject(ctx, subject)
+		if err != nil {
+			return fmt.Errorf("read market fact: %w", err)
+		}
+		q.learn(m.Data)
+	}
 	return nil
 }
 
@@ -87,7 +105,9 @@ func (q *questions) learn(data []byte) {
 	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.facts[f.ConditionID] = f
+	if f.AtMS >= q.facts[f.ConditionID].AtMS { // what load reads may be older than what was heard meanwhile
+		q.facts[f.ConditionID] = f
+	}
 }
 
 // find is the market of a slug or condition id.
