@@ -1,6 +1,8 @@
 package main
 
 import (
+	"cmp"
+	"encoding/json"
 	"fmt"
 	"os"
 	"strings"
@@ -43,15 +45,14 @@ func (a *app) accounts() (list []account, ignored []string, err error) {
 		list, err = sandboxAccounts()
 		return list, ignored, err
 	}
-	settings := a.config.Accounts
-	if len(settings) == 0 && (a.getenv("POLYMARKET_PRIVATE_KEY") != "" || a.getenv("POLYMARKET_PRIVATE_KEY_FILE") != "") {
-		settings = []accountSetting{{Name: "main", KeyEnv: "POLYMARKET_PRIVATE_KEY",
-			Funder: a.getenv("POLYMARKET_FUNDER"), SignatureType: a.getenv("POLYMARKET_SIGNATURE_TYPE")}}
+	if len(a.config.Accounts) == 0 {
+		acc, err := a.customaryAccount()
+		if err != nil {
+			return nil, nil, err
+		}
+		return []account{acc}, nil, nil
 	}
-	if len(settings) == 0 {
-		return nil, nil, problem("no_account", "no account is configured", "set POLYMARKET_PRIVATE_KEY_FILE, POLYMARKET_FUNDER and POLYMARKET_SIGNATURE_TYPE, or list accounts in sluice.yaml")
-	}
-	for _, s := range settings {
+	for _, s := range a.config.Accounts {
 		acc, err := a.realAccount(s)
 		if err != nil {
 			return nil, nil, err
@@ -59,6 +60,75 @@ func (a *app) accounts() (list []account, ignored []string, err error) {
 		list = append(list, acc)
 	}
 	return list, nil, nil
+}
+
+// customaryAccount is the one account that the customary variables describe. It is named main.
+func (a *app) customaryAccount() (account, error) {
+	if a.getenv("POLYMARKET_PRIVATE_KEY") == "" && a.getenv("POLYMARKET_PRIVATE_KEY_FILE") == "" {
+		return account{}, problem("no_account", "no account is configured", "set POLYMARKET_PRIVATE_KEY_FILE, POLYMARKET_FUNDER and POLYMARKET_SIGNATURE_TYPE, or list accounts in sluice.yaml")
+	}
+	var values [5]string
+	for i, name := range customary()[1:] {
+		v, err := a.value(name)
+		if err != nil {
+			return account{}, err
+		}
+		values[i] = v
+	}
+	acc, err := a.realAccount(accountSetting{Name: "main", KeyEnv: customary()[0], Funder: values[0], SignatureType: values[1]})
+	if err != nil {
+		return account{}, err
+	}
+	if acc.Credentials, err = credentials(values[2], values[3], values[4]); err != nil {
+		return account{}, problem("bad_config", fmt.Sprintf("POLYMARKET_API_KEY, _SECRET and _PASSPHRASE: %v", err), "set all three, or none: then they are created or derived with the key")
+	}
+	return acc, nil
+}
+
+// value is an environment variable, or the content of the file that NAME_FILE names.
+func (a *app) value(name string) (string, error) {
+	if v := a.getenv(name); v != "" {
+		return v, nil
+	}
+	path := a.getenv(name + "_FILE")
+	if path == "" {
+		return "", nil
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return "", problem("bad_config", fmt.Sprintf("cannot read %s_FILE: %v", name, err), "name a file that this user may read")
+	}
+	return strings.TrimSpace(string(b)), nil
+}
+
+// credentials are an API key of the venue: whole, or none at all.
+func credentials(key, secret, passphrase string) (polymarket.Credentials, error) {
+	given := 0
+	for _, v := range []string{key, secret, passphrase} {
+		if v != "" {
+			given++
+		}
+	}
+	if given != 0 && given != 3 {
+		return polymarket.Credentials{}, fmt.Errorf("only %d of key, secret and passphrase are given", given)
+	}
+	return polymarket.Credentials{Key: key, Secret: polymarket.Secret(secret), Passphrase: polymarket.Secret(passphrase)}, nil
+}
+
+// credentialsFile reads an API key from a JSON file.
+func credentialsFile(path string) (polymarket.Credentials, error) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return polymarket.Credentials{}, err
+	}
+	var c struct {
+		Key, Secret, Passphrase string
+		APIKey                  string `json:"apiKey"` // as the venue itself writes it
+	}
+	if err := json.Unmarshal(b, &c); err != nil {
+		return polymarket.Credentials{}, fmt.Errorf("%s is not a JSON object of strings", path) // the reason could quote a secret
+	}
+	return credentials(cmp.Or(c.Key, c.APIKey), c.Secret, c.Passphrase)
 }
 
 func sandboxAccounts() ([]account, error) {
@@ -104,10 +174,16 @@ func (a *app) realAccount(s accountSetting) (account, error) {
 	} else if acc.Kind != polymarket.EOA {
 		return account{}, problem("bad_config", fmt.Sprintf("account %s: a %s wallet needs its funder address", s.Name, acc.Kind), "set funder to the address that the venue shows as yours")
 	}
+	if s.APIKeyFile != "" {
+		if acc.Credentials, err = credentialsFile(s.APIKeyFile); err != nil {
+			return account{}, problem("bad_config", fmt.Sprintf("account %s: api_credentials_file: %v", s.Name, err), `the file holds {"key":"…","secret":"…","passphrase":"…"}`)
+		}
+	}
 	return acc, nil
 }
 
-// secret reads a secret from a file, from an environment variable, or from the file that NAME_FILE names.
+// secret reads a private key from a file, from an environment variable, or from the file that NAME_FILE names, and says
+// where it was.
 func (a *app) secret(file, env string) (text, where string, err error) {
 	if file == "" && env != "" {
 		if v := a.getenv(env); v != "" {
@@ -116,7 +192,7 @@ func (a *app) secret(file, env string) (text, where string, err error) {
 		file = a.getenv(env + "_FILE")
 	}
 	if file == "" {
-		return "", "", problem("no_key", "no private key is named", "name a file with private_key_file, or a variable with private_key_env")
+		return "", "", problem("no_key", "no private key is given", "name a file with private_key_file, or a variable that is set with private_key_env")
 	}
 	b, err := os.ReadFile(file)
 	if err != nil {

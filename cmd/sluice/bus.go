@@ -17,9 +17,12 @@ import (
 // askTimeout is how long a tool waits for one answer of the bus or of a service.
 const askTimeout = 3 * time.Second
 
+// defaultNATS is where sluice up listens when nothing else is said.
+const defaultNATS = "nats://127.0.0.1:4222"
+
 // busFlags say where the bus is.
 type busFlags struct {
-	NATS string `name:"nats" env:"NATS_URL" default:"nats://127.0.0.1:4222" help:"URL of the NATS server, with user:password where it wants them."`
+	NATS string `name:"nats" env:"NATS_URL" default:"${nats}" help:"URL of the NATS server, with user:password where it wants them."`
 	Data string `name:"data" env:"SLUICE_DATA" default:"data" type:"path" help:"Data directory of sluice up."`
 }
 
@@ -30,7 +33,8 @@ func (b *busFlags) strategy() (*nats.Conn, error) { return b.connect(b.NATS) }
 func (b *busFlags) service() (*nats.Conn, error) {
 	u, err := url.Parse(b.NATS)
 	if err != nil {
-		return nil, problem(msgs.BadValue, fmt.Sprintf("%q is no URL: %v", b.NATS, err), "write it as nats://host:4222")
+		// The reason quotes the URL, which may hold a password.
+		return nil, problem(msgs.BadValue, "the address of the NATS server is no URL", "write it as nats://user:password@host:4222, with %-escapes for what is special")
 	}
 	opts := []nats.Option{nats.CustomInboxPrefix("_SERVICE")}
 	if u.User == nil {
@@ -49,7 +53,7 @@ func (b *busFlags) connect(where string, opts ...nats.Option) (*nats.Conn, error
 	if err == nil {
 		return nc, nil
 	}
-	shown := where
+	shown := "the address given"
 	if u, perr := url.Parse(where); perr == nil {
 		shown = u.Redacted()
 	}
@@ -72,8 +76,11 @@ func send(nc *nats.Conn, subject, replyTo string, cmd any) (uint64, error) {
 	}
 	r, err := nc.RequestMsg(m, askTimeout)
 	if errors.Is(err, nats.ErrNoResponders) {
-		return 0, problem(msgs.UnknownAccount, "nobody takes "+subject+": the account does not exist, or nothing runs it",
-			"see the accounts with: sluice doctor; start everything with: sluice up")
+		return 0, problem(msgs.UnknownAccount, "nobody takes "+subject+": there is no such account, or no executor has ever run it here; nothing was stored",
+			"see what runs with: sluice doctor; start everything with: sluice up")
+	}
+	if errors.Is(err, nats.ErrPermissionViolation) || errors.Is(nc.LastError(), nats.ErrPermissionViolation) {
+		return 0, problem(msgs.Forbidden, "the user of this connection may not publish "+subject+"; nothing was stored", "connect as a user that may: --nats nats://user:password@host:4222")
 	}
 	if err != nil {
 		return 0, problem("not_stored", fmt.Sprintf("no answer to %s: %v; it may or may not be stored", subject, err), "send the same again: the same id does nothing twice")
@@ -97,8 +104,12 @@ func ask(nc *nats.Conn, subject string, question, answer any) error {
 		return fmt.Errorf("encode question: %w", err)
 	}
 	r, err := nc.Request(subject, data, askTimeout)
+	if errors.Is(err, nats.ErrNoResponders) {
+		return problem("no_answer", "nobody answers "+subject+": what answers it does not run, or there is no such account",
+			"see what runs with: sluice doctor; start everything with: sluice up")
+	}
 	if err != nil {
-		return problem("no_answer", fmt.Sprintf("nobody answers %s: %v", subject, err), "start everything with: sluice up; or the service that owns it")
+		return problem("no_answer", fmt.Sprintf("no answer to %s: %v", subject, err), "look at the server and the services with: sluice doctor")
 	}
 	var refused msgs.ErrorReply
 	if json.Unmarshal(r.Data, &refused) == nil && refused.Error != nil {

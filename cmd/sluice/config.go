@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"strconv"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -19,6 +20,7 @@ const defaultFile = "sluice.yaml"
 // file is the settings file. Every flag can stand in it under its long name; accounts only stand here.
 type file struct {
 	path     string
+	absent   bool // there is none, and none was named
 	Accounts []accountSetting `yaml:"accounts"`
 	flags    map[string]any
 }
@@ -30,7 +32,8 @@ type accountSetting struct {
 	KeyEnv        string `yaml:"private_key_env"`
 	Funder        string `yaml:"funder"`
 	SignatureType string `yaml:"signature_type"`
-	APIKeyFile    string `yaml:"api_credentials_file"`
+	// APIKeyFile is JSON: {"key":…,"secret":…,"passphrase":…}. Without it the credentials are created or derived with the key.
+	APIKeyFile string `yaml:"api_credentials_file"`
 }
 
 // configPath is the file that args or the environment name, before the rest of the arguments is understood.
@@ -54,6 +57,7 @@ func readFile(path string) (*file, error) {
 	}
 	b, err := os.ReadFile(f.path)
 	if path == "" && errors.Is(err, fs.ErrNotExist) {
+		f.absent = true
 		return f, nil
 	}
 	if err != nil {
@@ -74,10 +78,15 @@ func readFile(path string) (*file, error) {
 				"an account has name, private_key_file or private_key_env, funder, signature_type, api_credentials_file")
 		}
 	}
+	seen := map[string]bool{}
 	for _, acc := range f.Accounts {
 		if !msgs.ValidAccount(acc.Name) {
-			return nil, problem("bad_config", fmt.Sprintf("account name %q in %s", acc.Name, f.path), "use 1 to 32 of a-z, 0-9, - and _, beginning with a letter or digit")
+			return nil, problem("bad_config", fmt.Sprintf("%q in %s cannot be the name of an account", acc.Name, f.path), "use 1 to 32 of a-z, 0-9, - and _, beginning with a letter or digit")
 		}
+		if seen[acc.Name] {
+			return nil, problem("bad_config", fmt.Sprintf("%s names account %s twice", f.path, acc.Name), "give each account a name of its own")
+		}
+		seen[acc.Name] = true
 	}
 	return f, nil
 }
@@ -85,21 +94,31 @@ func readFile(path string) (*file, error) {
 // Validate refuses settings that no command has: a misspelt one would be silently without effect.
 func (f *file) Validate(k *kong.Application) error {
 	known := map[string]bool{}
-	_ = kong.Visit(k, func(n kong.Visitable, next kong.Next) error {
+	err := kong.Visit(k, func(n kong.Visitable, next kong.Next) error {
 		if flag, ok := n.(*kong.Flag); ok {
 			known[flag.Name] = true
 		}
 		return next(nil)
 	})
+	if err != nil {
+		return err
+	}
+	delete(known, "help")
+	delete(known, "config")
+	delete(known, "live") // the file must not win over --env
 	for _, name := range sorted(f.flags) {
+		if name == "live" {
+			return problem("bad_config", f.path+" has a setting live", `write "env: live"`)
+		}
 		if !known[name] {
-			return fmt.Errorf("%s: no setting is named %q", f.path, name)
+			return problem("bad_config", fmt.Sprintf("%s: no setting is named %q", f.path, name),
+				meant(name, sorted(known))+"a setting has the name of a flag, without the dashes before it: see sluice COMMAND --help")
 		}
 	}
 	return nil
 }
 
-// Resolve gives a flag's value from the file; kong asks only for what neither flag nor environment gave.
+// Resolve gives a flag's value from the file; kong asks only for what no flag gave, and the environment goes first.
 func (f *file) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
 	for _, env := range flag.Envs {
 		if os.Getenv(env) != "" {
@@ -110,5 +129,22 @@ func (f *file) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, err
 	if !ok {
 		return nil, nil
 	}
-	return fmt.Sprint(v), nil
+	return settingText(v), nil
+}
+
+// settingText writes a value of the file as it would be written behind its flag.
+func settingText(v any) string {
+	switch v := v.(type) {
+	case nil:
+		return ""
+	case []any:
+		parts := make([]string, len(v))
+		for i, x := range v {
+			parts[i] = settingText(x)
+		}
+		return strings.Join(parts, ",")
+	case float64:
+		return strconv.FormatFloat(v, 'f', -1, 64) // never 1e+06
+	}
+	return fmt.Sprint(v)
 }

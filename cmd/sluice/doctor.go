@@ -1,8 +1,8 @@
 package main
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -17,7 +17,7 @@ import (
 
 type doctorCmd struct {
 	busFlags
-	CLOB string `name:"clob" env:"SLUICE_CLOB" default:"http://127.0.0.1:8090" help:"Base URL of the venue."`
+	venueFlags
 	HTTP string `name:"http" env:"SLUICE_HTTP" default:"127.0.0.1:8080" help:"Where a service answers /readyz."`
 }
 
@@ -34,9 +34,14 @@ const maxSkew = 2 * time.Second
 
 // Run makes every check and ends with 1 when one of them failed.
 func (c *doctorCmd) Run(a *app) error {
+	c.venueFlags = c.in(a.cli.Env)
 	accounts, ignored, err := a.accounts()
-	list := []finding{c.accounts(a, accounts, ignored, err), c.health(a.ctx)}
-	list = append(list, c.bus(a.ctx, accounts)...)
+	list := []finding{a.settings(), c.accounts(a, accounts, err)}
+	if len(ignored) > 0 {
+		list = append(list, finding{Check: "keys", OK: true, Saw: "ignored in env sandbox, where only the sandbox's own accounts trade: " + strings.Join(ignored, ", ")})
+	}
+	list = append(list, c.directory(a.cli.Env), c.health(a.ctx))
+	list = append(list, c.bus(a.ctx, a.cli.Env, accounts)...)
 	list = append(list, c.venue(a.ctx)...)
 	rows, bad := [][]string{}, 0
 	for _, f := range list {
@@ -60,14 +65,21 @@ func (c *doctorCmd) Run(a *app) error {
 
 // said makes a finding of an error, with its own advice where it has any.
 func said(check string, err error, fix string) finding {
-	f := finding{Check: check, Saw: err.Error(), Fix: fix}
-	if e, ok := errors.AsType[*msgs.Error](err); ok {
-		f.Saw, f.Fix = e.Cause, e.Fix
+	e := explain(err)
+	f := finding{Check: check, Saw: e.Cause, Fix: cmp.Or(fix, e.Fix)}
+	return f
+}
+
+// settings says which file is read.
+func (a *app) settings() finding {
+	f := finding{Check: "settings", OK: true, Saw: fmt.Sprintf("env %s, settings of %s", a.cli.Env, a.config.path)}
+	if a.config.absent {
+		f.Saw = fmt.Sprintf("env %s, no %s here: flags and environment only", a.cli.Env, a.config.path)
 	}
 	return f
 }
 
-func (c *doctorCmd) accounts(a *app, list []account, ignored []string, err error) finding {
+func (c *doctorCmd) accounts(a *app, list []account, err error) finding {
 	if err != nil {
 		return said("accounts", err, "")
 	}
@@ -75,11 +87,7 @@ func (c *doctorCmd) accounts(a *app, list []account, ignored []string, err error
 	for _, acc := range list {
 		names = append(names, fmt.Sprintf("%s (%s)", acc.Name, acc.Kind))
 	}
-	f := finding{Check: "accounts", OK: true, Saw: fmt.Sprintf("env %s: %s", a.cli.Env, strings.Join(names, ", "))}
-	if len(ignored) > 0 {
-		f.Fix = "ignored against the sandbox: " + strings.Join(ignored, ", ")
-	}
-	return f
+	return finding{Check: "accounts", OK: true, Saw: strings.Join(names, ", ")}
 }
 
 func (c *doctorCmd) health(ctx context.Context) finding {
@@ -90,7 +98,7 @@ func (c *doctorCmd) health(ctx context.Context) finding {
 	return finding{Check: "services", OK: true, Saw: strings.TrimSpace(text)}
 }
 
-func (c *doctorCmd) bus(ctx context.Context, accounts []account) []finding {
+func (c *doctorCmd) bus(ctx context.Context, env string, accounts []account) []finding {
 	nc, err := c.strategy()
 	if err != nil {
 		return []finding{said("bus", err, "")}
@@ -100,11 +108,14 @@ func (c *doctorCmd) bus(ctx context.Context, accounts []account) []finding {
 	for _, acc := range accounts {
 		var s msgs.StatusAnswer
 		check := "account " + string(acc.Name)
-		if err := ask(nc, msgs.SvcSubject("executor", acc.Name, "status"), struct{}{}, &s); err != nil {
+		if err := ask(nc, msgs.SvcSubject("executor", acc.Name, "status"), msgs.Empty{}, &s); err != nil {
 			list = append(list, said(check, err, ""))
 			continue
 		}
-		f := finding{Check: check, OK: s.Venue == "ok" && !s.Halted, Saw: fmt.Sprintf("owner %s, venue %s, %d open, %d unknown, %d queued", s.Owner, s.Venue, s.Open, s.Unknown, s.Queue.Submit)}
+		f := finding{Check: check, OK: s.Venue == "ok" && !s.Halted && s.Env == msgs.Env(env), Saw: fmt.Sprintf("owner %s, venue %s, %d open, %d unknown, %d queued", s.Owner, s.Venue, s.Open, s.Unknown, s.Queue.Submit)}
+		if s.Env != msgs.Env(env) {
+			f.Saw, f.Fix = fmt.Sprintf("%s, runs in env %s and not %s", f.Saw, s.Env, env), "look at another bus with --nats, or with another --env"
+		}
 		if s.Halted {
 			f.Saw, f.Fix = f.Saw+", HALTED", "take new orders again with: sluice resume --account "+string(acc.Name)
 		}

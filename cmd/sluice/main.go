@@ -72,7 +72,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer, getenv fu
 	}
 	c, exited := &cli{}, -1
 	parser, err := kong.New(c, kong.Name("sluice"), kong.Description("The execution plant behind a Polymarket desk. Start here: sluice up"),
-		kong.Writers(stdout, stderr), kong.Exit(func(code int) { exited = code }), kong.Resolvers(settings),
+		kong.Writers(stdout, stderr), kong.Exit(func(code int) { exited = code }), kong.Resolvers(settings), kong.Vars{"nats": defaultNATS},
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}))
 	if err != nil {
 		fmt.Fprintln(stderr, err)
@@ -86,6 +86,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer, getenv fu
 		return fail(stderr, wantsJSON(args), usageError(err))
 	}
 	if c.Live {
+		if named(k, "env") && c.Env != "live" {
+			return fail(stderr, c.Output == "json", problem("bad_usage", "--live and --env "+c.Env+" contradict each other", "give one of them"))
+		}
 		c.Env = "live"
 	}
 	a := &app{ctx: ctx, out: stdout, err: stderr, getenv: getenv, cli: c, config: settings}
@@ -97,6 +100,16 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer, getenv fu
 		return fail(stderr, c.Output == "json", err)
 	}
 	return 0
+}
+
+// named reports whether a flag stands on the command line.
+func named(k *kong.Context, flag string) bool {
+	for _, p := range k.Path {
+		if p.Flag != nil && p.Flag.Name == flag && !p.Resolved {
+			return true
+		}
+	}
+	return false
 }
 
 // exitCode ends the process with a code and without another word: what there was to say has been said.

@@ -6,6 +6,9 @@ import (
 	"sluice/pkg/msgs"
 )
 
+// marketsSubject is where ingest lists what it follows.
+const marketsSubject = "svc.ingest.markets"
+
 type marketsCmd struct {
 	busFlags
 }
@@ -18,7 +21,7 @@ func (c *marketsCmd) Run(a *app) error {
 	}
 	defer nc.Close()
 	var r msgs.MarketsAnswer
-	if err := ask(nc, "svc.ingest.markets", struct{}{}, &r); err != nil {
+	if err := ask(nc, marketsSubject, msgs.MarketsQuestion{}, &r); err != nil {
 		return err
 	}
 	rows := make([][]string, 0, len(r.Markets))

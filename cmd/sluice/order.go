@@ -2,7 +2,7 @@ package main
 
 import (
 	"crypto/rand"
-	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -111,107 +111,62 @@ func (c *submitCmd) Run(a *app) error {
 	if e := cmd.Check(); e != nil {
 		return e // the executor would say the same, a round trip later
 	}
-	enough := func(e event) bool {
-		return e.Final || !c.Wait && e.Type != msgs.KindSubmitting && e.Type != msgs.KindUnknown
-	}
-	if c.NoWait {
-		enough = nil
-	}
-	return a.follow(&c.busFlags, msgs.CmdSubject(msgs.FamilyOrder, account, msgs.VerbSubmit), cmd, c.Timeout, enough)
-}
-
-// event is what the tools need of any event.
-type event struct {
-	msgs.Head
-	ClientOrderID msgs.ClientOrderID `json:"client_order_id"`
-	OrderID       msgs.OrderID       `json:"order_id"`
-	State         msgs.State         `json:"state"`
-	Side          msgs.Side          `json:"side"`
-	Price         money.Price        `json:"price"`
-	Size          money.Size         `json:"size"`
-	Filled        money.Size         `json:"filled"`
-	AvgPrice      money.Price        `json:"avg_price"`
-	Final         bool               `json:"final"`
-	Reason        string             `json:"reason"`
-	Error         *msgs.Error        `json:"error"`
-	Cancelled     int                `json:"cancelled"`
-	Killed        int                `json:"killed_in_queue"`
-	Orders        []msgs.OrderRef    `json:"orders"`
-
-	raw json.RawMessage
-}
-
-func (e event) String() string {
-	at := time.UnixMilli(e.AtMS).Format("15:04:05.000")
-	switch {
-	case e.Type == msgs.KindCancelAllDone:
-		return fmt.Sprintf("%s  %-24s %d cancelled at the venue, %d killed in the queue", at, e.Type, e.Cancelled, e.Killed)
-	case e.Error != nil:
-		return fmt.Sprintf("%s  %-24s %s  %s", at, e.Type, e.ClientOrderID, e.Error.Cause)
-	case len(e.Orders) > 0:
-		return fmt.Sprintf("%s  %-24s %d orders, first %s", at, e.Type, len(e.Orders), e.Orders[0].ClientOrderID)
-	case e.ClientOrderID == "" && e.OrderID == "":
-		return fmt.Sprintf("%s  %-24s %s", at, e.Type, e.Reason)
-	}
-	line := fmt.Sprintf("%s  %-24s %s  %s %s @ %s  filled %s", at, e.Type, e.ClientOrderID, e.Side, e.Size, e.Price, e.Filled)
-	if e.AvgPrice != 0 {
-		line += " at " + e.AvgPrice.String()
-	}
-	return line + "  " + string(e.State)
-}
-
-// follow sends a command and shows the events about it until one is enough; nil waits for none.
-func (a *app) follow(b *busFlags, subject string, cmd any, wait time.Duration, enough func(event) bool) error {
-	nc, err := b.strategy()
+	nc, err := c.strategy()
 	if err != nil {
 		return err
 	}
 	defer nc.Close()
-	inbox := nc.NewInbox()
-	sub, err := nc.SubscribeSync(inbox)
-	if err != nil {
-		return fmt.Errorf("listen for events: %w", err)
-	}
-	seq, err := send(nc, subject, inbox, cmd)
-	if err != nil {
+	if err := spell(nc, cmd); err != nil {
 		return err
 	}
-	if enough == nil {
-		return a.print(map[string]any{"stored": seq}, []string{"stored as"}, [][]string{{fmt.Sprint(seq)}})
+	subject := msgs.CmdSubject(msgs.FamilyOrder, account, msgs.VerbSubmit)
+	if c.NoWait {
+		seq, err := send(nc, subject, "", cmd)
+		if err != nil {
+			return a.hint(account, err)
+		}
+		return a.print(map[string]any{"client_order_id": cmd.ClientOrderID, "stored": seq}, []string{"CLIENT ID", "STORED AS"}, [][]string{{string(cmd.ClientOrderID), fmt.Sprint(seq)}})
 	}
-	last, err := a.events(sub, wait, enough)
-	if err != nil {
-		return err
-	}
-	if a.cli.Output == "json" {
-		fmt.Fprintf(a.out, "%s\n", last.raw)
-	}
-	if last.Error != nil {
-		return last.Error
-	}
-	return nil
+	return a.follow(nc, account, subject, cmd, awaited{within: c.Timeout, answers: 1, decides: func(e event) bool {
+		return e.Final || !c.Wait && e.Type != msgs.KindSubmitting && e.Type != msgs.KindUnknown
+	}})
 }
 
-// events shows events as they come, in table form, and returns the one that was enough.
-func (a *app) events(sub *nats.Subscription, wait time.Duration, enough func(event) bool) (event, error) {
-	var last event
-	for end := time.Now().Add(wait); ; {
-		m, err := sub.NextMsg(time.Until(end))
-		if err != nil {
-			return last, problem("no_event", fmt.Sprintf("the command is stored, but no deciding event came within %s (last seen: %s)", wait, last.Type),
-				"see whether an executor runs: sluice doctor; the command stands, so do not send another id")
-		}
-		var e event
-		if err := json.Unmarshal(m.Data, &e); err != nil {
-			return last, fmt.Errorf("decode event: %w", err)
-		}
-		e.raw = m.Data
-		last = e
-		if a.cli.Output != "json" {
-			fmt.Fprintln(a.out, e)
-		}
-		if enough(e) {
-			return e, nil
-		}
+// spell writes the outcome as the market has it, and refuses a market or an outcome that is not there with what is. When
+// nobody can be asked it leaves everything to the executor.
+func spell(nc *nats.Conn, cmd *msgs.Submit) error {
+	if cmd.Market == "" {
+		return nil
 	}
+	var r msgs.MarketsAnswer
+	err := ask(nc, marketsSubject, msgs.MarketsQuestion{Market: cmd.Market}, &r)
+	if e, ok := errors.AsType[*msgs.Error](err); ok && e.Code == msgs.UnknownToken {
+		return problem(msgs.UnknownToken, fmt.Sprintf("no market is known as %q; nothing was sent", cmd.Market),
+			meant(cmd.Market, slugs(nc))+"all are listed by: sluice markets")
+	}
+	if err != nil || len(r.Markets) != 1 {
+		return nil
+	}
+	var names []string
+	for _, t := range r.Markets[0].Tokens {
+		if strings.EqualFold(t.Outcome, cmd.Outcome) {
+			cmd.Outcome = t.Outcome
+			return nil
+		}
+		names = append(names, t.Outcome)
+	}
+	return problem(msgs.UnknownToken, fmt.Sprintf("market %s has no outcome %q; nothing was sent", cmd.Market, cmd.Outcome), "its outcomes are "+strings.Join(names, " and "))
+}
+
+// slugs are the names of the known markets, as far as anybody can be asked.
+func slugs(nc *nats.Conn) []string {
+	var all msgs.MarketsAnswer
+	if ask(nc, marketsSubject, msgs.MarketsQuestion{}, &all) != nil {
+		return nil
+	}
+	names := make([]string, len(all.Markets))
+	for i, m := range all.Markets {
+		names[i] = m.Slug
+	}
+	return names
 }

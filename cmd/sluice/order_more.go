@@ -2,12 +2,9 @@ package main
 
 import (
 	"crypto/rand"
-	"encoding/json"
-	"fmt"
+	"slices"
 	"strings"
 	"time"
-
-	"github.com/nats-io/nats.go"
 
 	"sluice/pkg/msgs"
 )
@@ -27,7 +24,10 @@ func (c *cancelCmd) Run(a *app) error {
 		return err
 	}
 	cmd := &msgs.Cancel{Common: msgs.Common{SentMS: time.Now().UnixMilli()}, RequestID: requestID()}
-	for _, id := range c.IDs {
+	for i, id := range c.IDs {
+		if slices.Contains(c.IDs[:i], id) {
+			continue
+		}
 		if strings.HasPrefix(id, "0x") {
 			cmd.OrderIDs = append(cmd.OrderIDs, msgs.OrderID(id))
 		} else {
@@ -37,14 +37,22 @@ func (c *cancelCmd) Run(a *app) error {
 	if e := cmd.Check(); e != nil {
 		return e
 	}
-	left := len(c.IDs)
-	enough := func(e event) bool {
-		if e.Final || e.Type == msgs.KindCancelRejected || e.Type == msgs.KindControlRejected {
-			left--
-		}
-		return left <= 0
+	return a.command(&c.accountFlags, account, msgs.CmdSubject(msgs.FamilyOrder, account, msgs.VerbCancel), cmd, awaited{
+		within: c.Timeout, answers: len(cmd.OrderIDs) + len(cmd.ClientOrderIDs),
+		decides: func(e event) bool {
+			return e.Final || e.Type == msgs.KindCancelRejected || e.Type == msgs.KindControlRejected
+		},
+	})
+}
+
+// command connects, sends, and follows.
+func (a *app) command(f *accountFlags, account msgs.Account, subject string, cmd any, w awaited) error {
+	nc, err := f.strategy()
+	if err != nil {
+		return err
 	}
-	return a.follow(&c.busFlags, msgs.CmdSubject(msgs.FamilyOrder, account, msgs.VerbCancel), cmd, c.Timeout, enough)
+	defer nc.Close()
+	return a.follow(nc, account, subject, cmd, w)
 }
 
 type cancelAllCmd struct {
@@ -67,9 +75,12 @@ func (c *cancelAllCmd) Run(a *app) error {
 	if e := cmd.Check(); e != nil {
 		return e
 	}
-	return a.follow(&c.busFlags, msgs.CmdSubject(msgs.FamilyOrder, account, msgs.VerbCancelAll), cmd, c.Timeout, func(e event) bool {
-		return e.Type == msgs.KindCancelAllDone || e.Type == msgs.KindControlRejected ||
-			e.Type == msgs.KindCancelRejected && e.ClientOrderID == "" && e.OrderID == ""
+	return a.command(&c.accountFlags, account, msgs.CmdSubject(msgs.FamilyOrder, account, msgs.VerbCancelAll), cmd, awaited{
+		within: c.Timeout, answers: 1,
+		decides: func(e event) bool {
+			return e.Type == msgs.KindCancelAllDone || e.Type == msgs.KindControlRejected ||
+				e.Type == msgs.KindCancelRejected && e.ClientOrderID == "" && e.OrderID == ""
+		},
 	})
 }
 
@@ -95,7 +106,7 @@ func (c *getCmd) Run(a *app) error {
 	}
 	var r msgs.OrderAnswer
 	if err := ask(nc, msgs.SvcSubject("executor", account, "order"), q, &r); err != nil {
-		return err
+		return a.hint(account, err)
 	}
 	return a.printOrders(r, []msgs.Order{r.Order})
 }
@@ -120,7 +131,7 @@ func (c *listCmd) Run(a *app) error {
 	defer nc.Close()
 	var r msgs.OrdersAnswer
 	if err := ask(nc, msgs.SvcSubject("executor", account, "orders"), msgs.OrdersQuestion{Open: c.Open, Prefix: c.Prefix, Limit: c.Limit}, &r); err != nil {
-		return err
+		return a.hint(account, err)
 	}
 	return a.printOrders(r, r.Orders)
 }
@@ -132,63 +143,4 @@ func (a *app) printOrders(v any, orders []msgs.Order) error {
 			o.Price.String(), o.Size.String(), o.Filled.String(), string(o.State)})
 	}
 	return a.print(v, []string{"CLIENT ID", "ORDER ID", "SIDE", "TYPE", "PRICE", "SIZE", "FILLED", "STATE"}, rows)
-}
-
-type watchCmd struct {
-	accountFlags
-	For time.Duration `name:"for" help:"End after that; without it on Ctrl-C."`
-}
-
-// Run shows every event of the account as it happens.
-func (c *watchCmd) Run(a *app) error {
-	account, err := c.account()
-	if err != nil {
-		return err
-	}
-	nc, err := c.strategy()
-	if err != nil {
-		return err
-	}
-	defer nc.Close()
-	heard := make(chan *nats.Msg, 256)
-	if _, err := nc.ChanSubscribe(msgs.EvtSubject(msgs.FamilyOrder, account), heard); err != nil {
-		return fmt.Errorf("listen for events: %w", err)
-	}
-	var end <-chan time.Time
-	if c.For > 0 {
-		end = time.After(c.For)
-	}
-	for {
-		select {
-		case m := <-heard:
-			if err := a.showEnvelope(m.Data); err != nil {
-				return err
-			}
-		case <-end:
-			return nil
-		case <-a.ctx.Done():
-			return nil
-		}
-	}
-}
-
-func (a *app) showEnvelope(data []byte) error {
-	var env struct {
-		Events []json.RawMessage `json:"events"`
-	}
-	if err := json.Unmarshal(data, &env); err != nil {
-		return fmt.Errorf("decode events: %w", err)
-	}
-	for _, raw := range env.Events {
-		if a.cli.Output == "json" {
-			fmt.Fprintf(a.out, "%s\n", raw)
-			continue
-		}
-		var e event
-		if err := json.Unmarshal(raw, &e); err != nil {
-			return fmt.Errorf("decode event: %w", err)
-		}
-		fmt.Fprintln(a.out, e)
-	}
-	return nil
 }

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"sluice/pkg/actor"
+	"sluice/pkg/actor/natsd"
 	"sluice/pkg/msgs"
 )
 
@@ -17,9 +19,12 @@ func problem(code msgs.Code, cause, fix string) error {
 	return &msgs.Error{Code: code, Cause: cause, Fix: fix}
 }
 
-// usageError says that the command line could not be understood.
+// usageError says that the command line or a setting could not be understood.
 func usageError(err error) error {
-	return problem("bad_usage", err.Error(), "see: sluice --help")
+	if e, ok := errors.AsType[*msgs.Error](err); ok {
+		return e
+	}
+	return problem("bad_usage", err.Error(), "see: sluice --help, or sluice COMMAND --help")
 }
 
 // explained is implemented by errors of other packages that know what to do about themselves.
@@ -29,25 +34,68 @@ type explained interface {
 	Fix() string
 }
 
+// explain makes of any error what a person and a program can use.
+func explain(err error) *msgs.Error {
+	if e, ok := errors.AsType[*msgs.Error](err); ok {
+		return e
+	}
+	e := &msgs.Error{Code: "failed", Cause: err.Error(), Fix: "see what is wrong with: sluice doctor"}
+	if x, ok := errors.AsType[explained](err); ok {
+		e.Cause, e.Fix = x.Cause(), x.Fix()
+	}
+	if is[*natsd.HeldError](err) {
+		e.Code = "data_held"
+	}
+	if is[*natsd.EnvError](err) {
+		e.Code = "wrong_env"
+	}
+	if is[*natsd.ListenError](err) {
+		e.Code = "address_taken"
+	}
+	if is[*natsd.NoSyncError](err) {
+		e.Code = "no_sync"
+		e.Fix += " (--nats-monitor http://host:8222); --unsafe-no-sync trades all the same"
+	}
+	if x, ok := errors.AsType[*actor.EnvError](err); ok {
+		e.Code = "wrong_env"
+		e.Cause = fmt.Sprintf("the log %s on this bus was written in env %s and this process runs in env %s: their orders must never mix", x.Stream, x.Have, x.Own)
+		e.Fix = fmt.Sprintf("use another NATS server for %s, or start with --env %s", x.Own, x.Have)
+	}
+	if x, ok := errors.AsType[*actor.LaneError](err); ok {
+		e.Code = "log_rolled_back"
+		e.Cause = fmt.Sprintf("stream %s ends at %d but %d was already decided: it was emptied or restored from a copy", x.Stream, x.Last, x.Cursor)
+		e.Fix = "restore it together with its log, or cancel everything at the venue and remove both streams"
+	}
+	return e
+}
+
+func is[E error](err error) bool {
+	_, ok := errors.AsType[E](err)
+	return ok
+}
+
+// Exit codes.
+const (
+	exitFailed = 1
+	exitUsage  = 2
+)
+
 // fail writes err and returns the exit code.
 func fail(w io.Writer, asJSON bool, err error) int {
-	e, known := errors.AsType[*msgs.Error](err)
-	if !known {
-		e = &msgs.Error{Code: "failed", Cause: err.Error()}
-		if x, ok := errors.AsType[explained](err); ok {
-			e.Cause, e.Fix = x.Cause(), x.Fix()
-		}
+	e, code := explain(err), exitFailed
+	if e.Code == "bad_usage" || e.Code == "bad_config" {
+		code = exitUsage
 	}
 	if asJSON {
 		b, _ := json.Marshal(msgs.ErrorReply{Error: e})
 		fmt.Fprintf(w, "%s\n", b)
-		return 1
+		return code
 	}
 	fmt.Fprintf(w, "sluice: %s\n", e.Cause)
 	if e.Fix != "" {
 		fmt.Fprintf(w, "  → %s\n", e.Fix)
 	}
-	return 1
+	return code
 }
 
 func wantsJSON(args []string) bool {

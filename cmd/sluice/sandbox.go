@@ -32,6 +32,10 @@ func (c *sandboxCmd) Run(a *app) error {
 		box.Close()
 		return err
 	}
+	urls := sandbox.URLsFor(l.Addr().String())
+	if err := a.print(urls, []string{"VENUE", "MARKET SOCKET", "USER SOCKET"}, [][]string{{urls.CLOB, urls.WSMarket, urls.WSUser}}); err != nil {
+		return err
+	}
 	return box.Serve(a.ctx, l, c.URLFile)
 }
 

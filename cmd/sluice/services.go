@@ -2,32 +2,20 @@ package main
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
-	"net/url"
 	"os"
 	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
 
-	"sluice/pkg/actor"
 	"sluice/pkg/actor/natsd"
 	"sluice/pkg/money"
 	"sluice/pkg/msgs"
 	"sluice/services/executor"
 	"sluice/services/ingest"
 )
-
-// venueFlags say where the venue is.
-type venueFlags struct {
-	CLOB     string `name:"clob" env:"SLUICE_CLOB" default:"http://127.0.0.1:8090" help:"Base URL of the venue's REST interface."`
-	WSMarket string `name:"ws-market" env:"SLUICE_WS_MARKET" default:"ws://127.0.0.1:8090/ws/market" help:"URL of the market socket."`
-	WSUser   string `name:"ws-user" env:"SLUICE_WS_USER" default:"ws://127.0.0.1:8090/ws/user" help:"URL of the user socket."`
-}
 
 // serviceFlags are what every service that runs by itself needs.
 type serviceFlags struct {
@@ -56,50 +44,6 @@ func (f *busFlags) busConn(ctx context.Context, log *slog.Logger) (*nats.Conn, e
 			return nil, ctx.Err()
 		}
 	}
-}
-
-// sandboxAt says whether the venue at base is our sandbox. It waits for a venue that does not answer yet.
-func sandboxAt(ctx context.Context, base string) (bool, error) {
-	client := &http.Client{Timeout: venueTimeout}
-	for {
-		req, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimRight(base, "/")+"/_sandbox/info", nil)
-		if err != nil {
-			return false, problem(msgs.BadValue, fmt.Sprintf("--clob %q: %v", base, err), "write it as http://host:port")
-		}
-		r, err := client.Do(req)
-		if err == nil {
-			defer r.Body.Close()
-			var info struct {
-				Env string `json:"env"`
-			}
-			body, _ := io.ReadAll(io.LimitReader(r.Body, 1<<20))
-			return r.StatusCode == http.StatusOK && json.Unmarshal(body, &info) == nil && info.Env == "sandbox", nil
-		}
-		select {
-		case <-time.After(time.Second):
-		case <-ctx.Done():
-			return false, fmt.Errorf("ask %s what it is: %w", base, err)
-		}
-	}
-}
-
-// checkVenue refuses sandbox keys at a real venue and real keys at the sandbox.
-func (a *app) checkVenue(ctx context.Context, base string) error {
-	if a.cli.Env == "sandbox" {
-		if u, err := url.Parse(base); err == nil && strings.HasSuffix(u.Hostname(), "polymarket.com") {
-			return problem("wrong_venue", base+" is a real venue and this process runs in env sandbox", "start with --live, or leave out --clob")
-		}
-	}
-	is, err := sandboxAt(ctx, base)
-	switch {
-	case err != nil:
-		return err
-	case a.cli.Env == "sandbox" && !is:
-		return problem("wrong_venue", base+" is not a sandbox and this process runs in env sandbox", "start one with: sluice sandbox; for a real venue start with --live")
-	case a.cli.Env != "sandbox" && is:
-		return problem("wrong_venue", base+" is a sandbox and this process runs in env "+a.cli.Env, "leave out --live, or name the real venue with --clob")
-	}
-	return nil
 }
 
 // ready joins the readiness of several parts.
@@ -134,7 +78,8 @@ func (c *ingestCmd) Run(a *app) error {
 		return err
 	}
 	warnIgnored(log, ignored)
-	if err := a.checkVenue(a.ctx, c.CLOB); err != nil {
+	c.venueFlags = c.in(a.cli.Env)
+	if err := a.checkVenue(log, c.CLOB, c.WSMarket, c.WSUser); err != nil {
 		return err
 	}
 	nc, err := c.busConn(a.ctx, log)
@@ -156,10 +101,10 @@ func (c *ingestCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	g := actor.Group{Log: log}
-	g.Add("health", func(ctx context.Context) error { return serveHealth(ctx, l, s.Ready, metrics) })
-	g.Add("ingest", s.Run)
-	return g.Run(a.ctx)
+	g := newGroup(log)
+	g.add("health", func(ctx context.Context) error { return serveHealth(ctx, l, s.Ready, metrics) })
+	g.add("ingest", s.Run)
+	return g.run(a.ctx)
 }
 
 func (c *ingestCmd) config(a *app, nc *nats.Conn, accounts []account, log *slog.Logger) (ingest.Config, error) {
@@ -221,7 +166,8 @@ func (c *executorCmd) Run(a *app) error {
 		return err
 	}
 	warnIgnored(log, ignored)
-	if err := a.checkVenue(a.ctx, c.CLOB); err != nil {
+	c.venueFlags = c.in(a.cli.Env)
+	if err := a.checkVenue(log, c.CLOB); err != nil {
 		return err
 	}
 	nc, err := c.busConn(a.ctx, log)
@@ -249,10 +195,10 @@ func (c *executorCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	g := actor.Group{Log: log}
-	g.Add("health", func(ctx context.Context) error { return serveHealth(ctx, l, s.Ready, metrics) })
-	g.Add("executor", s.Run)
-	return g.Run(a.ctx)
+	g := newGroup(log)
+	g.add("health", func(ctx context.Context) error { return serveHealth(ctx, l, s.Ready, metrics) })
+	g.add("executor", s.Run)
+	return g.run(a.ctx)
 }
 
 func (c *executorCmd) config(a *app, nc *nats.Conn, accounts []account, log *slog.Logger) (executor.Config, error) {

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/nats-io/nats.go"
+
 	"sluice/pkg/actor"
 	"sluice/pkg/actor/natsd"
 	"sluice/pkg/sandbox"
@@ -46,15 +48,34 @@ func (c *upCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	p.group.Add("terminal", func(ctx context.Context) error { return c.greet(ctx, a, p, server, began, file.Name()) })
-	err = p.group.Run(a.ctx)
-	fmt.Fprintln(a.out, "stopped")
+	defer p.nc.Close()
+	where := addresses{NATS: server.ClientURL(), CLOB: p.box, HTTP: p.http, Data: c.Data, Log: file.Name()}
+	p.group.add("terminal", func(ctx context.Context) error { return c.greet(ctx, a, p, where, began) })
+	err = p.group.run(a.ctx)
+	a.say("stopped")
 	return err
+}
+
+// say writes a line for people. With -o json there is one object and nothing else.
+func (a *app) say(line string) {
+	if a.cli.Output != "json" {
+		fmt.Fprintln(a.out, line)
+	}
+}
+
+// addresses is where everything is, once it is ready.
+type addresses struct {
+	NATS string `json:"nats"`
+	CLOB string `json:"clob"`
+	HTTP string `json:"http"`
+	Data string `json:"data"`
+	Log  string `json:"log"`
 }
 
 // plant is everything that up runs.
 type plant struct {
-	group *actor.Group
+	group *group
+	nc    *nats.Conn
 	ready func() error
 	box   string // base URL of the venue
 	http  string
@@ -105,17 +126,17 @@ func (c *upCmd) plant(a *app, server *natsd.Server, log *slog.Logger) (*plant, e
 	if err != nil {
 		return nil, err
 	}
-	g := &actor.Group{Log: log}
-	p := &plant{group: g, ready: ready(server.Healthy, ingestService.Ready, executorService.Ready), box: urls.CLOB, http: "http://" + health.Addr().String()}
-	g.Add("sandbox", func(ctx context.Context) error { return box.Serve(ctx, boxListener, c.URLFile) })
-	g.Add("ingest", ingestService.Run)
-	g.Add("executor", executorService.Run)
-	g.Add("health", func(ctx context.Context) error { return serveHealth(ctx, health, p.ready, metrics) })
+	g := newGroup(log)
+	p := &plant{group: g, nc: nc, ready: ready(server.Healthy, ingestService.Ready, executorService.Ready), box: urls.CLOB, http: "http://" + health.Addr().String()}
+	g.add("sandbox", func(ctx context.Context) error { return box.Serve(ctx, boxListener, c.URLFile) })
+	g.add("ingest", ingestService.Run)
+	g.add("executor", executorService.Run)
+	g.add("health", func(ctx context.Context) error { return serveHealth(ctx, health, p.ready, metrics) })
 	return p, nil
 }
 
 // greet waits until everything is ready and says how to go on.
-func (c *upCmd) greet(ctx context.Context, a *app, p *plant, server *natsd.Server, began time.Time, logFile string) error {
+func (c *upCmd) greet(ctx context.Context, a *app, p *plant, where addresses, began time.Time) error {
 	poll := time.NewTicker(20 * time.Millisecond)
 	defer poll.Stop()
 	for p.ready() != nil {
@@ -125,16 +146,30 @@ func (c *upCmd) greet(ctx context.Context, a *app, p *plant, server *natsd.Serve
 			return nil
 		}
 	}
-	fmt.Fprintf(a.out, `ready after %.1f s (env sandbox, no real money)
+	if a.cli.Output == "json" {
+		if err := a.print(where, nil, nil); err != nil {
+			return err
+		}
+	} else {
+		fmt.Fprintf(a.out, `ready after %.1f s (env sandbox, no real money)
   NATS      %s
   venue     %s   journal at /_sandbox/journal
   health    %s   /readyz /metrics
   data      %s   log in %s
 an order:
-  sluice order submit --market sandbox-coin --outcome Yes --side buy --price 0.52 --size 10
+  sluice order submit%s --market sandbox-coin --outcome Yes --side buy --price 0.52 --size 10
 stop with Ctrl-C
-`, time.Since(began).Seconds(), server.ClientURL(), p.box, p.http, c.Data, logFile)
+`, time.Since(began).Seconds(), where.NATS, where.CLOB, where.HTTP, where.Data, where.Log, where.elsewhere())
+	}
 	<-ctx.Done()
-	fmt.Fprintln(a.out, "stopping: work under way ends first; press again to stop at once")
+	a.say("stopping: work under way ends first; press again to stop at once")
 	return nil
+}
+
+// elsewhere is the flag that a tool needs to find this bus, empty when it is where tools look by themselves.
+func (w addresses) elsewhere() string {
+	if w.NATS == defaultNATS {
+		return ""
+	}
+	return " --nats " + w.NATS
 }
