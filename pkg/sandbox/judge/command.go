@@ -143,11 +143,16 @@ func (k *command) side() string {
 	return string(k.payload.Side)
 }
 
+// anyBadInput stands, in an answerKey, for whatever id an answer to bad input bears. A blank is in no id.
+const anyBadInput = "bad input"
+
 // keys are the (cmd_seq, id) pairs under which an event can answer the command.
 func (k *command) keys() []answerKey {
 	keys := []answerKey{{k.seq, ""}}
 	add := func(id string) { keys = append(keys, answerKey{k.seq, id}) }
 	switch {
+	case k.bad: // who answered may have recovered an id from what is no JSON
+		add(anyBadInput)
 	case k.orders():
 		add(k.id)
 	case k.verb == "cancel":

@@ -123,6 +123,10 @@ func TestLawfulOddityIsNotCharged(t *testing.T) {
 			s.post(o, "live", "answered")
 			s.close(o)
 		}),
+		"an id is recovered from what is no JSON": h.then("last", func(s *story) {
+			seq := s.store("ASK_main", "cmd.order.main.submit", `{"client_order_id":"cut-1","side`)
+			s.tell(fields{"type": "order.rejected", "cmd_seq": seq, "client_order_id": "cut-1", "state": "rejected", "error": fields{"code": "bad_json"}})
+		}),
 		"an order waits for ever because it was asked to": h.instead("last", func(s *story) {
 			o := s.spec("last", "BUY", "GTC", "0.39", "28")
 			s.submit(o, fields{"valid_until_ms": 0})

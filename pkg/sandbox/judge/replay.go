@@ -165,8 +165,11 @@ func (a *account) takeAnswer(e *event, at mark) {
 	if !e.CmdSeq.set || e.CmdSeq.n == 0 {
 		return
 	}
-	code := string(e.Error.Code)
-	for _, id := range e.ids() {
+	code, ids := string(e.Error.Code), e.ids()
+	if badInput(code) {
+		ids = append(ids, anyBadInput)
+	}
+	for _, id := range ids {
 		key := answerKey{e.CmdSeq.n, id}
 		w.at[key] = w.at[key].first(at)
 		if e.Type == "order.control_rejected" || badInput(code) {
