@@ -1,0 +1,319 @@
+package executor
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"sluice/pkg/actor"
+	"sluice/pkg/actor/actortest"
+	"sluice/pkg/limits"
+	"sluice/pkg/msgs"
+	"sluice/pkg/polymarket"
+)
+
+// counter is a fake venue: it answers as a test says and remembers what it was asked.
+type counter struct {
+	mu     sync.Mutex
+	calls  []string // method, path, number of orders or ids
+	bodies []string
+	answer func(method, path, body string) (status int, header http.Header, text string)
+}
+
+func (c *counter) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, _ := io.ReadAll(r.Body)
+	c.mu.Lock()
+	c.calls = append(c.calls, r.Method+" "+r.URL.Path)
+	c.bodies = append(c.bodies, string(body))
+	answer := c.answer
+	c.mu.Unlock()
+	status, header, text := answer(r.Method, r.URL.Path, string(body))
+	for k, v := range header {
+		w.Header()[k] = v
+	}
+	w.WriteHeader(status)
+	_, _ = io.WriteString(w, text)
+}
+
+func (c *counter) seen() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Clone(c.calls)
+}
+
+// stage is a performer before a fake venue, and what it delivered.
+type stage struct {
+	t    *testing.T
+	p    *performer
+	v    *counter
+	mu   sync.Mutex
+	got  []any
+	core *bench
+}
+
+// onStage runs a test in a bubble. answer is what the venue says; requests for keys are answered by themselves.
+func onStage(t *testing.T, answer func(method, path, body string) (int, http.Header, string), test func(s *stage)) {
+	actortest.Run(t, func(t *testing.T, b *actortest.Bubble) {
+		v := &counter{answer: func(method, path, body string) (int, http.Header, string) {
+			if strings.HasPrefix(path, "/auth/") {
+				return 200, nil, `{"apiKey":"fresh","secret":"c2VjcmV0","passphrase":"p"}`
+			}
+			return answer(method, path, body)
+		}}
+		pipe := b.Pipe()
+		pipe.Serve(v)
+		key, err := polymarket.ParseKey(strings.Repeat("0", 63) + "1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		api := polymarket.CLOB{BaseURL: "http://venue", HTTP: pipe.Client(), ChainID: polymarket.Polygon, Key: key}
+		log := slog.New(slog.DiscardHandler)
+		if testing.Verbose() {
+			log = slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))
+		}
+		s := &stage{t: t, v: v, core: newBench(t, Rules{})}
+		s.core.now = time.Now()
+		s.p = &performer{account: "main", venue: newCLOB(api, "main", polymarket.Credentials{Key: "old", Secret: "c2VjcmV0", Passphrase: "p"}),
+			signer: signer{key, polymarket.Polygon}, limits: limits.New(limits.Standard()), log: log, count: newCounters(), revoked: &revoked{}, seen: &venueState{}}
+		test(s)
+	})
+}
+
+// intents are decided by a real core, so that they can be signed.
+func (s *stage) intents(n int) (posts []actor.Deed, ids []msgs.OrderID) {
+	s.t.Helper()
+	for i := range n {
+		id := "a" + string(rune('a'+i))
+		d := s.core.tell(s.core.message([]string{"submit", id, "BUY", "GTC", "0.52", "10"}))
+		if len(d.Deeds) != 1 {
+			s.t.Fatalf("submit: %+v", d.Events)
+		}
+		posts, ids = append(posts, d.Deeds[0]), append(ids, s.core.id(id))
+	}
+	return posts, ids
+}
+
+// do performs deeds as a job that was appended just now, and returns what was delivered.
+func (s *stage) do(deeds ...actor.Deed) []any {
+	s.got = nil
+	s.p.Perform(s.t.Context(), actor.Job{Deeds: deeds, Sent: time.Now(), Deliver: func(m any) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.got = append(s.got, m)
+	}})
+	return s.got
+}
+
+// TestBatchAnswersAreLaidToTheirOrders posts three orders at once: the venue takes the first, refuses the second, and
+// hides a refusal of the third behind success.
+func TestBatchAnswersAreLaidToTheirOrders(t *testing.T) {
+	var ids []msgs.OrderID
+	onStage(t, func(_, _, _ string) (int, http.Header, string) {
+		return 200, nil, `[{"success":true,"errorMsg":"","orderID":"` + string(ids[0]) + `","status":"live"},
+			{"success":false,"errorMsg":"not enough balance / allowance"},
+			{"success":true,"orderID":"","status":"","errorMsg":"post-only mode: only post-only orders and cancels are allowed"}]`
+	}, func(s *stage) {
+		var posts []actor.Deed
+		posts, ids = s.intents(3)
+		got := map[msgs.OrderID]string{}
+		for _, m := range s.do(posts...) {
+			p := m.(Posted)
+			got[p.OrderID] = p.Outcome.Code()
+		}
+		if got[ids[0]] != "accepted" || got[ids[1]] != "not_enough_balance" || got[ids[2]] != "post_only" {
+			t.Errorf("outcomes %v", got)
+		}
+		if calls := s.v.seen(); !slices.Equal(calls, []string{"POST /orders"}) {
+			t.Errorf("calls %v", calls)
+		}
+	})
+}
+
+// TestOneJobIsPostedFifteenAtATime posts 16 orders: a batch of 15, which is the venue's most, and one alone.
+func TestOneJobIsPostedFifteenAtATime(t *testing.T) {
+	onStage(t, func(_, path, _ string) (int, http.Header, string) {
+		return 400, nil, `{"error":"Invalid order payload"}`
+	}, func(s *stage) {
+		posts, _ := s.intents(16)
+		if got := s.do(posts...); len(got) != 16 {
+			t.Errorf("%d outcomes", len(got))
+		}
+		if calls := s.v.seen(); !slices.Equal(calls, []string{"POST /orders", "POST /order"}) {
+			t.Errorf("calls %v", calls)
+		}
+		var batch []json.RawMessage
+		if err := json.Unmarshal([]byte(s.v.bodies[0]), &batch); err != nil || len(batch) != 15 {
+			t.Errorf("first batch of %d, %v", len(batch), err)
+		}
+	})
+}
+
+// TestRefusedCredentialsAreDerivedOnce answers 401 to the old key: the new one is derived and the order goes again, once.
+func TestRefusedCredentialsAreDerivedOnce(t *testing.T) {
+	var ids []msgs.OrderID
+	tries := 0
+	onStage(t, func(_, path, body string) (int, http.Header, string) {
+		if tries++; strings.Contains(body, `"owner":"old"`) {
+			return 401, nil, `{"error":"Unauthorized/Invalid api key"}`
+		}
+		return 200, nil, `{"success":true,"errorMsg":"","orderID":"` + string(ids[0]) + `","status":"live"}`
+	}, func(s *stage) {
+		var posts []actor.Deed
+		posts, ids = s.intents(1)
+		got := s.do(posts...)
+		if _, ok := got[0].(Posted).Outcome.(polymarket.Accepted); !ok || tries != 2 {
+			t.Errorf("%v after %d tries", got[0], tries)
+		}
+	})
+}
+
+// TestCredentialsRefusedTwiceEndTheOrder answers 401 to every key.
+func TestCredentialsRefusedTwiceEndTheOrder(t *testing.T) {
+	onStage(t, func(_, _, _ string) (int, http.Header, string) {
+		return 401, nil, `{"error":"Unauthorized/Invalid api key"}`
+	}, func(s *stage) {
+		posts, _ := s.intents(1)
+		got := s.do(posts...)
+		if _, ok := got[0].(Posted).Outcome.(polymarket.Unauthorised); !ok {
+			t.Errorf("outcome %v", got[0])
+		}
+		if posted := len(s.v.seen()); posted > 4 {
+			t.Errorf("%d calls", posted)
+		}
+	})
+}
+
+// TestRevokedOrderNeverLeaves cancels an order whose intent is just being written: its post ends as never left.
+func TestRevokedOrderNeverLeaves(t *testing.T) {
+	onStage(t, func(method, _, body string) (int, http.Header, string) {
+		return 200, nil, `{"canceled":[],"not_canceled":{}}`
+	}, func(s *stage) {
+		posts, ids := s.intents(1)
+		s.do(CancelOrders{ids})
+		got := s.do(posts...)
+		if o, ok := got[0].(Posted).Outcome.(polymarket.NeverLeft); !ok || o.Cause != errRevoked {
+			t.Errorf("outcome %v", got[0])
+		}
+		if slices.Contains(s.v.seen(), "POST /order") {
+			t.Error("the order left")
+		}
+	})
+}
+
+// TestNothingLeavesAfterSendBy performs a job whose append was sent too long ago.
+func TestNothingLeavesAfterSendBy(t *testing.T) {
+	onStage(t, func(_, _, _ string) (int, http.Header, string) { return 500, nil, "" }, func(s *stage) {
+		posts, _ := s.intents(1)
+		var got []any
+		s.p.Perform(s.t.Context(), actor.Job{Deeds: posts, Sent: time.Now().Add(-sendBy - time.Millisecond), Deliver: func(m any) { got = append(got, m) }})
+		if _, ok := got[0].(Posted).Outcome.(polymarket.NeverLeft); !ok || len(s.v.seen()) > 0 {
+			t.Errorf("outcome %v, calls %v", got[0], s.v.seen())
+		}
+	})
+}
+
+// TestCancelIsAskedUntilAnswered lets the venue fail, throttle and answer: one answer is delivered, and ids that it leaves
+// out are named in it.
+func TestCancelIsAskedUntilAnswered(t *testing.T) {
+	tries := 0
+	onStage(t, func(_, _, _ string) (int, http.Header, string) {
+		switch tries++; tries {
+		case 1:
+			return 502, nil, "<html>bad gateway</html>"
+		case 2:
+			return 429, http.Header{"Retry-After": {"3"}}, `{"error":"Too Many Requests"}`
+		}
+		return 200, nil, `{"canceled":["` + named("a") + `"],"not_canceled":{"` + named("b") + `":"Order is delayed and cannot be canceled yet"}}`
+	}, func(s *stage) {
+		began := time.Now()
+		got := s.do(CancelOrders{[]msgs.OrderID{msgs.OrderID(named("a")), msgs.OrderID(named("b")), msgs.OrderID(named("c"))}})
+		if len(got) != 1 {
+			t.Fatalf("delivered %v", got)
+		}
+		a := got[0].(CancelAnswer)
+		if len(a.Cancelled) != 1 || len(a.Refused) != 2 || a.Refused[0].Code != msgs.HeldByDelay || a.Refused[1].Code != msgs.NotFound {
+			t.Errorf("answer %+v", a)
+		}
+		if d := time.Since(began); d < 3*time.Second {
+			t.Errorf("asked again after %s, the venue said 3s", d)
+		}
+	})
+}
+
+// TestDenialCountsFromItsMoment looks up an order that the venue denies: nothing is delivered before the denial counts.
+func TestDenialCountsFromItsMoment(t *testing.T) {
+	onStage(t, func(_, _, _ string) (int, http.Header, string) { return 404, nil, `{"error":"order not found"}` }, func(s *stage) {
+		began := time.Now()
+		got := s.do(Lookup{OrderID: msgs.OrderID(named("a")), DeniedMS: began.UnixMilli() + restMS, Try: 3, Alone: true})
+		if len(got) != 1 || got[0] != (Denied{msgs.OrderID(named("a")), 3, true}) {
+			t.Errorf("delivered %v", got)
+		}
+		if d := time.Since(began).Milliseconds(); d < restMS || d > restMS+1000 {
+			t.Errorf("denied after %d ms", d)
+		}
+		if n := len(s.v.seen()); n > 12 {
+			t.Errorf("asked %d times", n)
+		}
+	})
+}
+
+// TestSilenceIsNoDenial lets the venue fail for a minute and then show the order.
+func TestSilenceIsNoDenial(t *testing.T) {
+	began := time.Time{}
+	onStage(t, func(_, _, _ string) (int, http.Header, string) {
+		if time.Since(began) < time.Minute {
+			return 404, nil, "<html>not found</html>"
+		}
+		return 200, nil, `{"id":"` + named("a") + `","status":"LIVE","original_size":"10","size_matched":"4","side":"BUY","price":"0.5"}`
+	}, func(s *stage) {
+		began = time.Now()
+		got := s.do(Lookup{OrderID: msgs.OrderID(named("a"))})
+		if f, ok := got[0].(Found); len(got) != 1 || !ok || f.Order.Matched != 4_000_000 {
+			t.Errorf("delivered %v", got)
+		}
+	})
+}
+
+// TestStoppedPerformDeliversNothing ends the context while the venue does not answer: the deed stays open.
+func TestStoppedPerformDeliversNothing(t *testing.T) {
+	release := make(chan struct{})
+	onStage(t, func(_, _, _ string) (int, http.Header, string) { <-release; return 500, nil, "" }, func(s *stage) {
+		release = make(chan struct{})
+		defer close(release)
+		posts, _ := s.intents(1)
+		ctx, cancel := context.WithCancel(s.t.Context())
+		var got []any
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			s.p.Perform(ctx, actor.Job{Deeds: append(posts, Lookup{OrderID: "0x"}, CancelOrders{[]msgs.OrderID{"0x"}}), Sent: time.Now(), Deliver: func(m any) { got = append(got, m) }})
+		}()
+		time.Sleep(time.Second)
+		synctest.Wait()
+		cancel()
+		<-done
+		if len(got) > 0 {
+			t.Errorf("delivered %v", got)
+		}
+	})
+}
+
+// TestSameIntentSameBytes signs one intent twice and wants the same request.
+func TestSameIntentSameBytes(t *testing.T) {
+	onStage(t, func(_, _, _ string) (int, http.Header, string) { return 500, nil, "" }, func(s *stage) {
+		posts, _ := s.intents(1)
+		s.do(posts...)
+		s.do(posts...)
+		if s.v.bodies[0] != s.v.bodies[1] || s.v.bodies[0] == "" {
+			t.Errorf("bodies differ:\n%s\n%s", s.v.bodies[0], s.v.bodies[1])
+		}
+	})
+}
