@@ -103,7 +103,9 @@ func (l *lane) consume(ctx context.Context, read func(ctx context.Context, c jet
 	defer conn.RemoveStatusListener(lost)
 	for number, wait := 1, retryFirst; ctx.Err() == nil; number++ {
 		c, err := l.stream.CreateConsumer(ctx, jetstream.ConsumerConfig{
-			Name:           fmt.Sprintf("%s_%s_e%d_%d", l.a.cfg.Family, l.Name, l.a.epoch, number),
+			// The account is part of the name because accounts share streams: two actors on one consumer would each
+			// get a part of it.
+			Name:           fmt.Sprintf("%s_%s_%s_e%d_%d", l.a.cfg.Family, l.a.cfg.Account, l.Name, l.a.epoch, number),
 			FilterSubjects: l.Subjects, AckPolicy: jetstream.AckNonePolicy, DeliverPolicy: jetstream.DeliverByStartSequencePolicy,
 			OptStartSeq: l.next, MemoryStorage: true, Replicas: 1, InactiveThreshold: laneIdle,
 		})
