@@ -1,0 +1,115 @@
+package flow
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestHaltSurvivesARestart halts without cancel: nothing new leaves, what rests stays, queued submits are refused and stay
+// so; a restart and a crash change nothing; resume allows new commands only.
+func TestHaltSurvivesARestart(t *testing.T) {
+	inPlant(t, setup{}, func(p *plant) {
+		p.submit("stays", "BUY", "GTC", "0.10", "10")
+		p.is("stays", "open")
+		p.executor().stop()
+		for i := range 20 {
+			p.submit(fmt.Sprintf("queued-%d", i), "BUY", "GTC", "0.10", "10", always)
+		}
+		p.send("halt", "{'request_id':'h1','reason':'drawdown'}")
+		p.start("next")
+		p.until("halted", func() bool { return len(p.ofType("main", "order.halted")) == 1 })
+		if e := p.ofType("main", "order.halted")[0]; e.RequestID != "h1" || e.Reason != "drawdown" || e.By != "command" {
+			t.Errorf("halted says %s", e.raw)
+		}
+		p.crash()
+		p.submit("refused", "BUY", "GTC", "0.10", "10", always)
+		p.final("refused")
+		p.restart()
+		p.submit("refused-too", "BUY", "GTC", "0.10", "10", always)
+		p.final("refused-too")
+		p.send("resume", "{'request_id':'h2'}")
+		p.submit("allowed", "BUY", "GTC", "0.10", "10", always)
+		p.is("allowed", "open")
+		p.restart()
+		p.pass(20 * time.Second)
+		ids := []string{"refused", "refused-too"}
+		for i := range 20 {
+			ids = append(ids, fmt.Sprintf("queued-%d", i))
+		}
+		for _, id := range ids {
+			p.tells(id, "rejected:halted.")
+			p.never(id)
+		}
+		p.tells("stays", "submitting accepted")
+		p.tells("allowed", "submitting accepted")
+	})
+}
+
+// TestHaltOfAllStopsEveryAccount halts and resumes every account at once; queued submits of each stay refused.
+func TestHaltOfAllStopsEveryAccount(t *testing.T) {
+	accounts := []string{"main", "eoa", "deposit"}
+	inPlant(t, setup{accounts: accounts}, func(p *plant) {
+		for _, a := range accounts {
+			p.sendTo(a, "submit", submitOf(coin, "rests", "BUY", "GTC", "0.10", "10"))
+		}
+		for _, a := range accounts {
+			p.until(a+" rests", func() bool { return p.last(a, "rests").State == "open" })
+		}
+		p.executor().stop()
+		for _, a := range accounts {
+			p.sendTo(a, "submit", submitOf(coin, "queued", "BUY", "GTC", "0.10", "10", always))
+		}
+		p.pass(10 * time.Millisecond)
+		p.sendTo("all", "halt", quoted("{'request_id':'stop','cancel':true}"))
+		p.start("next")
+		p.ready()
+		for _, a := range accounts {
+			p.finalOf(a, "queued", "rests")
+			p.sendTo(a, "submit", submitOf(coin, "during", "BUY", "GTC", "0.10", "10", always))
+			p.finalOf(a, "during")
+		}
+		p.restart()
+		p.pass(time.Second)
+		p.sendTo("all", "resume", quoted("{'request_id':'go'}"))
+		p.pass(time.Second)
+		for _, a := range accounts {
+			p.sendTo(a, "submit", submitOf(coin, "after", "BUY", "GTC", "0.10", "10"))
+		}
+		p.pass(5 * time.Second)
+		for _, a := range accounts {
+			if got := p.story(a, "rests"); !strings.HasSuffix(got, "cancelled:requested.") {
+				t.Errorf("%s rests: %s", a, got)
+			}
+			if got := p.story(a, "queued"); got != "cancelled:killed_in_queue." && got != "rejected:halted." {
+				t.Errorf("%s queued: %s", a, got)
+			}
+			if got := p.story(a, "during"); got != "rejected:halted." {
+				t.Errorf("%s during: %s", a, got)
+			}
+			if got := p.story(a, "after"); got != "submitting accepted" {
+				t.Errorf("%s after: %s", a, got)
+			}
+		}
+	})
+}
+
+// TestResumeKeepsWhatWasQueuedRefused halts, queues and resumes while the executor is away: it reads all of it at once, and
+// what was stored before the resume is refused all the same.
+func TestResumeKeepsWhatWasQueuedRefused(t *testing.T) {
+	inPlant(t, setup{}, func(p *plant) {
+		p.executor().stop()
+		p.submit("before", "BUY", "GTC", "0.10", "10", always)
+		p.send("halt", "{'request_id':'h1'}")
+		p.submit("during", "BUY", "GTC", "0.10", "10", always)
+		p.send("resume", "{'request_id':'h2'}")
+		p.submit("after", "BUY", "GTC", "0.10", "10", always)
+		p.start("next")
+		p.ready()
+		p.is("after", "open")
+		p.tells("before", "rejected:halted.")
+		p.tells("during", "rejected:halted.")
+		p.tells("after", "submitting accepted")
+	})
+}
