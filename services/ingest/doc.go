@@ -24,7 +24,7 @@
 //   - Every private event is stored once, in the order in which it was received, whoever else writes: an append expects the
 //     last sequence that was read. What is received and not yet stored holds the socket back; nothing is dropped.
 //   - After each connect, and every minute, orders and trades are read by REST with an overlap, so that a cut leaves no gap
-//     but the passing statuses that nobody can ask for any more.
+//     but what the venue keeps no list of: a trade's passing statuses, and orders that came and went unheard.
 //   - A feed or connection is "up" only when it is whole.
 //
 // # How it fails

@@ -329,3 +329,34 @@ func TestMakerLegIsTheAccountsOwn(t *testing.T) {
 		}
 	})
 }
+
+// The end comes while events wait for a stream that does not take them: they are stored as soon as it does, before Run returns.
+func TestWhatWasReceivedIsStoredBeforeTheEnd(t *testing.T) {
+	inPlant(t, nil, func(t *testing.T, p *plant) {
+		p.ready()
+		js := p.b.JetStream()
+		p.order("main", coin().Tokens[0], polymarket.Buy, "0.10", "5", polymarket.GTC)
+		p.pass(time.Second)
+		st, err := js.Stream(t.Context(), msgs.AskStream("main"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		cfg := st.CachedInfo().Config
+		full := cfg
+		full.MaxMsgs = max(1, int64(st.CachedInfo().State.Msgs))
+		if _, err := js.UpdateStream(t.Context(), full); err != nil {
+			t.Fatal(err)
+		}
+		id := p.order("main", coin().Tokens[0], polymarket.Buy, "0.52", "5", polymarket.GTC)
+		p.pass(2 * time.Second)
+		time.AfterFunc(time.Second, func() {
+			if _, err := js.UpdateStream(t.Context(), cfg); err != nil {
+				t.Error(err)
+			}
+		})
+		p.stop()
+		if s := p.statuses("main", id); s[msgs.Matched] != 1 || s[msgs.Confirmed] != 1 {
+			t.Errorf("after the end the trade has statuses %v", s)
+		}
+	})
+}
