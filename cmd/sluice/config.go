@@ -20,7 +20,7 @@ const defaultFile = "sluice.yaml"
 // file is the settings file. Every flag can stand in it under its long name; accounts only stand here.
 type file struct {
 	path     string
-	absent   bool // there is none, and none was named
+	absent   bool             // there is none, and none was named
 	Accounts []accountSetting `yaml:"accounts"`
 	flags    map[string]any
 }

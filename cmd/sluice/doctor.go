@@ -66,8 +66,10 @@ func (c *doctorCmd) Run(a *app) error {
 // said makes a finding of an error, with its own advice where it has any.
 func said(check string, err error, fix string) finding {
 	e := explain(err)
-	f := finding{Check: check, Saw: e.Cause, Fix: cmp.Or(fix, e.Fix)}
-	return f
+	if e.Fix == seeDoctor {
+		e.Fix = ""
+	}
+	return finding{Check: check, Saw: e.Cause, Fix: cmp.Or(fix, e.Fix)}
 }
 
 // settings says which file is read.

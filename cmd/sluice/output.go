@@ -34,12 +34,15 @@ type explained interface {
 	Fix() string
 }
 
+// seeDoctor is the advice where there is no better one.
+const seeDoctor = "see what is wrong with: sluice doctor"
+
 // explain makes of any error what a person and a program can use.
 func explain(err error) *msgs.Error {
 	if e, ok := errors.AsType[*msgs.Error](err); ok {
 		return e
 	}
-	e := &msgs.Error{Code: "failed", Cause: err.Error(), Fix: "see what is wrong with: sluice doctor"}
+	e := &msgs.Error{Code: "failed", Cause: err.Error(), Fix: seeDoctor}
 	if x, ok := errors.AsType[explained](err); ok {
 		e.Cause, e.Fix = x.Cause(), x.Fix()
 	}

@@ -1,0 +1,145 @@
+package main
+
+import (
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+func TestUpGreetsInWords(t *testing.T) {
+	p := spawn(t, nil, append([]string{"up", "--data", t.TempDir()}, anywhere()...)...)
+	var greeting strings.Builder
+	for !strings.Contains(greeting.String(), "stop with Ctrl-C") {
+		line, err := p.out.ReadString('\n')
+		if err != nil {
+			t.Fatalf("no greeting: %s%s", greeting.String(), p.errs.String())
+		}
+		greeting.WriteString(line)
+	}
+	for _, w := range []string{"ready after", "no real money", "nats://127.0.0.1:", "http://127.0.0.1:", "sluice.log", "sluice order submit --nats nats://127.0.0.1:"} {
+		if !strings.Contains(greeting.String(), w) {
+			t.Errorf("the greeting does not say %q:\n%s", w, greeting.String())
+		}
+	}
+	r := p.end(t, syscall.SIGINT)
+	if r.code != 0 || !strings.Contains(r.out, "stopping") || !strings.HasSuffix(r.out, "stopped\n") || r.err != "" {
+		t.Errorf("after Ctrl-C: code %d\n%s%s", r.code, r.out, r.err)
+	}
+}
+
+// The addresses of the greeting are the real ones although port 0 was asked for, and nothing else is on stdout.
+func TestUpGreetsInOneObject(t *testing.T) {
+	dir := t.TempDir()
+	r := up(t, dir, nil)
+	for name, address := range map[string]string{"nats": r.NATS, "clob": r.CLOB, "http": r.HTTP} {
+		host := address[strings.Index(address, "//")+2:]
+		if strings.HasSuffix(host, ":0") {
+			t.Errorf("%s is %s", name, address)
+		}
+		conn, err := net.DialTimeout("tcp", host, patience)
+		if err != nil {
+			t.Errorf("nobody answers at %s: %v", name, err)
+			continue
+		}
+		conn.Close()
+	}
+	ok(t, "healthcheck", "--url", r.HTTP+"/readyz")
+	if r.Data != dir || r.Log != filepath.Join(dir, "sluice.log") {
+		t.Errorf("data %s, log %s, want them in %s", r.Data, r.Log, dir)
+	}
+	if e := r.end(t, syscall.SIGTERM); e.code != 0 || e.out != "" || e.err != "" {
+		t.Errorf("after SIGTERM: code %d, more on stdout: %q, on stderr: %q", e.code, e.out, e.err)
+	}
+}
+
+func TestSecondUpOnADirectorySaysWhoHoldsIt(t *testing.T) {
+	dir := t.TempDir()
+	first := up(t, dir, nil)
+	second := spawn(t, nil, append([]string{"up", "-o", "json", "--data", dir}, anywhere()...)...)
+	code := second.wait()
+	f := told{code, second.rest.String(), second.errs.String()}.failure(t)
+	if code == 0 || f.Error.Code != "data_held" {
+		t.Errorf("code %d, %+v", code, f)
+	}
+	nats := strings.TrimPrefix(first.NATS, "nats://")
+	for _, w := range []string{"process " + strconv.Itoa(first.cmd.Process.Pid), "since 20", nats, dir} {
+		if !strings.Contains(f.Error.Cause, w) {
+			t.Errorf("the cause does not name %q: %s", w, f.Error.Cause)
+		}
+	}
+	for _, w := range []string{first.NATS, "stop it", "another data directory"} {
+		if !strings.Contains(f.Error.Fix, w) {
+			t.Errorf("the fix does not name %q: %s", w, f.Error.Fix)
+		}
+	}
+	buy(t, first) // undisturbed
+}
+
+func TestUpNamesTheFlagOfATakenPort(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	for _, flag := range []string{"--nats-listen", "--sandbox-listen", "--http"} {
+		args := append([]string{"up", "-o", "json", "--data", t.TempDir()}, anywhere()...)
+		for i, a := range args {
+			if a == flag {
+				args[i+1] = taken.Addr().String()
+			}
+		}
+		f := call(t, args...).failure(t)
+		if f.Error.Code != "address_taken" || !strings.Contains(f.Error.Cause, taken.Addr().String()) || !strings.Contains(f.Error.Fix, flag) {
+			t.Errorf("%s taken: %+v", flag, f)
+		}
+	}
+}
+
+// A process that is killed leaves everything on disk: the next one starts on it, a halted account stays halted, and the
+// orders are there. That the venue is new, as the sandbox forgets everything, must not be in the way.
+func TestUpGoesOnAfterAKill(t *testing.T) {
+	dir := t.TempDir()
+	first := up(t, dir, nil)
+	id := buy(t, first)
+	ok(t, first.tool("halt", "--account", "eoa", "--reason", "lunch")...)
+	if first.end(t, syscall.SIGKILL).code == 0 {
+		t.Fatal("killed, and yet ended well")
+	}
+	second := up(t, dir, nil)
+	if out := ok(t, second.tool("order", "get", id)...); !strings.Contains(out, "filled") {
+		t.Errorf("the order of before:\n%s", out)
+	}
+	r := call(t, second.tool("order", "submit", "--account", "eoa", "--market", "sandbox-coin", "--outcome", "Yes", "--side", "buy", "--price", "0.52", "--size", "10", "-o", "json")...)
+	if f := r.failure(t); f.Error.Code != "halted" {
+		t.Errorf("an order for the halted account: %+v", f)
+	}
+	buy(t, second)
+}
+
+func TestUpRunsAgainstTheSandboxOnly(t *testing.T) {
+	for _, flag := range []string{"--live", "--env=live", "--env=paper"} {
+		f := call(t, "up", flag, "-o", "json", "--data", t.TempDir()).failure(t)
+		if f.Error.Code != "wrong_env" || !strings.Contains(f.Error.Fix, "sluice executor --live") {
+			t.Errorf("up %s: %+v", flag, f)
+		}
+	}
+}
+
+func TestDataDirectoryOfAnotherEnvIsRefused(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, envFile), []byte("live\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f := call(t, append([]string{"up", "-o", "json", "--data", dir}, anywhere()...)...).failure(t)
+	if f.Error.Code != "wrong_env" || !strings.Contains(f.Error.Cause, `belongs to env "live"`) || !strings.Contains(f.Error.Fix, "another data directory") {
+		t.Errorf("up on a live directory: %+v", f)
+	}
+	f = doctorOf(t, call(t, "doctor", "-o", "json", "--data", dir, "--nats", "nats://127.0.0.1:1")).finding(t, "data")
+	if !strings.Contains(f.Error.Cause, "of env live") || !strings.Contains(f.Error.Fix, "--data") {
+		t.Errorf("doctor about a live directory: %+v", f)
+	}
+}
