@@ -1,0 +1,103 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// settingsFile writes a settings file and returns its path.
+func settingsFile(t *testing.T, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "sluice.yaml")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// The address that a tool dials is the one of its error, so that one tool shows which setting has won.
+func TestFlagBeatsEnvironmentBeatsFile(t *testing.T) {
+	path := settingsFile(t, "nats: nats://127.0.0.1:3\n")
+	dials := func(args ...string) string {
+		f := call(t, append([]string{"markets", "-o", "json"}, args...)...).failure(t)
+		_, rest, _ := strings.Cut(f.Error.Cause, "no NATS server at ")
+		address, _, _ := strings.Cut(rest, ": ")
+		return address
+	}
+	if at := dials("--config", path); at != "nats://127.0.0.1:3" {
+		t.Errorf("with the file alone: %q", at)
+	}
+	t.Setenv("NATS_URL", "nats://127.0.0.1:2")
+	if at := dials("--config", path); at != "nats://127.0.0.1:2" {
+		t.Errorf("with the environment too: %q", at)
+	}
+	if at := dials("--config="+path, "--nats", "nats://127.0.0.1:1"); at != "nats://127.0.0.1:1" {
+		t.Errorf("with a flag too: %q", at)
+	}
+	t.Setenv("NATS_URL", "")
+	t.Setenv("SLUICE_CONFIG", path)
+	if at := dials(); at != "nats://127.0.0.1:3" {
+		t.Errorf("with a file that the environment names: %q", at)
+	}
+}
+
+func TestSettingsFileOfTheWorkingDirectoryIsRead(t *testing.T) {
+	t.Chdir(filepath.Dir(settingsFile(t, "output: json\nnats: nats://127.0.0.1:3\n")))
+	if f := call(t, "markets").failure(t); !strings.Contains(f.Error.Cause, "127.0.0.1:3") {
+		t.Errorf("%+v", f)
+	}
+}
+
+func TestWrongSettingIsRefusedByName(t *testing.T) {
+	for _, c := range []struct{ text, cause, fix string }{
+		{"cap-oder: 5", `"cap-oder"`, "did you mean cap-order?"},
+		{"nats_url: nats://127.0.0.1:1", `"nats_url"`, "the name of a flag"},
+		{"live: true", "live", "env: live"},
+		{"limit: many", "many", ""},
+		{"a: [", "is not YAML", "line"},
+		{"accounts: [{name: main, private_key: 0x1}]", "private_key", "private_key_file"},
+		{"accounts: [{name: Main}]", `"Main"`, "a-z"},
+		{"accounts: [{name: main}, {name: main}]", "twice", "name of its own"},
+	} {
+		r := call(t, "order", "list", "-o", "json", "--config", settingsFile(t, c.text))
+		f := r.failure(t)
+		if r.code != exitUsage || !strings.Contains(f.Error.Cause, c.cause) || !strings.Contains(f.Error.Fix, c.fix) {
+			t.Errorf("%s: code %d, %+v", c.text, r.code, f)
+		}
+	}
+	refused(t, call(t, "order", "list", "--config", filepath.Join(t.TempDir(), "none.yaml")), "none.yaml", "--config")
+}
+
+func TestSettingsOfEveryKindReachTheirFlags(t *testing.T) {
+	for text, want := range map[string]string{
+		"1000000.5": "1000000.5", "25": "25", "true": "true", "[a, b]": "a,b", `"0.10"`: "0.10", "15s": "15s", "null": "",
+	} {
+		f, err := readFile(settingsFile(t, "cap-order: "+text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := settingText(f.flags["cap-order"]); got != want {
+			t.Errorf("%s reaches the flag as %q, want %q", text, got, want)
+		}
+	}
+}
+
+func TestUsageErrorsSayWhatToDo(t *testing.T) {
+	for _, args := range [][]string{
+		{"ordr"}, {"order", "submit"}, {"order", "submit", "--sied", "buy"}, {"order", "list", "--limit", "many"}, {"markets", "--env", "moon"},
+		{"markets", "--live", "--env", "sandbox"}, {"judge"}, {"order", "cancel"},
+	} {
+		r := call(t, append(args, "-o", "json")...)
+		if f := r.failure(t); r.code != exitUsage || f.Error.Code != "bad_usage" {
+			t.Errorf("%v: code %d, %+v", args, r.code, f)
+		}
+		refused(t, call(t, args...), "sluice: ", "→ ")
+	}
+	for _, help := range [][]string{{"--help"}, {"order", "submit", "--help"}} {
+		says(t, "help", ok(t, help...), "Usage: sluice")
+	}
+	says(t, "version", ok(t, "version"), "dev")
+	says(t, "version", ok(t, "version", "-o", "json"), `{"version":"dev"}`)
+}
