@@ -69,7 +69,7 @@ func (o *Orders) touch(h *msgs.Head, s msgs.Order) *order {
 		}
 		ord = &order{Serial: serial(h.N, 0), CmdSeq: h.CmdSeq, Foreign: s.ClientOrderID == ""}
 	}
-	ord.Order, ord.N, ord.AtMS, ord.Last = s, h.N, h.AtMS, h.Type
+	ord.Order, ord.N, ord.AtMS = s, h.N, h.AtMS
 	o.index(ord)
 	return ord
 }
@@ -118,7 +118,7 @@ func (o *Orders) applyIntent(h *msgs.Head, i int, in *msgs.Intent) {
 	}
 	s := orderOf(in)
 	s.Filled, s.Unsettled, s.AvgPrice, s.Remaining = ord.Filled, ord.Unsettled, ord.AvgPrice, max(0, in.Size-ord.gross())
-	ord.Order, ord.N, ord.AtMS, ord.Last = s, h.N, h.AtMS, h.Type
+	ord.Order, ord.N, ord.AtMS = s, h.N, h.AtMS
 	ord.Intent, ord.SentMS = in, h.AtMS
 	ord.Tries++
 	o.holdAt(ord)
@@ -169,6 +169,7 @@ func (o *Orders) applyCancelled(h *msgs.Head, e *msgs.OrderCancelled) {
 	if ord == nil {
 		return
 	}
+	ord.Ending = ending{Reason: e.Reason}
 	for _, b := range o.barriers {
 		switch {
 		case e.Reason == msgs.KilledInQueue && b.reaches(h.CmdSeq) && b.matches(&ord.Order):
@@ -189,6 +190,7 @@ func (o *Orders) applyRejected(h *msgs.Head, e *msgs.OrderRejected) {
 	}
 	if ord = o.touch(h, e.Order); ord != nil {
 		ord.Wish = nil
+		ord.Ending = ending{Error: e.Error, By: e.By, Message: e.VenueMessage}
 	}
 }
 

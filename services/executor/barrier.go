@@ -74,7 +74,7 @@ func (o *Orders) applyCancelling(h *msgs.Head, e *msgs.OrderCancelling) {
 	for i, ref := range e.Orders {
 		ord := o.find(ref.OrderID, ref.ClientOrderID)
 		if ord == nil && ref.OrderID != "" {
-			ord = &order{Serial: serial(h.N, i), CmdSeq: h.CmdSeq, N: h.N, AtMS: h.AtMS, Last: h.Type, Foreign: true, Named: true}
+			ord = &order{Serial: serial(h.N, i), CmdSeq: h.CmdSeq, N: h.N, AtMS: h.AtMS, Foreign: true, Named: true}
 			ord.OrderID, ord.State = ref.OrderID, msgs.Unknown
 			o.index(ord)
 		}

@@ -155,6 +155,11 @@ func (o *Orders) applyHalted(h *msgs.Head, e *msgs.OrderHalted) {
 	}
 }
 
+// stays reports whether an order that has not left must not leave: a halt holds, or there was one since it was decided.
+func (o *Orders) stays(d *order) bool {
+	return o.halted || d.CmdSeq < o.haltedTo.Seq || d.SentMS <= o.haltedTo.StoredMS
+}
+
 // isHalted reports whether a submit meets a halt: one that holds, or one under which it was stored.
 func (o *Orders) isHalted(a *Asked) bool {
 	return o.halted || a.Seq < o.haltedTo.Seq || a.Stored.UnixMilli() <= o.haltedTo.StoredMS

@@ -157,7 +157,7 @@ func (t *turn) denied(m Denied) {
 		t.finish(d, statusCanceled, 0)
 	case d.Doomed:
 		t.emit(t.cancelled(d, msgs.Requested))
-	case d.OrderType.Rests() && !t.halted && !expired(d.Intent.ValidUntilMS, t.nowMS):
+	case d.OrderType.Rests() && !t.stays(d) && !expired(d.Intent.ValidUntilMS, t.nowMS):
 		t.resend(d)
 	default:
 		t.rejected(d, failure(msgs.NotPlaced, "the answer was lost, and the venue does not know the order", "submit anew with a new id if it is still wanted"), bySluice, "")

@@ -13,12 +13,12 @@ type order struct {
 	Serial  uint64       // n of the first event about it: fixes the order of every walk
 	N       uint64       // of the latest event about it
 	AtMS    int64        // of the latest event about it
-	Last    msgs.Type    // of the latest event about it
 	CmdSeq  uint64       // of the command that asked for it
 	Hash    string       // of that command's content; empty when it is not known
 	Intent  *msgs.Intent // nil for orders that were refused or not placed by us
 	SentMS  int64        // when the latest intent was decided
 	Tries   int          // intents written
+	Ending  ending       // how it ended, for whoever asks again
 	Venue   string       // the latest venue_status, empty while the venue has not accepted
 	Wish    *wish        // someone wants it cancelled
 	Doomed  bool         // someone has wanted so, whatever came of it: it is never sent again
@@ -27,6 +27,14 @@ type order struct {
 	HeldAt  money.Size // what that one had filled when the wait began
 	Foreign bool       // not placed by us
 	Named   bool       // only its id is known, from a cancel
+}
+
+// ending is what the event that ended an order said beside the order itself.
+type ending struct {
+	Reason  msgs.CancelReason `json:",omitempty"`
+	Error   *msgs.Error       `json:",omitempty"`
+	By      string            `json:",omitempty"`
+	Message string            `json:",omitempty"`
 }
 
 // wish is a cancel that is not answered yet.

@@ -102,7 +102,7 @@ func (t *turn) may(d *order) bool {
 	switch {
 	case d.Doomed:
 		t.emit(t.cancelled(d, msgs.Requested))
-	case t.halted:
+	case t.stays(d):
 		t.rejected(d, failure(msgs.Halted, "the account was halted before the order could leave", "resume it, then submit anew with a new id"), bySluice, "")
 	case expired(d.Intent.ValidUntilMS, t.nowMS):
 		t.rejected(d, tooLate(d.Intent.ValidUntilMS, t.nowMS), bySluice, "")

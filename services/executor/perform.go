@@ -63,7 +63,7 @@ func (p *performer) Perform(ctx context.Context, job actor.Job) {
 			running.Go(func() { p.readOpen(ctx, job) })
 		case Wait:
 			running.Go(func() {
-				if pauseUntil(ctx, d.UntilMS) == nil {
+				if p.revoked.wait(ctx, d) == nil {
 					job.Deliver(d.Then)
 				}
 			})

@@ -3,7 +3,6 @@ package executor
 import (
 	"context"
 	"slices"
-	"sync"
 	"time"
 
 	"sluice/pkg/actor"
@@ -88,37 +87,4 @@ func withUnnamed(a CancelAnswer, asked []msgs.OrderID) CancelAnswer {
 		}
 	}
 	return a
-}
-
-// revoked remembers orders that someone wants cancelled, so that one whose intent is just being written does not leave.
-type revoked struct {
-	mu  sync.Mutex
-	ids map[msgs.OrderID]time.Time
-}
-
-// revokedFor is how long that matters: an order leaves within the send-by time of its intent, or its core is asked again.
-const revokedFor = time.Minute
-
-func (r *revoked) add(ids []msgs.OrderID) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	now := time.Now()
-	if r.ids == nil {
-		r.ids = map[msgs.OrderID]time.Time{}
-	}
-	for id, at := range r.ids {
-		if now.Sub(at) > revokedFor {
-			delete(r.ids, id)
-		}
-	}
-	for _, id := range ids {
-		r.ids[id] = now
-	}
-}
-
-func (r *revoked) has(id msgs.OrderID) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	_, ok := r.ids[id]
-	return ok
 }

@@ -306,6 +306,23 @@ func TestStoppedPerformDeliversNothing(t *testing.T) {
 	})
 }
 
+// TestCancelWakesWhatWaitsForAnotherTry lets an order wait for half a minute and cancels it: the wait ends at once. One
+// that begins after the cancel does not wait at all, and the wait for another cancel is not cut short.
+func TestCancelWakesWhatWaitsForAnotherTry(t *testing.T) {
+	onStage(t, func(_, _, _ string) (int, http.Header, string) { return 200, nil, `{"canceled":[],"not_canceled":{}}` }, func(s *stage) {
+		began, id := time.Now(), msgs.OrderID(named("a"))
+		time.AfterFunc(time.Second, func() { s.p.revoked.add([]msgs.OrderID{id}) })
+		for i, w := range []Wait{{began.UnixMilli() + 30_000, Again{id, 1}}, {began.UnixMilli() + 30_000, Again{id, 2}}, {began.UnixMilli() + 30_000, Again{id, 0}}} {
+			if got := s.do(w); len(got) != 1 || got[0] != w.Then {
+				t.Errorf("delivered %v", got)
+			}
+			if d, want := time.Since(began), []time.Duration{time.Second, time.Second, 30 * time.Second}[i]; d != want {
+				t.Errorf("wait %d ended after %s, want %s", i, d, want)
+			}
+		}
+	})
+}
+
 // TestSameIntentSameBytes signs one intent twice and wants the same request.
 func TestSameIntentSameBytes(t *testing.T) {
 	onStage(t, func(_, _, _ string) (int, http.Header, string) { return 500, nil, "" }, func(s *stage) {

@@ -109,7 +109,7 @@ func (t *turn) releaseHeld() {
 func (t *turn) release(d *order) {
 	old := t.client(d.Intent.Replaces)
 	switch {
-	case t.halted:
+	case t.stays(d):
 		t.rejected(d, failure(msgs.Halted, "the account was halted before the order could leave", "resume it, then submit anew with a new id"), bySluice, "")
 	case old != nil && old.State == msgs.Filled:
 		t.rejected(d, filledFirst(old.ClientOrderID), bySluice, "")

@@ -72,10 +72,10 @@ func (s *Service) Run(ctx context.Context) error {
 	for i, d := range s.desks {
 		accounts[i] = d.cfg.Name
 	}
-	if err := actor.EnsureStreams(ctx, s.js, s.cfg.Replicas, accounts...); err != nil {
-		return err
+	snapshots, err := s.storage(ctx, accounts)
+	if err != nil && ctx.Err() != nil {
+		return nil // stopped while starting
 	}
-	snapshots, err := actor.Snapshots(ctx, s.js, s.cfg.Replicas)
 	if err != nil {
 		return err
 	}
@@ -90,6 +90,14 @@ func (s *Service) Run(ctx context.Context) error {
 		})
 	}
 	return g.Run(ctx)
+}
+
+// storage makes what the accounts are kept in.
+func (s *Service) storage(ctx context.Context, accounts []msgs.Account) (jetstream.ObjectStore, error) {
+	if err := actor.EnsureStreams(ctx, s.js, s.cfg.Replicas, accounts...); err != nil {
+		return nil, err
+	}
+	return actor.Snapshots(ctx, s.js, s.cfg.Replicas)
 }
 
 // factsOrPatience waits for the first market facts. Without any it goes on after a while: orders are refused then, but

@@ -1,9 +1,11 @@
 package executor
 
 import (
+	"cmp"
 	"fmt"
 
 	"sluice/pkg/msgs"
+	"sluice/pkg/polymarket"
 )
 
 // submit decides a submit. The order of the questions matters: what must never leave is asked first, then what the
@@ -122,7 +124,7 @@ func (t *turn) repeated(a *Asked, id msgs.ClientOrderID) bool {
 	return true
 }
 
-// present is an order's state in the clothes of the latest event about it.
+// present is an order's state in the clothes of an event.
 func (t *turn) present(o *order, a *Asked, id msgs.ClientOrderID) msgs.Event {
 	head := msgs.Head{V: 1, Account: t.id.Account, N: t.n, AtMS: t.nowMS, CmdSeq: a.Seq}
 	if o == nil {
@@ -130,8 +132,31 @@ func (t *turn) present(o *order, a *Asked, id msgs.ClientOrderID) msgs.Event {
 		return &msgs.OrderRejected{Head: head, Order: msgs.Order{ClientOrderID: id, State: msgs.Rejected, Final: true}, By: bySluice,
 			Error: failure(msgs.DuplicateID, "the order of this id ended some time ago; this repeat did nothing", "read its events from the log")}
 	}
-	head.Type, head.N, head.AtMS = o.Last, o.N, o.AtMS
-	return &msgs.OrderForeign{Head: head, Order: o.Order}
+	head.N, head.AtMS = o.N, o.AtMS
+	return o.told(head)
+}
+
+// told is the event of the kind that leads to the state in which the order is.
+func (o *order) told(head msgs.Head) msgs.Event {
+	switch {
+	case o.State == msgs.Submitting && o.Intent != nil:
+		head.Type = msgs.KindSubmitting
+		return &msgs.OrderSubmitting{Head: head, Orders: []msgs.Intent{*o.Intent}}
+	case o.State == msgs.Unknown:
+		head.Type = msgs.KindUnknown
+		return &msgs.OrderUnknown{Head: head, Order: o.Order, SinceMS: o.AtMS}
+	case o.State == msgs.Cancelled:
+		head.Type = msgs.KindCancelled
+		return &msgs.OrderCancelled{Head: head, Order: o.Order, Reason: cmp.Or(o.Ending.Reason, msgs.ByVenue)}
+	case o.State == msgs.Rejected:
+		head.Type = msgs.KindRejected
+		return &msgs.OrderRejected{Head: head, Order: o.Order, Error: o.Ending.Error, By: o.Ending.By, VenueMessage: o.Ending.Message}
+	case o.State == msgs.Filled && len(o.Legs) > 0:
+		head.Type = msgs.KindFilled
+		return &msgs.OrderFilled{Head: head, Order: o.Order, Fill: new(o.Legs[len(o.Legs)-1].Fill)}
+	}
+	head.Type = msgs.KindAccepted
+	return &msgs.OrderAccepted{Head: head, Order: o.Order, VenueStatus: cmp.Or(o.Venue, polymarket.StatusLive)}
 }
 
 // dead ends a submit that someone has cancelled, halted or swept away before it was read.

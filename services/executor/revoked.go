@@ -1,0 +1,95 @@
+package executor
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"sluice/pkg/msgs"
+)
+
+// revoked remembers orders that must not leave any more, so that one whose intent is just being written stays, and wakes
+// those that wait for another try.
+type revoked struct {
+	mu      sync.Mutex
+	ids     map[msgs.OrderID]time.Time
+	waiting map[msgs.OrderID]chan struct{} // closed to wake
+}
+
+// revokedFor is how long that matters: an order leaves within the send-by time of its intent, or its core is asked again.
+const revokedFor = time.Minute
+
+// add revokes orders.
+func (r *revoked) add(ids []msgs.OrderID) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	now := time.Now()
+	if r.ids == nil {
+		r.ids = map[msgs.OrderID]time.Time{}
+	}
+	for id, at := range r.ids {
+		if now.Sub(at) > revokedFor {
+			delete(r.ids, id)
+		}
+	}
+	for _, id := range ids {
+		r.ids[id] = now
+		if wake := r.waiting[id]; wake != nil {
+			close(wake)
+			delete(r.waiting, id)
+		}
+	}
+}
+
+func (r *revoked) has(id msgs.OrderID) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	_, ok := r.ids[id]
+	return ok
+}
+
+// wait lets the time of a Wait pass. One for another try of an order ends early when the order is revoked: its core then
+// ends it. The error is the context's.
+func (r *revoked) wait(ctx context.Context, w Wait) error {
+	if w.Then.Try == 0 {
+		return pauseUntil(ctx, w.UntilMS)
+	}
+	wake, ok := r.sleeper(w.Then.OrderID)
+	if !ok {
+		return ctx.Err()
+	}
+	defer r.awake(w.Then.OrderID, wake)
+	t := time.NewTimer(time.Until(time.UnixMilli(w.UntilMS)))
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-wake:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// sleeper registers who waits; ok is false when the order is revoked already.
+func (r *revoked) sleeper(id msgs.OrderID) (wake chan struct{}, ok bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if _, there := r.ids[id]; there {
+		return nil, false
+	}
+	if r.waiting == nil {
+		r.waiting = map[msgs.OrderID]chan struct{}{}
+	}
+	wake = make(chan struct{})
+	r.waiting[id] = wake
+	return wake, true
+}
+
+func (r *revoked) awake(id msgs.OrderID, wake chan struct{}) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.waiting[id] == wake {
+		delete(r.waiting, id)
+	}
+}
