@@ -126,7 +126,7 @@ func TestNoVagueNames(t *testing.T) {
 // Floats lose money silently; where money is decided or said there are none.
 func TestNoFloatsNearMoney(t *testing.T) {
 	for _, s := range sources(t) {
-		if s.test() || s.dir != "pkg/money" && s.dir != "pkg/msgs" && s.dir != "services/executor" && s.dir != "pkg/sandbox/engine" {
+		if s.test() || s.name == "metrics.go" || s.dir != "pkg/money" && s.dir != "pkg/msgs" && s.dir != "services/executor" && s.dir != "pkg/sandbox/engine" {
 			continue
 		}
 		ast.Inspect(s.file, func(n ast.Node) bool {

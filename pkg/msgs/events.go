@@ -19,6 +19,7 @@ type Head struct {
 	AtMS    int64   `json:"at_ms"`
 	CmdSeq  uint64  `json:"cmd_seq,omitempty" doc:"sequence of the command that led to it, as the broker acknowledged it"`
 	ReqID   string  `json:"request_id,omitempty" schema:"id" doc:"of the command that led to it, where it has one"`
+	CmdHash string  `json:"cmd_hash,omitempty" doc:"of the content of the command that decided it, to tell a repeat from another command with the same id"`
 }
 
 // Event is one thing that happened. The types of this package are the only ones.
@@ -115,6 +116,7 @@ type Intent struct {
 	DeferExec     bool            `json:"defer_exec,omitempty"`
 	ValidUntilMS  int64           `json:"valid_until_ms" doc:"0: for ever"`
 	Replaces      ClientOrderID   `json:"replaces,omitempty"`
+	SizeIs        SizeIs          `json:"size_is,omitempty" enum:"total,new" doc:"of a replace: whether size shrinks by what the replaced order fills"`
 	CmdHash       string          `json:"cmd_hash" doc:"of the command's content, to tell a repeat from another order with the same id"`
 	Warnings      []string        `json:"warnings,omitempty"`
 	Meta          json.RawMessage `json:"meta,omitempty" schema:"object"`
@@ -273,8 +275,9 @@ type OrderHalted struct {
 // OrderResumed says that new commands are taken again.
 type OrderResumed struct {
 	Head
-	Reason string `json:"reason,omitempty"`
-	By     string `json:"by" enum:"command,sluice"`
+	Reason  string   `json:"reason,omitempty"`
+	By      string   `json:"by" enum:"command,sluice"`
+	Barrier *Barrier `json:"barrier,omitempty" doc:"what was stored before it, while halted, stays rejected"`
 }
 
 // OrderControlRejected says that a halt, a resume or a cancel_all could not be understood; nothing was changed by it.

@@ -49,8 +49,7 @@ func (o *Orders) Apply(e msgs.Event) {
 	case *msgs.OrderHalted:
 		o.applyHalted(h, e)
 	case *msgs.OrderResumed:
-		o.halted = false
-		o.requested(h)
+		o.applyResumed(h, e)
 	case *msgs.OrderAnomaly:
 		o.touch(h, e.Order)
 	}
@@ -67,7 +66,7 @@ func (o *Orders) touch(h *msgs.Head, s msgs.Order) *order {
 		if s.OrderID == "" && s.ClientOrderID == "" {
 			return nil
 		}
-		ord = &order{Serial: serial(h.N, 0), CmdSeq: h.CmdSeq, Foreign: s.ClientOrderID == ""}
+		ord = &order{Serial: serial(h.N, 0), CmdSeq: h.CmdSeq, Hash: h.CmdHash, Foreign: s.ClientOrderID == ""}
 	}
 	ord.Order, ord.N, ord.AtMS = s, h.N, h.AtMS
 	o.index(ord)
@@ -220,7 +219,7 @@ func (o *Orders) applyCancelRejected(h *msgs.Head, e *msgs.OrderCancelRejected) 
 // requested remembers the id of a request that was decided.
 func (o *Orders) requested(h *msgs.Head) {
 	if h.ReqID != "" {
-		o.spent.add(h.AtMS, spentRequest, h.ReqID, 0)
+		o.spent.add(h.AtMS, spentRequest, h.ReqID, mark(spentRequest, h.CmdHash))
 	}
 }
 

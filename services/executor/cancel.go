@@ -11,7 +11,7 @@ func (t *turn) cancel(a *Asked, c *msgs.Cancel) {
 	if t.repeatedRequest(a, c.RequestID) {
 		return
 	}
-	head := msgs.Head{Type: msgs.KindCancelling, CmdSeq: a.Seq, ReqID: string(c.RequestID)}
+	head := a.request(msgs.KindCancelling, c.RequestID)
 	w := &wish{CmdSeq: a.Seq, Request: c.RequestID}
 	wanted := &msgs.OrderCancelling{Head: head, ReplyTo: a.ReplyTo}
 	var after []msgs.Event
@@ -182,10 +182,16 @@ func (t *turn) cancelRejected(d *order, err *msgs.Error) {
 	d.Wish = nil
 }
 
-// repeatedRequest answers a request whose id was decided before; nothing happens twice.
+// repeatedRequest answers a request whose id was decided before: the same content does nothing twice, another is refused.
 func (t *turn) repeatedRequest(a *Asked, id msgs.RequestID) bool {
-	if id == "" || !t.isSpent(spentRequest, string(id)) {
+	content, ok := t.spent.has(spentRequest, string(id))
+	if id == "" || !ok {
 		return false
+	}
+	if content != mark(spentRequest, a.Hash) && content != mark(spentRequest, "") {
+		t.emit(&msgs.OrderControlRejected{Head: a.request(msgs.KindControlRejected, id), Verb: a.Verb,
+			Error: failure(msgs.DuplicateID, "the id was used for another request, and this one was not carried out", "use a new request_id for every request")})
+		return true
 	}
 	if a.ReplyTo != "" {
 		t.deed(Reply{a.ReplyTo, &msgs.OrderControlRejected{

@@ -70,7 +70,7 @@ func (t *turn) cancelAll(a *Asked, c *msgs.CancelAll) {
 	if c.Market != "" {
 		m := a.Facts.Market(c.Market)
 		if m == nil && !msgs.ValidHash(c.Market) {
-			t.emit(&msgs.OrderControlRejected{Head: msgs.Head{Type: msgs.KindControlRejected, CmdSeq: a.Seq, ReqID: string(c.RequestID)}, Verb: a.Verb,
+			t.emit(&msgs.OrderControlRejected{Head: a.request(msgs.KindControlRejected, c.RequestID), Verb: a.Verb,
 				Error: failure(msgs.UnknownToken, "no market is known as "+c.Market, "give the market's slug or condition id as `sluice markets` shows it; nothing was cancelled")})
 			return
 		}
@@ -83,7 +83,7 @@ func (t *turn) cancelAll(a *Asked, c *msgs.CancelAll) {
 
 // raise sets a barrier: all that matches is cancelled at once, and what waits in the queue dies as it is read.
 func (t *turn) raise(a *Asked, id msgs.RequestID, b msgs.Barrier) {
-	t.emit(&msgs.OrderCancelling{Head: msgs.Head{Type: msgs.KindCancelling, CmdSeq: a.Seq, ReqID: string(id)}, Barrier: &b, ReplyTo: a.ReplyTo})
+	t.emit(&msgs.OrderCancelling{Head: a.request(msgs.KindCancelling, id), Barrier: &b, ReplyTo: a.ReplyTo})
 	bar := &barrier{Barrier: b}
 	w := &wish{a.Seq, id}
 	var ids []msgs.OrderID
@@ -115,7 +115,7 @@ func (t *turn) halt(a *Asked, c *msgs.Halt) {
 		return
 	}
 	b := barrierOf(a)
-	t.emit(&msgs.OrderHalted{Head: msgs.Head{Type: msgs.KindHalted, CmdSeq: a.Seq, ReqID: string(c.RequestID)},
+	t.emit(&msgs.OrderHalted{Head: a.request(msgs.KindHalted, c.RequestID),
 		Reason: c.Reason, By: byCommand, Cancel: c.Cancel, Barrier: &b, ReplyTo: a.ReplyTo})
 	if c.Cancel {
 		t.raise(a, c.RequestID, b)
@@ -132,27 +132,37 @@ func (t *turn) halt(a *Asked, c *msgs.Halt) {
 	}
 }
 
-// resume lets new commands pass. What was stored while halted does not: the halt's watermark moves up to the resume
-// first.
+// resume lets new commands pass. What was stored while halted does not: the halt's watermark moves up to the resume.
 func (t *turn) resume(a *Asked, c *msgs.Resume) {
 	if t.repeatedRequest(a, c.RequestID) {
 		return
 	}
+	e := &msgs.OrderResumed{Head: a.request(msgs.KindResumed, c.RequestID), By: byCommand}
 	if t.halted {
-		b := barrierOf(a)
-		t.emit(&msgs.OrderHalted{Head: msgs.Head{Type: msgs.KindHalted, CmdSeq: a.Seq},
-			Reason: "also what was queued before the resume", By: bySluice, Barrier: &b})
+		e.Barrier = new(barrierOf(a))
 	}
-	t.emit(&msgs.OrderResumed{Head: msgs.Head{Type: msgs.KindResumed, CmdSeq: a.Seq, ReqID: string(c.RequestID)}, By: byCommand})
+	t.emit(e)
 }
 
 func (o *Orders) applyHalted(h *msgs.Head, e *msgs.OrderHalted) {
 	o.halted = true
 	o.requested(h)
-	if e.Barrier != nil {
-		o.haltedTo.Seq = max(o.haltedTo.Seq, e.Barrier.Seq)
-		o.haltedTo.StoredMS = max(o.haltedTo.StoredMS, e.Barrier.StoredMS)
+	o.haltUpTo(e.Barrier)
+}
+
+func (o *Orders) applyResumed(h *msgs.Head, e *msgs.OrderResumed) {
+	o.halted = false
+	o.requested(h)
+	o.haltUpTo(e.Barrier)
+}
+
+// haltUpTo moves the watermark of halts: what was stored before it stays rejected.
+func (o *Orders) haltUpTo(b *msgs.Barrier) {
+	if b == nil {
+		return
 	}
+	o.haltedTo.Seq = max(o.haltedTo.Seq, b.Seq)
+	o.haltedTo.StoredMS = max(o.haltedTo.StoredMS, b.StoredMS)
 }
 
 // stays reports whether an order that has not left must not leave: a halt holds, or there was one since it was decided.

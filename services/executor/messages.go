@@ -27,6 +27,18 @@ type Asked struct {
 	Book  *msgs.Book // of the token, when the command needs one
 }
 
+// head is the common part of an event that the command leads to.
+func (a *Asked) head(kind msgs.Type) msgs.Head {
+	return msgs.Head{Type: kind, CmdSeq: a.Seq, CmdHash: a.Hash}
+}
+
+// request is head for a command that has a request id.
+func (a *Asked) request(kind msgs.Type, id msgs.RequestID) msgs.Head {
+	h := a.head(kind)
+	h.ReqID = string(id)
+	return h
+}
+
 // Fed is one private event of the venue; exactly one of the two is set.
 type Fed struct {
 	Order *msgs.FeedOrder

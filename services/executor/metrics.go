@@ -42,6 +42,9 @@ func newCounters() *counters {
 	}
 }
 
+// known notes of how many markets the facts are known.
+func (c *counters) known(markets int) { c.facts.Set(float64(markets)) }
+
 // register makes the counters visible; with a nil registry they are counted and shown nowhere.
 func (c *counters) register(r prometheus.Registerer) error {
 	if r == nil {

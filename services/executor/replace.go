@@ -1,16 +1,10 @@
 package executor
 
 import (
-	"slices"
-
 	"sluice/pkg/money"
 	"sluice/pkg/msgs"
 	"sluice/pkg/polymarket"
 )
-
-// sizeIsNew marks an intent whose size does not shrink by what the replaced order fills. It stands among the warnings,
-// because there it also tells whoever reads the log.
-const sizeIsNew = "size_is new: what the replaced order fills is not taken off"
 
 // replace decides a replace. The old order is cancelled at once; the new one is written, and waits until the venue has
 // shown that the old one is closed.
@@ -27,9 +21,8 @@ func (t *turn) replace(a *Asked, c *msgs.Replace) {
 	s := successor(c, old)
 	p := t.proposal(a, s)
 	p.Replaces = c.Replaces
-	if c.SizeIs == msgs.NewSize {
-		p.Warnings = append(p.Warnings, sizeIsNew)
-	} else {
+	if p.SizeIs = c.SizeIs; p.SizeIs != msgs.NewSize {
+		p.SizeIs = msgs.TotalSize
 		p.Size = max(0, p.Size-old.Filled)
 	}
 	if t.dead(a, p) {
@@ -90,8 +83,8 @@ func filledFirst(old msgs.ClientOrderID) *msgs.Error {
 
 // hold writes the new order's intent beside the wish that the old one ends. Nothing is sent but the cancel.
 func (t *turn) hold(a *Asked, p *proposal, old *order) {
-	t.emit(&msgs.OrderSubmitting{Head: msgs.Head{Type: msgs.KindSubmitting, CmdSeq: a.Seq}, Orders: []msgs.Intent{p.Intent}})
-	t.emit(&msgs.OrderCancelling{Head: msgs.Head{Type: msgs.KindCancelling, CmdSeq: a.Seq}, Orders: []msgs.OrderRef{{ClientOrderID: old.ClientOrderID, OrderID: old.OrderID}}})
+	t.emit(&msgs.OrderSubmitting{Head: a.head(msgs.KindSubmitting), Orders: []msgs.Intent{p.Intent}})
+	t.emit(&msgs.OrderCancelling{Head: a.head(msgs.KindCancelling), Orders: []msgs.OrderRef{{ClientOrderID: old.ClientOrderID, OrderID: old.OrderID}}})
 	old.Wish = &wish{CmdSeq: a.Seq}
 	t.early(CancelOrders{[]msgs.OrderID{old.OrderID}})
 }
@@ -128,7 +121,7 @@ func (t *turn) release(d *order) {
 func (t *turn) follow(d, old *order) {
 	matched, told := t.closed[old.OrderID]
 	switch {
-	case slices.Contains(d.Intent.Warnings, sizeIsNew), told && old.gross() >= matched:
+	case d.Intent.SizeIs == msgs.NewSize, told && old.gross() >= matched:
 		t.succeed(d, old)
 	case told:
 		t.deed(Lookup{OrderID: old.OrderID, FromMS: t.at(lookMS), Try: old.Tries})
@@ -140,7 +133,7 @@ func (t *turn) follow(d, old *order) {
 // succeed sends a held order with the size that is left of it.
 func (t *turn) succeed(d *order, old *order) {
 	in := *d.Intent
-	if old != nil && !slices.Contains(in.Warnings, sizeIsNew) {
+	if old != nil && in.SizeIs != msgs.NewSize {
 		in.Size = max(0, in.Size-(old.Filled-d.HeldAt))
 	}
 	if in.Size == 0 {

@@ -47,7 +47,7 @@ func New(cfg Config) (*Service, error) {
 	if err := s.count.register(cfg.Metrics); err != nil {
 		return nil, fmt.Errorf("register metrics: %w", err)
 	}
-	s.facts = newFacts(func(n int) { s.count.facts.Set(float64(n)) }, cfg.Log)
+	s.facts = newFacts(s.count.known, cfg.Log)
 	s.books = &books{nc: cfg.NATS, js: js, known: map[msgs.TokenID]*followed{}}
 	for _, a := range cfg.Accounts {
 		s.desks = append(s.desks, s.newDesk(a))

@@ -113,7 +113,7 @@ func (t *turn) repeated(a *Asked, id msgs.ClientOrderID) bool {
 		return false
 	}
 	if !same {
-		t.emit(&msgs.OrderRejected{Head: msgs.Head{Type: msgs.KindRejected, CmdSeq: a.Seq},
+		t.emit(&msgs.OrderRejected{Head: a.head(msgs.KindRejected),
 			Order: msgs.Order{ClientOrderID: id, State: msgs.Rejected, Final: true}, By: bySluice,
 			Error: failure(msgs.DuplicateID, "the id was used for another order, which is not touched", "use a new client_order_id for every order")})
 		return true
@@ -164,7 +164,7 @@ func (t *turn) dead(a *Asked, p *proposal) bool {
 	s := p.order(msgs.Cancelled)
 	killer, tomb := t.spent.has(spentTomb, string(p.ClientOrderID))
 	if b := t.killed(a, &s); b != nil || tomb {
-		head := msgs.Head{Type: msgs.KindCancelled, CmdSeq: a.Seq}
+		head := a.head(msgs.KindCancelled)
 		if b != nil {
 			head.ReqID = string(b.Request)
 		} else if killer != 0 {
@@ -194,12 +194,12 @@ func (p *proposal) timely(a *Asked, sentMS int64) *msgs.Error {
 
 // refuse rejects a command; it is never sent.
 func (t *turn) refuse(a *Asked, p *proposal, err *msgs.Error) {
-	t.emit(&msgs.OrderRejected{Head: msgs.Head{Type: msgs.KindRejected, CmdSeq: a.Seq}, Order: p.order(msgs.Rejected), Error: err, By: bySluice})
+	t.emit(&msgs.OrderRejected{Head: a.head(msgs.KindRejected), Order: p.order(msgs.Rejected), Error: err, By: bySluice})
 }
 
 // send writes the intent, and posts it once that is on disk.
 func (t *turn) send(a *Asked, p *proposal) {
-	t.emit(&msgs.OrderSubmitting{Head: msgs.Head{Type: msgs.KindSubmitting, CmdSeq: a.Seq}, Orders: []msgs.Intent{p.Intent}})
+	t.emit(&msgs.OrderSubmitting{Head: a.head(msgs.KindSubmitting), Orders: []msgs.Intent{p.Intent}})
 	t.deed(Post{Intent: p.Intent})
 	t.Uses = 1
 }
