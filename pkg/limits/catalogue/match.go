@@ -1,0 +1,91 @@
+package catalogue
+
+import (
+	"strings"
+	"unicode"
+)
+
+// Endpoint is what a request asks for: the API (a host), the method and the path, which may be a template.
+type Endpoint struct{ API, Method, Path string }
+
+func (e Endpoint) String() string { return e.API + " " + e.Method + " " + e.Path }
+
+// ParseEndpoint reads "POST /order" or "gamma GET /markets"; without an API it belongs to the given one.
+func ParseEndpoint(s, api string) Endpoint {
+	f := strings.Fields(s)
+	if len(f) > 0 && !isMethod(f[0]) {
+		api, f = f[0], f[1:]
+	}
+	switch len(f) {
+	case 0:
+		return Endpoint{API: api}
+	case 1:
+		return Endpoint{API: api, Method: f[0]}
+	}
+	return Endpoint{api, f[0], strings.Join(f[1:], " ")}
+}
+
+// isMethod tells a method, which is in capitals, from the name of an API, which is not.
+func isMethod(word string) bool {
+	return word == "*" || strings.ToUpper(word) == word && strings.IndexFunc(word, unicode.IsLetter) >= 0
+}
+
+// pattern is an endpoint with wildcards, and what a request of it costs.
+type pattern struct {
+	api, method, path string // "*": any
+	cost              Charge
+}
+
+// parsePattern reads "*", "clob *", "GET *", "POST /order", "gamma GET /markets", "* /v3/*".
+func parsePattern(s, api string) (p pattern, ok bool) {
+	f := strings.Fields(s)
+	switch {
+	case s == "*":
+		return pattern{api: "*", method: "*", path: "*"}, true
+	case len(f) > 0 && !isMethod(f[0]):
+		api, f = f[0], f[1:]
+	}
+	switch {
+	case len(f) == 1 && f[0] == "*":
+		return pattern{api: api, method: "*", path: "*"}, true
+	case len(f) == 2:
+		return pattern{api: api, method: f[0], path: f[1]}, api != ""
+	}
+	return pattern{}, false
+}
+
+func (p pattern) matches(e Endpoint) bool {
+	return (p.api == "*" || p.api == e.API) && (p.method == "*" || p.method == e.Method) && matchPath(p.path, e.Path)
+}
+
+// matchPath compares segment by segment: {name} stands for any one segment, on both sides, and a last * for all that follow.
+func matchPath(pattern, path string) bool {
+	for {
+		if pattern == "*" {
+			return true
+		}
+		var a, b string
+		var more, left bool
+		a, pattern, more = strings.Cut(pattern, "/")
+		b, path, left = strings.Cut(path, "/")
+		if a != b && (!isParameter(a) || b == "") && !isParameter(b) {
+			return false
+		}
+		if !more || !left {
+			return more == left
+		}
+	}
+}
+
+func isParameter(segment string) bool { return strings.HasPrefix(segment, "{") }
+
+// Cost is what a request of an endpoint costs under this rule; ok is false when the rule is not for it. Of several
+// patterns that match, the first counts.
+func (r *Rule) Cost(e Endpoint) (c Charge, ok bool) {
+	for _, p := range r.patterns {
+		if p.matches(e) {
+			return p.cost, true
+		}
+	}
+	return Charge{}, false
+}
