@@ -20,6 +20,9 @@ const askTimeout = 3 * time.Second
 // defaultNATS is where sluice up listens when nothing else is said.
 const defaultNATS = "nats://127.0.0.1:4222"
 
+// noBus is the code of a server that does not answer (yet).
+const noBus = "no_bus"
+
 // busFlags say where the bus is.
 type busFlags struct {
 	NATS string `name:"nats" env:"NATS_URL" default:"${nats}" help:"URL of the NATS server, with user:password where it wants them."`
@@ -60,7 +63,7 @@ func (b *busFlags) connect(where string, opts ...nats.Option) (*nats.Conn, error
 	if errors.Is(err, nats.ErrAuthorization) {
 		return nil, problem(msgs.Forbidden, fmt.Sprintf("the NATS server at %s refused the user or the password", shown), "give them in --nats nats://user:password@host:4222")
 	}
-	return nil, problem("no_bus", fmt.Sprintf("no NATS server at %s: %v", shown, err), "start one with: sluice up; or name another with --nats")
+	return nil, problem(noBus, fmt.Sprintf("no NATS server at %s: %v", shown, err), "start one with: sluice up; or name another with --nats")
 }
 
 // send publishes a command and returns where it is stored.

@@ -114,7 +114,6 @@ type process struct {
 	rest tape // stdout after what was read from out
 	errs tape
 	done chan struct{}
-	once sync.Once
 }
 
 // spawn starts sluice in a process of its own with nothing of our environment but what is given.
@@ -128,29 +127,32 @@ func spawn(t *testing.T, env []string, args ...string) *process {
 	p.cmd.Env = append([]string{asSluice + "=1", "HOME=" + t.TempDir(), "PATH=" + os.Getenv("PATH")}, env...)
 	p.cmd.Dir = t.TempDir()
 	p.cmd.Stderr = &p.errs
-	out, err := p.cmd.StdoutPipe()
+	out, in, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.out = bufio.NewReader(out)
-	if err := p.cmd.Start(); err != nil {
+	p.out, p.cmd.Stdout = bufio.NewReader(out), in
+	err = p.cmd.Start()
+	in.Close()
+	if err != nil {
 		t.Fatal(err)
 	}
+	go func() {
+		_ = p.cmd.Wait() // the exit code is what counts
+		close(p.done)
+	}()
 	t.Cleanup(func() {
 		_ = p.cmd.Process.Kill() // no harm when it has ended
 		p.wait()
+		out.Close()
 	})
 	return p
 }
 
 // wait reads what is left of the output, waits for the end, and returns the exit code; -1 after a signal.
 func (p *process) wait() int {
-	p.once.Do(func() {
-		_, _ = io.Copy(&p.rest, p.out)
-		_ = p.cmd.Wait() // the exit code is what counts
-		close(p.done)
-	})
 	<-p.done
+	_, _ = io.Copy(&p.rest, p.out) // to its end, or again nothing
 	return p.cmd.ProcessState.ExitCode()
 }
 

@@ -30,12 +30,16 @@ type serviceFlags struct {
 // venueTimeout bounds one call to the venue that only asks something.
 const venueTimeout = 10 * time.Second
 
-// busConn connects a service and waits for the server as long as it takes: containers start in any order.
+// busConn connects a service and waits for the server as long as it takes: containers start in any order. What waiting
+// cannot mend, such as a wrong password, is returned.
 func (f *busFlags) busConn(ctx context.Context, log *slog.Logger) (*nats.Conn, error) {
 	for {
 		nc, err := f.service()
 		if err == nil {
 			return nc, nil
+		}
+		if explain(err).Code != noBus {
+			return nil, err
 		}
 		log.Warn("no bus yet, trying again", "error", err)
 		select {
@@ -101,6 +105,7 @@ func (c *ingestCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
+	log.Info("health is answered", "url", "http://"+l.Addr().String())
 	g := newGroup(log)
 	g.add("health", func(ctx context.Context) error { return serveHealth(ctx, l, s.Ready, metrics) })
 	g.add("ingest", s.Run)
@@ -195,6 +200,7 @@ func (c *executorCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
+	log.Info("health is answered", "url", "http://"+l.Addr().String())
 	g := newGroup(log)
 	g.add("health", func(ctx context.Context) error { return serveHealth(ctx, l, s.Ready, metrics) })
 	g.add("executor", s.Run)
