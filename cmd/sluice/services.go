@@ -136,6 +136,8 @@ type executorCmd struct {
 	capFlags
 	Owner  string `name:"owner" env:"SLUICE_OWNER" help:"Name of this process in the log; host name and pid when absent."`
 	DryRun bool   `name:"dry-run" help:"Sign and check everything, and post nothing."`
+
+	Exclusive bool `name:"exclusive" help:"End when another process owns one of the accounts, instead of waiting as a spare."`
 }
 
 // capFlags bound what may be at stake. Absent is no bound, but when live an order and a day have one.
@@ -212,7 +214,7 @@ func (c *executorCmd) config(a *app, nc *nats.Conn, accounts []account, log *slo
 	if err != nil {
 		return executor.Config{}, err
 	}
-	cfg := executor.Config{Env: msgs.Env(a.cli.Env), Owner: c.Owner, NATS: nc, Replicas: c.Replicas, CLOB: c.CLOB, DryRun: c.DryRun,
+	cfg := executor.Config{Env: msgs.Env(a.cli.Env), Owner: c.Owner, NATS: nc, Replicas: c.Replicas, CLOB: c.CLOB, DryRun: c.DryRun, Exclusive: c.Exclusive,
 		Log: log.With("service", "executor")}
 	for _, acc := range accounts {
 		cfg.Accounts = append(cfg.Accounts, executor.Account{Name: acc.Name, Key: acc.Key, Kind: acc.Kind, Funder: acc.Funder,

@@ -62,8 +62,8 @@ type Lease struct {
 }
 
 // Hold waits until this process holds the lease of name, and keeps it until Release or until it is lost. With exclusive it
-// does not wait: a lease that is held is a *HeldError.
-func (l *Leases) Hold(ctx context.Context, name string, exclusive bool) (*Lease, error) {
+// does not wait: a lease that is held is a *HeldError. spare is told of each holder that is waited for; nil tells nobody.
+func (l *Leases) Hold(ctx context.Context, name string, exclusive bool, spare func(holder string)) (*Lease, error) {
 	for told := ""; ; {
 		asked := time.Now()
 		rev, err := l.kv.Create(ctx, name, []byte(l.owner), jetstream.KeyTTL(leaseTTL))
@@ -80,7 +80,9 @@ func (l *Leases) Hold(ctx context.Context, name string, exclusive bool) (*Lease,
 			}
 			if holder != told {
 				l.log.Info("waiting as a spare", "lease", name, "holder", holder)
-				told = holder
+				if told = holder; spare != nil {
+					spare(holder)
+				}
 			}
 		} else {
 			l.log.Warn("lease not obtained, asking again", "lease", name, "error", err)

@@ -26,13 +26,13 @@ func leases(t *testing.T, js jetstream.JetStream, owner string) *actor.Leases {
 // One holds, the other waits; a release is taken over at once, and a holder that is gone after its lease has run out.
 func TestSpareTakesOverWhenTheHolderLetsGo(t *testing.T) {
 	actortest.Run(t, func(t *testing.T, b *actortest.Bubble) {
-		first, err := leases(t, b.JetStream(), "one").Hold(t.Context(), "order.a", false)
+		first, err := leases(t, b.JetStream(), "one").Hold(t.Context(), "order.a", false, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
 		got := make(chan *actor.Lease, 1)
 		go func() {
-			l, err := leases(t, b.JetStream(), "two").Hold(t.Context(), "order.a", false)
+			l, err := leases(t, b.JetStream(), "two").Hold(t.Context(), "order.a", false, nil)
 			if err != nil {
 				t.Error(err)
 			}
@@ -58,12 +58,12 @@ func TestSpareTakesOverWhenTheHolderLetsGo(t *testing.T) {
 
 func TestExclusiveNamesTheHolder(t *testing.T) {
 	actortest.Run(t, func(t *testing.T, b *actortest.Bubble) {
-		first, err := leases(t, b.JetStream(), "one").Hold(t.Context(), "order.a", true)
+		first, err := leases(t, b.JetStream(), "one").Hold(t.Context(), "order.a", true, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer first.Release()
-		_, err = leases(t, b.JetStream(), "two").Hold(t.Context(), "order.a", true)
+		_, err = leases(t, b.JetStream(), "two").Hold(t.Context(), "order.a", true, nil)
 		var held *actor.HeldError
 		if !errors.As(err, &held) || held.Holder != "one" {
 			t.Fatalf("got %v", err)
@@ -79,7 +79,7 @@ func TestHolderCutOffGivesUpByItself(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		first, err := leases(t, js, "one").Hold(t.Context(), "order.a", false)
+		first, err := leases(t, js, "one").Hold(t.Context(), "order.a", false, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -92,7 +92,7 @@ func TestHolderCutOffGivesUpByItself(t *testing.T) {
 			<-first.Context.Done()
 			lost = time.Since(began)
 		}()
-		second, err := spare.Hold(t.Context(), "order.a", false)
+		second, err := spare.Hold(t.Context(), "order.a", false, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -114,7 +114,7 @@ func TestLeaseOverAServerRestart(t *testing.T) {
 		ctx, stop := context.WithCancel(t.Context())
 		defer stop()
 		l := leases(t, b.JetStream(), "one")
-		first, err := l.Hold(ctx, "order.a", false)
+		first, err := l.Hold(ctx, "order.a", false, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -124,7 +124,7 @@ func TestLeaseOverAServerRestart(t *testing.T) {
 		if first.Context.Err() == nil {
 			return
 		}
-		again, err := leases(t, b.JetStream(), "one").Hold(ctx, "order.a", false)
+		again, err := leases(t, b.JetStream(), "one").Hold(ctx, "order.a", false, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

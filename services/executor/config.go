@@ -37,6 +37,8 @@ type Config struct {
 	Env msgs.Env
 	// Owner is the name of this process in the logs; empty is host name and process id.
 	Owner string
+	// Exclusive ends the executor when another process owns one of its accounts, instead of waiting as a spare.
+	Exclusive bool
 	// NATS is the service connection. The executor does not close it, and does not judge whether its server syncs: see
 	// natsd.CheckSync.
 	NATS *nats.Conn

@@ -3,6 +3,7 @@ package executor
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"sync/atomic"
 	"time"
@@ -23,9 +24,9 @@ const (
 
 // What a desk is at.
 const (
-	deskOpening  = "opening"
-	deskOpen     = "open"
-	deskReplaced = "run by another process"
+	deskOpening = "opening"
+	deskOpen    = "open"
+	deskSpare   = "owned by another process, and waiting to take over"
 )
 
 // desk is one account: its actor, what performs for it, and who answers for it.
@@ -51,28 +52,44 @@ func (s *Service) newDesk(a Account) *desk {
 
 func (d *desk) is(state string) { d.state.Store(&state) }
 
-// run owns the account until ctx ends. When another process takes the account over, this one lets go of it for good: two
-// that keep claiming from each other would serve nobody.
-func (d *desk) run(ctx context.Context, snapshots jetstream.ObjectStore) error {
+// run owns the account whenever nobody else does, until ctx ends. Whoever is replaced waits again as a spare.
+func (d *desk) run(ctx context.Context, leases *actor.Leases, snapshots jetstream.ObjectStore) error {
 	d.is(deskOpening)
 	api := polymarket.CLOB{BaseURL: d.s.cfg.CLOB, HTTP: d.s.cfg.HTTP, ChainID: d.s.cfg.ChainID, Key: d.cfg.Key}
 	creds, err := d.credentials(ctx, api)
 	if err != nil {
 		return nil // the context has ended
 	}
-	act := d.newActor(newCLOB(api, d.cfg.Name, creds), snapshots)
+	venue := newCLOB(api, d.cfg.Name, creds)
+	for ctx.Err() == nil {
+		lease, err := leases.Hold(ctx, msgs.FamilyOrder+"."+string(d.cfg.Name), d.s.cfg.Exclusive, func(string) { d.is(deskSpare) })
+		if err != nil && ctx.Err() != nil {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("own account %s: %w", d.cfg.Name, err)
+		}
+		d.is(deskOpening)
+		err = d.own(lease.Context, venue, snapshots)
+		lease.Release()
+		if errors.Is(err, actor.ErrReplaced) {
+			d.log.Warn("another process has taken the account over; waiting as a spare")
+		} else if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// own runs the account's actor and answers for it until ctx ends or the actor is replaced.
+func (d *desk) own(ctx context.Context, v Venue, snapshots jetstream.ObjectStore) error {
+	act := d.newActor(v, snapshots)
 	d.actor.Store(act)
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	served := make(chan error, 1)
 	go func() { served <- d.serve(ctx, act) }()
-	err = act.Run(ctx)
-	if errors.Is(err, actor.ErrReplaced) {
-		d.is(deskReplaced)
-		d.log.Error("another process has taken the account over; restart this one to take it back")
-		<-ctx.Done()
-		err = nil
-	}
+	err := act.Run(ctx)
 	stop()
 	return errors.Join(err, <-served)
 }

@@ -72,7 +72,7 @@ func (s *Service) Run(ctx context.Context) error {
 	for i, d := range s.desks {
 		accounts[i] = d.cfg.Name
 	}
-	snapshots, err := s.storage(ctx, accounts)
+	leases, snapshots, err := s.storage(ctx, accounts)
 	if err != nil && ctx.Err() != nil {
 		return nil // stopped while starting
 	}
@@ -86,18 +86,23 @@ func (s *Service) Run(ctx context.Context) error {
 			if err := s.factsOrPatience(ctx); err != nil {
 				return nil
 			}
-			return d.run(ctx, snapshots)
+			return d.run(ctx, leases, snapshots)
 		})
 	}
 	return g.Run(ctx)
 }
 
-// storage makes what the accounts are kept in.
-func (s *Service) storage(ctx context.Context, accounts []msgs.Account) (jetstream.ObjectStore, error) {
+// storage makes what the accounts are kept in, and what says who owns them.
+func (s *Service) storage(ctx context.Context, accounts []msgs.Account) (*actor.Leases, jetstream.ObjectStore, error) {
 	if err := actor.EnsureStreams(ctx, s.js, s.cfg.Replicas, accounts...); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return actor.Snapshots(ctx, s.js, s.cfg.Replicas)
+	leases, err := actor.OpenLeases(ctx, s.js, s.cfg.Replicas, s.cfg.Owner, s.cfg.Log)
+	if err != nil {
+		return nil, nil, err
+	}
+	snapshots, err := actor.Snapshots(ctx, s.js, s.cfg.Replicas)
+	return leases, snapshots, err
 }
 
 // factsOrPatience waits for the first market facts. Without any it goes on after a while: orders are refused then, but
@@ -115,14 +120,15 @@ func (s *Service) factsOrPatience(ctx context.Context) error {
 	return nil
 }
 
-// Ready reports nil when every account is owned and worked for and market facts are known, else what is missing.
+// Ready reports nil when every account is worked for, or waited for as a spare, and market facts are known; else what is
+// missing.
 func (s *Service) Ready() error {
 	var errs []error
 	if s.facts.now().Len() == 0 {
 		errs = append(errs, errors.New("no market facts known"))
 	}
 	for _, d := range s.desks {
-		if why := d.state.Load(); *why != deskOpen {
+		if why := d.state.Load(); *why != deskOpen && *why != deskSpare {
 			errs = append(errs, fmt.Errorf("account %s is %s", d.cfg.Name, *why))
 		}
 	}
