@@ -2,6 +2,7 @@ package flow
 
 import (
 	"net/http"
+	"regexp"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -22,6 +23,9 @@ const (
 	maker  = ",'post_only':true"
 )
 
+// told is how the story of an order begins whose answer was lost: the private feed may tell of it before the loss is seen.
+const told = "submitting (unknown )?"
+
 // TestFaultsOfThePost lets one thing go wrong with one post, and tells the whole story of the order that was in it, and
 // how often it was sent.
 func TestFaultsOfThePost(t *testing.T) {
@@ -37,17 +41,17 @@ func TestFaultsOfThePost(t *testing.T) {
 		wait  time.Duration
 	}{
 		{"the answer to a GTC is dropped", func(f *sandbox.Faults) { f.DropAnswer = onPost() }, rests,
-			"submitting unknown accepted", 1, 20 * time.Second},
+			told + "accepted", 1, 20 * time.Second},
 		{"the answer to a FOK is dropped", func(f *sandbox.Faults) { f.DropAnswer = onPost() }, takes,
-			"submitting unknown filled:10. settled.", 1, 40 * time.Second},
+			told + "(accepted )?filled:10[.] settled[.]", 1, 40 * time.Second},
 		{"the request of a GTC is lost and it is still wanted", func(f *sandbox.Faults) { f.LoseRequest = onPost() }, patient,
 			"submitting unknown submitting accepted", 2, 20 * time.Second},
 		{"the request of a GTC is lost and it has become old", func(f *sandbox.Faults) { f.LoseRequest = onPost() }, rests,
-			"submitting unknown rejected:not_placed.", 1, 20 * time.Second},
+			"submitting unknown rejected:not_placed[.]", 1, 20 * time.Second},
 		{"the request of a FOK is lost", func(f *sandbox.Faults) { f.LoseRequest = onPost() }, takes,
-			"submitting unknown rejected:not_placed.", 1, 60 * time.Second},
+			"submitting unknown rejected:not_placed[.]", 1, 60 * time.Second},
 		{"the request of a FOK is lost and it is still wanted", func(f *sandbox.Faults) { f.LoseRequest = onPost() },
-			ask{"o", "BUY", "FOK", "0.52", "10", always}, "submitting unknown rejected:not_placed.", 1, 60 * time.Second},
+			ask{"o", "BUY", "FOK", "0.52", "10", always}, "submitting unknown rejected:not_placed[.]", 1, 60 * time.Second},
 		{"the answer is late", func(f *sandbox.Faults) { f.LateAnswer, f.LateMS = onPost(), 4000 }, rests,
 			"submitting accepted", 1, 20 * time.Second},
 		{"the answer is later than anyone waits", func(f *sandbox.Faults) { f.LateAnswer, f.LateMS = onPost(), 60_000 }, rests,
@@ -55,7 +59,7 @@ func TestFaultsOfThePost(t *testing.T) {
 		{"an error 500 and nothing done", func(f *sandbox.Faults) { f.ServerError = onPost() }, patient,
 			"submitting unknown submitting accepted", 2, 20 * time.Second},
 		{"an error 500 and the order taken", func(f *sandbox.Faults) { f.ServerError, f.ServerProcesses = onPost(), true }, rests,
-			"submitting unknown accepted", 1, 20 * time.Second},
+			told + "accepted", 1, 20 * time.Second},
 		{"an error 503 with other words", func(f *sandbox.Faults) {
 			f.ServerError, f.ServerStatus, f.ServerText = onPost(), 503, "upstream connect error"
 		}, patient,
@@ -69,9 +73,7 @@ func TestFaultsOfThePost(t *testing.T) {
 				o := c.order
 				p.submit(o.id, o.side, o.kind, o.price, o.size, o.more)
 				p.pass(c.wait)
-				// Whether the private feed or the look-up tells first that the venue has the order is the venue's choice.
-				if s := p.story("main", o.id); s != c.story && s != strings.Replace(c.story, "unknown filled", "unknown accepted filled", 1) &&
-					s != strings.Replace(c.story, "submitting unknown accepted", "submitting accepted", 1) {
+				if s := p.story("main", o.id); !regexp.MustCompile("^" + c.story + "$").MatchString(s) {
 					t.Errorf("story:\n  %s\nwant\n  %s", s, c.story)
 				}
 				sent := p.sent(o.id)
@@ -95,7 +97,7 @@ func TestRestartOfTheEngine(t *testing.T) {
 		p.submit("before", "BUY", "GTC", "0.10", "10")
 		p.is("before", "open")
 		p.venue.SetFaults(func(f *sandbox.Faults) { f.RetryAfterS = 2 })
-		p.venue.Restart(20*time.Second, 10*time.Second)
+		p.venue.Restart(20*time.Second, 40*time.Second) // the window is longer than the longest back-off
 		p.submit("patient", "BUY", "GTC", "0.10", "10", always)
 		p.submit("maker", "BUY", "GTC", "0.10", "10", always, maker)
 		p.submit("hasty", "BUY", "GTC", "0.10", "10")
@@ -104,7 +106,7 @@ func TestRestartOfTheEngine(t *testing.T) {
 		if s := p.story("main", "hasty"); !strings.HasSuffix(s, "rejected:venue_down.") && !strings.HasSuffix(s, "rejected:expired_in_queue.") {
 			t.Errorf("hasty: %s", s)
 		}
-		p.pass(60 * time.Second)
+		p.pass(80 * time.Second)
 		for id, state := range map[string]string{"patient": "open", "maker": "open", "before": "cancelled"} {
 			if e := p.last("main", id); e.State != state {
 				t.Errorf("%s is %s, want %s: %s", id, e.State, state, p.story("main", id))
@@ -282,3 +284,6 @@ func TestForeignOrderIsSeenAndSwept(t *testing.T) {
 		}
 	})
 }
+
+// loseOnePost loses the next request that posts one order.
+func loseOnePost(f *sandbox.Faults) { f.LoseRequest = onPost() }

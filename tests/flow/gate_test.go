@@ -1,7 +1,6 @@
 package flow
 
 import (
-	"bytes"
 	"io"
 	"net/http"
 	"strings"
@@ -66,7 +65,7 @@ func (p passage) RoundTrip(r *http.Request) (*http.Response, error) {
 	send := func() (*http.Response, error) {
 		again := r.Clone(r.Context())
 		if r.Body != nil {
-			again.Body = io.NopCloser(bytes.NewReader(body))
+			again.Body = readCloser(string(body))
 		}
 		return p.next.RoundTrip(again)
 	}
@@ -80,5 +79,7 @@ func answer(r *request, status int, kind, body string, headers ...string) *http.
 		h.Set(headers[i], headers[i+1])
 	}
 	return &http.Response{Status: http.StatusText(status), StatusCode: status, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: h,
-		Body: io.NopCloser(strings.NewReader(body)), ContentLength: int64(len(body)), Request: r.Request}
+		Body: readCloser(body), ContentLength: int64(len(body)), Request: r.Request}
 }
+
+func readCloser(body string) io.ReadCloser { return io.NopCloser(strings.NewReader(body)) }

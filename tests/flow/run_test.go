@@ -17,15 +17,17 @@ import (
 
 // run is one service that runs, as a process of its own: with its own connections to the bus and to the venue.
 type run struct {
-	p      *plant
-	name   string
-	nc     *nats.Conn
-	net    *network
-	ready  func() error
-	cancel context.CancelFunc
-	ended  chan struct{}
-	err    error // of its end; read after ended
-	killed bool
+	p    *plant
+	name string
+	nc   *nats.Conn
+	net  *network
+	// transport leads to the venue behind the gate.
+	transport http.RoundTripper
+	ready     func() error
+	cancel    context.CancelFunc
+	ended     chan struct{}
+	err       error // of its end; read after ended
+	killed    bool
 }
 
 // network is what connects one service to the venue; it can be cut as a whole.
@@ -88,15 +90,21 @@ func (r *run) stop() {
 	r.killed = true
 }
 
-// kill ends a service as a power cut does: from this moment on nothing more of it reaches the bus or the venue.
+// fall ends a service as a power cut does: from this moment on nothing more of it reaches the bus or the venue. It may be
+// called from within the service, at the gate.
+func (r *run) fall() {
+	r.net.cut()
+	r.nc.Close()
+	r.cancel()
+}
+
+// kill lets a service fall and waits for the end of it.
 func (r *run) kill() {
 	if r.killed {
 		return
 	}
 	r.killed = true
-	r.net.cut()
-	r.nc.Close()
-	r.cancel()
+	r.fall()
 	<-r.ended
 }
 
@@ -124,6 +132,7 @@ func (p *plant) start(owner string) *run {
 	p.t.Helper()
 	r := &run{name: "executor " + owner, nc: p.b.Connect(), net: &network{dialer: p.pipe.DialContext}}
 	transport := &http.Transport{DialContext: r.net.dial, MaxIdleConnsPerHost: maxIdle}
+	r.transport = transport
 	p.t.Cleanup(transport.CloseIdleConnections)
 	cfg := executor.Config{Env: msgs.Sandbox, Owner: owner, NATS: r.nc, CLOB: "http://venue", Log: p.logger("executor " + owner),
 		HTTP: &http.Client{Transport: passage{p.gate, transport}}}

@@ -27,6 +27,7 @@ type line struct {
 	Type    string
 	Filled  string
 	Reason  string
+	Excess  int
 	Legs    []struct {
 		OrderID string `json:"order_id"`
 	}

@@ -1,0 +1,215 @@
+package flow
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"runtime"
+	"sync"
+	"testing"
+	"time"
+
+	"sluice/pkg/sandbox"
+)
+
+const (
+	seeds       = 15
+	commands    = 300 // of one run
+	dropPerMill = 100 // answers that get lost
+	losePerMill = 50  // requests that get lost
+	// latency is the most that the venue is away, each way: enough for a kill to fall between request and answer.
+	latency = 40 * time.Millisecond
+	// settling is how long looking up may take after the last fault: the longest is that of an order that is never sent
+	// twice.
+	settling = 90 * time.Second
+)
+
+// storm sends random commands to one account. Every order has a price and size of its own, so that the judge can tell
+// orders apart without our ids.
+type storm struct {
+	p    *plant
+	rng  *rand.Rand
+	next int
+	past []struct{ verb, body string }
+}
+
+// distance lets the venue be away for a random while.
+func (s *storm) distance() {
+	var mu sync.Mutex
+	s.p.gate.set(func(r *request, send func() (*http.Response, error)) (*http.Response, error) {
+		mu.Lock()
+		there, back := time.Duration(s.rng.Int64N(int64(latency))), time.Duration(s.rng.Int64N(int64(latency)))
+		mu.Unlock()
+		if !wait(r, there) {
+			return nil, r.Context().Err()
+		}
+		a, err := send()
+		if !wait(r, back) {
+			if err == nil {
+				a.Body.Close()
+			}
+			return nil, r.Context().Err()
+		}
+		return a, err
+	})
+}
+
+// wait waits unless the request is given up first.
+func wait(r *request, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-r.Context().Done():
+		return false
+	}
+}
+
+// order is a submit that no other one of the storm is like.
+func (s *storm) order(i int) string {
+	size := fmt.Sprintf("%d.%02d", 5+i/100, i%100)
+	age := ""
+	if s.rng.IntN(2) == 0 {
+		age = always
+	}
+	id := fmt.Sprintf("o-%d", i)
+	switch s.rng.IntN(10) {
+	case 0:
+		return submitOf(coin, id, "BUY", "GTC", "0.52", size, age)
+	case 1:
+		return submitOf(coin, id, "SELL", "GTC", "0.51", size, age)
+	case 2:
+		return submitOf(coin, id, "SELL", "FAK", "0.51", size, age)
+	case 3:
+		return submitOf(coin, id, "SELL", "FOK", "0.51", size, age)
+	case 4:
+		return submitOf(coin, id, "BUY", "GTD", fmt.Sprintf("0.%02d", 10+i%30), size, age, fmt.Sprintf(",'expires_ms':%d", time.Now().Add(time.Hour).UnixMilli()))
+	default:
+		return submitOf(coin, id, "BUY", "GTC", fmt.Sprintf("0.%02d", 10+i%30), size, age, maker)
+	}
+}
+
+// command is the next one: mostly orders, cancels of what was and of what will be, repeats, now and then everything.
+func (s *storm) command() (verb, body string) {
+	switch n := s.rng.IntN(100); {
+	case n < 60:
+		verb, body = "submit", s.order(s.next)
+		s.next++
+	case n < 80 && s.next > 0:
+		return "cancel", quoted("{'client_order_id':'o-%d'}", s.rng.IntN(s.next))
+	case n < 85:
+		return "cancel", quoted("{'client_order_id':'o-%d'}", s.next+s.rng.IntN(5))
+	case n < 97 && len(s.past) > 0:
+		c := s.past[s.rng.IntN(len(s.past))]
+		return c.verb, c.body
+	case n < 98:
+		verb, body = "cancel_all", quoted("{'request_id':'sweep-%d'}", s.next)
+	default:
+		verb, body = "cancel", quoted("{'client_order_ids':['o-%d','o-%d'],'request_id':'list-%d'}", s.next+1, s.next/2, s.next)
+	}
+	s.past = append(s.past, struct{ verb, body string }{verb, body})
+	return verb, body
+}
+
+// lull lets some time go by, often none: then the next thing falls wherever the goroutines happen to be.
+func (s *storm) lull() {
+	switch s.rng.IntN(4) {
+	case 0:
+		time.Sleep(time.Duration(s.rng.Int64N(int64(60 * time.Millisecond))))
+	case 1:
+		for range s.rng.IntN(50) {
+			runtime.Gosched()
+		}
+	case 2:
+		s.p.b.Wait()
+	}
+}
+
+// crash ends the executor at this very moment, in one of the ways in which processes end.
+func (s *storm) crash() {
+	r := s.p.executor()
+	switch s.rng.IntN(4) {
+	case 0:
+		r.stop()
+	case 1:
+		r.nc.Close() // cut off from the bus, it lives on for a while
+		s.lull()
+		defer r.kill()
+	default:
+		r.kill()
+	}
+	s.p.start(fmt.Sprintf("number-%d", len(s.p.executors)))
+}
+
+// calm ends the faults and waits until every order has come to rest.
+func (s *storm) calm() {
+	p := s.p
+	p.venue.SetFaults(func(f *sandbox.Faults) { *f = sandbox.Faults{} })
+	p.gate.set(nil)
+	p.ready()
+	p.pass(settling)
+}
+
+// TestCrashesNeverRepeatAnOrder kills the executor at random moments of a stream of random commands, with answers and
+// requests getting lost. Whatever happens, the judge is content, and who starts next knows what the last one knew.
+func TestCrashesNeverRepeatAnOrder(t *testing.T) {
+	n := seeds
+	if testing.Short() {
+		n = 3
+	}
+	for seed := range n {
+		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
+			cfg := setup{sandbox: sandbox.Config{Seed: uint64(seed) + 1}}
+			inPlant(t, cfg, func(p *plant) {
+				s := &storm{p: p, rng: rand.New(rand.NewPCG(uint64(seed), 1))}
+				s.distance()
+				p.venue.SetFaults(func(f *sandbox.Faults) { f.DropAnswer.PerMille, f.LoseRequest.PerMille = dropPerMill, losePerMill })
+				for range commands {
+					verb, body := s.command()
+					p.sendTo("main", verb, body)
+					s.lull()
+					if s.rng.IntN(25) == 0 {
+						s.crash()
+					}
+				}
+				s.calm()
+				p.sameAfterRestart()
+			})
+		})
+	}
+}
+
+// TestTwoExecutorsByMistake starts two executors at once, and a third later, in the middle of random commands: one of them
+// owns the account at a time, and nothing is sent twice.
+func TestTwoExecutorsByMistake(t *testing.T) {
+	for seed := range 3 {
+		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
+			inPlant(t, setup{idle: true}, func(p *plant) {
+				s := &storm{p: p, rng: rand.New(rand.NewPCG(uint64(seed), 2))}
+				s.distance()
+				p.start("one")
+				p.start("other")
+				for i := range commands / 3 {
+					verb, body := s.command()
+					p.sendTo("main", verb, body)
+					s.lull()
+					if i == commands/6 {
+						p.start("third")
+					}
+				}
+				p.gate.set(nil)
+				p.pass(settling)
+				working := 0
+				for _, r := range p.executors {
+					if r.ready() == nil {
+						working++
+					}
+				}
+				if working != 1 {
+					t.Errorf("%d executors own the account, want 1", working)
+				}
+			})
+		})
+	}
+}
