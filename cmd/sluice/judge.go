@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -19,27 +20,30 @@ import (
 
 type judgeCmd struct {
 	busFlags
-	Journal  string   `name:"journal" required:"" help:"The sandbox's journal: a file, or http://…/_sandbox/journal."`
-	Commands string   `name:"commands" help:"The record of the bus: a file written by --record. Without it the bus itself is read."`
-	Record   string   `name:"record" help:"Also write the record of the bus to this file."`
-	Accounts []string `name:"accounts" help:"Only these accounts."`
+	Journal  string        `name:"journal" required:"" help:"The sandbox's journal: a file, or http://…/_sandbox/journal."`
+	Commands string        `name:"commands" help:"The record of the bus: a file written by --record. Without it the bus itself is read."`
+	Record   string        `name:"record" help:"Also write the record of the bus to this file."`
+	Accounts []string      `name:"accounts" help:"Only these accounts."`
+	Settle   time.Duration `name:"settle" default:"5s" help:"A running plant is judged again for so long while anything is wrong: what is under way looks wrong for a moment."`
 }
+
+// judgeEvery is the pause between two looks at a running plant: the sandbox settles a trade in less.
+const judgeEvery = 500 * time.Millisecond
 
 // Run judges, prints the verdict, and ends with 1 when something went wrong.
 func (c *judgeCmd) Run(a *app) error {
-	journal, err := c.open(a.ctx, c.Journal)
+	end := time.Now().Add(c.Settle)
+	v, err := c.judge(a.ctx)
+	for running := isURL(c.Journal) && c.Commands == ""; running && err == nil && !v.Content() && time.Now().Before(end); {
+		select {
+		case <-time.After(judgeEvery):
+		case <-a.ctx.Done():
+			return problem("interrupted", "stopped before the verdict was sure", "judge again")
+		}
+		v, err = c.judge(a.ctx)
+	}
 	if err != nil {
 		return err
-	}
-	defer journal.Close()
-	commands, err := c.commands(a.ctx)
-	if err != nil {
-		return err
-	}
-	defer commands.Close()
-	v, err := judge.Judge(journal, commands, judge.Options{Accounts: c.Accounts})
-	if err != nil {
-		return fmt.Errorf("judge: %w", err)
 	}
 	if a.cli.Output == "json" {
 		b, err := json.Marshal(v)
@@ -54,6 +58,28 @@ func (c *judgeCmd) Run(a *app) error {
 		return exitCode(1)
 	}
 	return nil
+}
+
+// judge looks once. The journal is read before the bus.
+func (c *judgeCmd) judge(ctx context.Context) (v judge.Verdict, err error) {
+	journal, err := c.open(ctx, c.Journal)
+	if err != nil {
+		return v, err
+	}
+	defer journal.Close()
+	commands, err := c.commands(ctx)
+	if err != nil {
+		return v, err
+	}
+	defer commands.Close()
+	if v, err = judge.Judge(journal, commands, judge.Options{Accounts: c.Accounts}); err != nil {
+		return v, fmt.Errorf("judge: %w", err)
+	}
+	return v, nil
+}
+
+func isURL(where string) bool {
+	return strings.HasPrefix(where, "http://") || strings.HasPrefix(where, "https://")
 }
 
 // commands is the record of the bus, from a file or from the bus.
@@ -74,7 +100,7 @@ func (c *judgeCmd) commands(ctx context.Context) (io.ReadCloser, error) {
 }
 
 func (c *judgeCmd) open(ctx context.Context, where string) (io.ReadCloser, error) {
-	if !strings.HasPrefix(where, "http://") && !strings.HasPrefix(where, "https://") {
+	if !isURL(where) {
 		f, err := os.Open(where)
 		if err != nil {
 			return nil, problem("no_file", err.Error(), "name an existing file")

@@ -156,14 +156,14 @@ func repositoryKeys(t *testing.T) map[string]string {
 // A key that stands in the repository is known to everyone who reads it: money on it is gone.
 func TestLiveRefusesEveryKeyOfTheRepository(t *testing.T) {
 	keys := repositoryKeys(t)
+	if len(keys) < 3 {
+		t.Fatalf("only %d keys found: is the test run from its folder?", len(keys))
+	}
 	for _, a := range sandbox.Accounts() {
 		keys[strings.TrimPrefix(a.PrivateKey, "0x")] = "sandbox account " + a.Name
 	}
 	for _, guess := range []string{strings.Repeat("0", 63) + "1", strings.Repeat("0", 62) + "2a", strings.Repeat("11", 32), strings.Repeat("ab", 32)} {
 		keys[guess] = "what anybody guesses"
-	}
-	if len(keys) < 10 {
-		t.Fatalf("only %d keys found: is the test run from its folder?", len(keys))
 	}
 	if public, _ := publicKey(polymarket.Address{}); public {
 		t.Error("every address is called public")

@@ -286,6 +286,7 @@ func TestHaltAllReachesEveryAccount(t *testing.T) {
 	if len(all.Answers) != 5 || len(all.Silent) != 0 || all.Stored == 0 {
 		t.Errorf("%+v", all)
 	}
+	says(t, "verdict", ok(t, r.tool("judge", "--journal", r.CLOB+"/_sandbox/journal")...), "content")
 }
 
 // A command for an account that has streams but no executor is stored; whoever sent it learns that nobody decides.
