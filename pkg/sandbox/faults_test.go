@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -51,6 +52,24 @@ func TestLostRequestHasNone(t *testing.T) {
 			t.Errorf("journal: %s", lines[len(lines)-2])
 		}
 		tr.must(o, "live") // and the same bytes are still good
+	})
+}
+
+// A client that goes away after its headers has not asked for anything.
+func TestRequestCutOffInTheMiddleIsLost(t *testing.T) {
+	inBubble(t, Config{}, func(w *world) {
+		c, err := w.mem.dial(w.t.Context(), "", "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.WriteString(c, "POST /order HTTP/1.1\r\nHost: sandbox\r\nContent-Length: 900\r\n\r\n{\"order\":"); err != nil {
+			t.Fatal(err)
+		}
+		c.Close()
+		synctest.Wait()
+		if lines := w.s.journaled("request"); len(lines) != 1 || !strings.Contains(lines[0], `"fate":"lost"`) {
+			t.Errorf("journal: %s", lines)
+		}
 	})
 }
 

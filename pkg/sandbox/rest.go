@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"errors"
 	"io"
 	"net/http"
 	"net/url"
@@ -118,8 +119,9 @@ func (s *Sandbox) serve(h handler) http.Handler {
 		}
 		plan := s.arrive(q)
 		var a answer
+		_, tooLong := errors.AsType[*http.MaxBytesError](err)
 		switch {
-		case plan.lose:
+		case plan.lose, err != nil && !tooLong: // who goes away in the middle of a request has asked for nothing
 			s.record(q, a, fateLost)
 			hangUp(w)
 			return

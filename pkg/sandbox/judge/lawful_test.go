@@ -88,6 +88,14 @@ func TestWorstExcessIsReported(t *testing.T) {
 func TestLawfulOddityIsNotCharged(t *testing.T) {
 	h := honest()
 	for name, run := range map[string]play{
+		"a request is cut off in the middle and the same bytes go again": h.instead("last", func(s *story) {
+			o := s.spec("last", "BUY", "GTC", "0.39", "28")
+			s.submit(o)
+			s.intend(o)
+			s.request("POST", "/order", asJSON(o.body())[:40], 0, "", "lost")
+			s.post(o, "live", "answered")
+			s.tell(s.event("order.accepted", "open", o))
+		}),
 		"a 429 is followed by the same bytes": h.instead("last", func(s *story) {
 			o := s.spec("last", "BUY", "GTC", "0.39", "28")
 			s.submit(o)

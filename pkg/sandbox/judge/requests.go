@@ -114,7 +114,10 @@ func (v *venue) takeLookup(l *journalLine, id string) {
 // takePosts files each order of a POST /order or /orders, with what the venue made of it.
 func (v *venue) takePosts(l *journalLine) string {
 	bodies, why := elements(l.Body)
-	if why != "" {
+	switch {
+	case why != "" && l.Fate == "lost":
+		return "" // cut off on its way: whatever it was to be, the venue has not seen an order
+	case why != "":
 		return "body of request " + strconv.FormatInt(l.ID.n, 10) + ": " + why
 	}
 	answers, _ := elements(l.Answer)
