@@ -1,5 +1,5 @@
 // Submit, follow and cancel one order: npm ci && npm start [nats://user:password@host:port]
-import { connect, headers, createInbox, type Subscription } from "@nats-io/transport-node";
+import { connect, headers, createInbox, type Msg } from "@nats-io/transport-node";
 
 interface Event {
   type: string;
@@ -20,11 +20,11 @@ async function command(subject: string, body: object, inbox: string): Promise<nu
   return ack.seq; // on disk; what the venue says comes as an event
 }
 
-async function follow(events: Subscription, enough: (e: Event) => boolean | undefined): Promise<Event> {
-  const timer = setTimeout(() => events.unsubscribe(), 15_000);
+async function follow(events: AsyncIterator<Msg>, enough: (e: Event) => boolean | undefined): Promise<Event> {
+  const timer = setTimeout(() => { throw new Error("no deciding event within 15 s"); }, 15_000);
   for (;;) {
-    const next = await events[Symbol.asyncIterator]().next();
-    if (next.done) throw new Error("no deciding event within 15 s");
+    const next = await events.next();
+    if (next.done) throw new Error("the connection is closed");
     const e = next.value.json<Event>();
     console.log(e.type, e.state ?? "", e.filled ?? "", e.error ?? "");
     if (enough(e)) {
@@ -38,13 +38,13 @@ const run = `ts-${Date.now()}`;
 const order = { client_order_id: `${run}-1`, market: "sandbox-coin", outcome: "Yes", side: "BUY", type: "GTC", price: "0.52", size: "10", sent_ms: Date.now() };
 
 let inbox = createInbox();
-let events = nc.subscribe(inbox);
+let events = nc.subscribe(inbox)[Symbol.asyncIterator](); // one iterator for each subscription
 console.log("stored as", await command("cmd.order.main.submit", order, inbox));
 const filled = await follow(events, (e) => e.final);
 if (filled.state !== "filled") throw new Error(`not filled: ${JSON.stringify(filled)}`);
 
 inbox = createInbox();
-events = nc.subscribe(inbox);
+events = nc.subscribe(inbox)[Symbol.asyncIterator]();
 await command("cmd.order.main.submit", { ...order, client_order_id: `${run}-2`, price: "0.10", post_only: true, sent_ms: Date.now() }, inbox);
 await follow(events, (e) => e.type === "order.accepted" || e.final);
 await command("cmd.order.main.cancel", { client_order_id: `${run}-2` }, inbox);

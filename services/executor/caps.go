@@ -16,7 +16,7 @@ func (t *turn) capped(p *proposal, replaced *order) *msgs.Error {
 	}
 	worth := p.worth()
 	if c.Order > 0 && worth > c.Order {
-		return beyond(msgs.CapOrder, "the order is worth", worth, c.Order, "order less, or raise caps.order")
+		return beyond(msgs.CapOrder, "the order is worth", worth, c.Order, "order less, or raise --cap-order")
 	}
 	resting, here, open := money.Cash(0), max(0, t.markets[p.ConditionID]), 0
 	for _, ord := range t.live {
@@ -41,7 +41,7 @@ func (t *turn) capped(p *proposal, replaced *order) *msgs.Error {
 		today = 0
 	}
 	if c.Day > 0 && today+resting+worth > c.Day {
-		return beyond(msgs.CapDay, "with this order the day's trading could be", today+resting+worth, c.Day, "wait until midnight UTC, or raise caps.day")
+		return beyond(msgs.CapDay, "with this order the day's trading could be", today+resting+worth, c.Day, "wait until midnight UTC, or raise --cap-day")
 	}
 	return nil
 }
