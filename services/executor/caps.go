@@ -31,10 +31,10 @@ func (t *turn) capped(p *proposal, replaced *order) *msgs.Error {
 		}
 	}
 	if c.OpenOrders > 0 && open >= c.OpenOrders {
-		return failure(msgs.CapOpenOrders, fmt.Sprintf("%d orders can still trade, which is the cap", open), "cancel some, or raise caps.open_orders")
+		return failure(msgs.CapOpenOrders, fmt.Sprintf("%d orders can still trade, which is the cap", open), "cancel some, or raise --cap-open-orders")
 	}
 	if c.Market > 0 && here+worth > c.Market {
-		return beyond(msgs.CapMarket, "with this order the market's exposure would be", here+worth, c.Market, "cancel or sell something there, or raise caps.market")
+		return beyond(msgs.CapMarket, "with this order the market's exposure would be", here+worth, c.Market, "cancel or sell something there, or raise --cap-market")
 	}
 	today := t.traded
 	if t.day != t.nowMS/msPerDay {
