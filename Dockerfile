@@ -10,6 +10,7 @@ RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache
 
 # No shell, no package manager: certificates, users and the binary.
 FROM gcr.io/distroless/static:nonroot
+LABEL org.opencontainers.image.title=sluice
 COPY --from=build --chmod=0555 /out/sluice /sluice
 USER 65532:65532
 EXPOSE 8080
