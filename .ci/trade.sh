@@ -39,3 +39,11 @@ buy
 timeout 60 "$work/sluice" judge -o json --journal "$venue/_sandbox/journal" --nats "nats://service:service@$nats" | tee "$work/verdict.json"
 # Who has seen nothing is content too.
 grep -q '"content":true.*"orders_filled":2' "$work/verdict.json" || fail 'the judge has not seen two filled orders'
+
+# An orderly stop is no failure and is done within its grace: 137 would be a
+# container that had to be killed.
+compose stop
+for container in $(compose ps --all -q); do
+  state=$(docker inspect -f '{{.Name}} {{.State.ExitCode}}' "$container")
+  [ "${state##* }" = 0 ] || fail "exit code after stop: $state"
+done
