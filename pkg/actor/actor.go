@@ -2,6 +2,7 @@ package actor
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -14,14 +15,17 @@ import (
 
 // Bounds of an actor.
 const (
-	maxPending    = 2 << 20            // bytes decided and not on disk, beyond which nothing more is decided
-	inboxSize     = 256                // messages waiting for the loop; readers and performers wait beyond that
-	recordsAhead  = 256                // express records fetched ahead: a burst of fills in one pull
-	batchSize     = msgs.MaxPostOrders // submits in hand: what one post can carry
-	laneIdle      = time.Minute        // after which the broker forgets a consumer that nobody reads
-	pullExpiry    = 30 * time.Second   // of a parked pull
-	heartbeat     = 5 * time.Second    // of a parked pull: two missed ones mean that the consumer is gone
-	requestWait   = 5 * time.Second    // for an answer of the broker before it is asked again
+	unitSize      = 256                  // bytes that a decision or a question takes beside its events
+	maxPending    = 2 << 20              // bytes decided and not on disk, beyond which nothing more is decided
+	inboxSize     = 256                  // messages waiting for the loop; readers and performers wait beyond that
+	recordsAhead  = 256                  // express records fetched ahead: a burst of fills in one pull
+	batchSize     = msgs.MaxPostOrders   // submits in hand: what one post can carry
+	laneIdle      = time.Minute          // after which the broker forgets a consumer that nobody reads
+	pullExpiry    = 30 * time.Second     // of a parked pull
+	heartbeat     = 2 * time.Second      // of a parked pull: two missed ones mean that the consumer is gone
+	batchLinger   = 5 * time.Millisecond // for a submit that the broker said is there too
+	barrierAge    = time.Second          // beyond which cancels may have come that a barrier does not know of
+	requestWait   = 5 * time.Second      // for an answer of the broker before it is asked again
 	retryFirst    = 50 * time.Millisecond
 	retryLast     = 2 * time.Second
 	graceDefault  = 3 * time.Second
@@ -48,11 +52,16 @@ func (e *EnvError) Error() string {
 type LaneError struct {
 	Stream       string
 	Last, Cursor uint64
+	Anew         bool // the stream was removed and made again while it was being read
 }
 
 func (e *LaneError) Error() string {
-	return fmt.Sprintf("open lane of stream %s: it ends at %d but %d was already decided; the stream was emptied or restored "+
-		"from a copy: restore it together with its log, or cancel everything at the venue and remove both streams", e.Stream, e.Last, e.Cursor)
+	what := "it was emptied or restored from a copy"
+	if e.Anew {
+		what = "it was removed and made anew"
+	}
+	return fmt.Sprintf("read lane of stream %s: it ends at %d and %d was already decided; %s: "+
+		"restore it together with its log, or cancel everything at the venue and remove both streams", e.Stream, e.Last, e.Cursor, what)
 }
 
 // Config says whose actor it is and what it works with. Everything without a default is required.
@@ -83,6 +92,7 @@ type Actor struct {
 	cfg     Config
 	subject string
 	log     *slog.Logger
+	run     string // drawn: no other actor has it, not even one of the same owner and epoch
 
 	inbox  chan any      // what the loop hears: records, batches, outcomes, questions
 	ending chan any      // ends of what the loop itself started; heard even when the inbox has to wait
@@ -100,11 +110,12 @@ type Actor struct {
 	lanes   []*lane
 	submit  *lane
 	hand    *batch
-	seen    map[*lane]position
-	ends    []*endWait
+	ends    []laneEnd
 	jobs    int
 	since   uint64 // events since the last snapshot
 	writing bool   // a snapshot is being written
+
+	asking, askAgain bool // for the end of the submit lane
 }
 
 // New makes an actor that is not running yet.
@@ -128,7 +139,7 @@ func New(cfg Config) *Actor {
 		inbox:   make(chan any, inboxSize),
 		ending:  make(chan any),
 		done:    make(chan struct{}),
-		seen:    map[*lane]position{},
+		run:     rand.Text()[:8],
 	}
 }
 

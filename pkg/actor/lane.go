@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -12,124 +13,123 @@ import (
 )
 
 // lane reads a set of subjects without acknowledgement, from the cursor on, for as long as its context lives. When the
-// broker loses the consumer (a restart, a long silence) it makes another one, which counts as a new incarnation.
+// broker loses the consumer, or a message between the two is lost, it makes another consumer and reads on from what the
+// loop was handed last.
 type lane struct {
 	Lane
-	index  int // of its cursor
-	a      *Actor
-	stream jetstream.Stream
-	next   uint64 // stream sequence to read from in the next incarnation; owned by the reader
-
-	// What the loop and the barrier share, guarded by the channel of capacity one.
-	current chan incarnation
+	index   int // of its cursor
+	a       *Actor
+	stream  jetstream.Stream
+	created time.Time // of the stream: a namesake made later has other messages under the same sequences
+	next    uint64    // first stream sequence that the loop was not handed; owned by the reader
 }
 
-// incarnation is one consumer of a lane.
-type incarnation struct {
-	number   int
-	consumer jetstream.Consumer // nil while there is none
-}
-
-// position is up to where a lane has been handled, counted in messages of one incarnation.
-type position struct {
-	incarnation int
-	count       uint64
-}
-
-// record is a Record with its place in the lane.
+// record is a Record with its lane.
 type record struct {
 	Record
 	lane *lane
-	at   position
-	more uint64 // messages of the lane that waited behind it when it was delivered
-}
-
-// batch is what is in hand of the submit lane: at most one at a time.
-type batch struct {
-	records []record
-	barrier []endWait // where each express lane must have been handled to before the next decision
-	fresh   bool      // the barrier is known
-	taken   chan struct{}
-	permits int
-	waiting bool // for a permit
-}
-
-// endWait is a place in a lane that is being waited for.
-type endWait struct {
-	lane *lane
-	at   position
-	seq  uint64 // of the stream, for LaneEnd
+	more uint64 // messages of the lane that waited behind it when it was delivered, as far as the broker knew
 }
 
 func (a *Actor) newLane(ctx context.Context, index int, l Lane) (*lane, error) {
-	stream, err := a.cfg.JS.Stream(ctx, l.Stream)
-	if err != nil {
+	ln := &lane{Lane: l, index: index, a: a, next: a.cursors[index] + 1}
+	var err error
+	if ln.stream, err = a.cfg.JS.Stream(ctx, l.Stream); err != nil {
 		return nil, fmt.Errorf("open lane %s of stream %s: %w", l.Name, l.Stream, err)
 	}
-	info, err := stream.Info(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("open lane %s of stream %s: %w", l.Name, l.Stream, err)
-	}
-	cursor := a.cursors[index]
-	if info.State.LastSeq < cursor {
-		return nil, &LaneError{Stream: l.Stream, Last: info.State.LastSeq, Cursor: cursor}
-	}
-	ln := &lane{Lane: l, index: index, a: a, stream: stream, next: cursor + 1, current: make(chan incarnation, 1)}
-	ln.current <- incarnation{}
-	return ln, nil
+	ln.created = ln.stream.CachedInfo().Created
+	return ln, ln.check(ctx)
 }
 
 // openLanes makes the lanes, not yet read.
 func (a *Actor) openLanes(ctx context.Context) error {
-	for i, l := range a.cfg.Express {
+	for i, l := range a.cfg.lanes() {
 		ln, err := a.newLane(ctx, i, l)
 		if err != nil {
 			return err
 		}
-		a.lanes = append(a.lanes, ln)
+		if i < len(a.cfg.Express) {
+			a.lanes = append(a.lanes, ln)
+		} else {
+			a.submit = ln
+		}
 	}
-	if a.cfg.Submit == nil {
-		return nil
-	}
-	var err error
-	a.submit, err = a.newLane(ctx, len(a.cfg.Express), *a.cfg.Submit)
-	return err
+	return nil
 }
 
-// consume makes the next incarnation and hands its messages to read, until ctx ends.
-func (l *lane) consume(ctx context.Context, read func(ctx context.Context, c jetstream.Consumer, number int) error) {
+// check reports a stream that cannot have what the lane reads next: a *LaneError. The leader of a replicated stream may
+// have been elected a moment ago and not know its last message yet, so it is asked for a while.
+func (l *lane) check(ctx context.Context) error {
+	for began := time.Now(); ; {
+		info, err := l.stream.Info(ctx)
+		if err != nil {
+			return fmt.Errorf("look at stream %s: %w", l.Stream, err)
+		}
+		anew := !info.Created.Equal(l.created)
+		if info.State.LastSeq+1 >= l.next && !anew {
+			return nil
+		}
+		if anew || time.Since(began) > requestWait {
+			return &LaneError{Stream: l.Stream, Last: info.State.LastSeq, Cursor: l.next - 1, Anew: anew}
+		}
+		if err := pause(ctx, retryFirst); err != nil {
+			return err
+		}
+	}
+}
+
+// errIdle ends a consumer whose pull nobody has listened to: its buffer may be full of heartbeats and have dropped what
+// came after.
+var errIdle = errors.New("nothing was taken for a while")
+
+// consume reads with one consumer after another until ctx ends, which is no error, or the stream is another: a *LaneError.
+func (l *lane) consume(ctx context.Context, ahead int, read func(ctx context.Context, r *reader) error) error {
 	conn := l.a.cfg.JS.Conn()
 	lost := conn.StatusChanged(nats.RECONNECTING, nats.DISCONNECTED)
 	defer conn.RemoveStatusListener(lost)
 	for number, wait := 1, retryFirst; ctx.Err() == nil; number++ {
-		c, err := l.stream.CreateConsumer(ctx, jetstream.ConsumerConfig{
-			// The account is part of the name because accounts share streams: two actors on one consumer would each
-			// get a part of it.
-			Name:           fmt.Sprintf("%s_%s_%s_e%d_%d", l.a.cfg.Family, l.a.cfg.Account, l.Name, l.a.epoch, number),
-			FilterSubjects: l.Subjects, AckPolicy: jetstream.AckNonePolicy, DeliverPolicy: jetstream.DeliverByStartSequencePolicy,
-			OptStartSeq: l.next, MemoryStorage: true, Replicas: 1, InactiveThreshold: laneIdle,
-		})
+		for len(lost) > 0 {
+			<-lost // of the time before this consumer
+		}
+		r, err := l.open(ctx, number, ahead)
 		if err == nil {
-			<-l.current
-			l.current <- incarnation{number, c}
 			wait = retryFirst
-			err = l.untilLost(ctx, lost, func(ctx context.Context) error { return read(ctx, c, number) })
-			<-l.current
-			l.current <- incarnation{number: number}
+			err = untilLost(ctx, lost, func(ctx context.Context) error { return read(ctx, r) })
+			r.it.Stop()
 		}
 		if ctx.Err() != nil {
-			return
+			break
 		}
-		l.a.log.Warn("lane interrupted, opening it again", "lane", l.Name, "from", l.next, "error", err)
-		if pause(ctx, wait) != nil {
-			return
+		if err != errIdle {
+			l.a.log.Warn("lane interrupted, opening it again", "lane", l.Name, "from", l.next, "error", err)
+			if pause(ctx, wait) != nil {
+				break
+			}
+			wait = min(2*wait, retryLast)
 		}
-		wait = min(2*wait, retryLast)
+		if gone := (*LaneError)(nil); errors.As(l.check(ctx), &gone) {
+			return gone
+		}
 	}
+	return nil
+}
+
+// open makes a consumer. Its name bears the run, so that no other actor's consumer is ever taken for it.
+func (l *lane) open(ctx context.Context, number, ahead int) (*reader, error) {
+	c, err := l.stream.CreateConsumer(ctx, jetstream.ConsumerConfig{
+		Name:           fmt.Sprintf("%s_%s_%s_e%d_%s_%d", l.a.cfg.Family, l.a.cfg.Account, l.Name, l.a.epoch, l.a.run, number),
+		FilterSubjects: l.Subjects, AckPolicy: jetstream.AckNonePolicy, DeliverPolicy: jetstream.DeliverByStartSequencePolicy,
+		OptStartSeq: l.next, MemoryStorage: true, Replicas: 1, InactiveThreshold: laneIdle,
+	})
+	if err != nil {
+		return nil, err
+	}
+	it, err := c.Messages(jetstream.PullMaxMessages(ahead), jetstream.PullExpiry(pullExpiry), jetstream.PullHeartbeat(heartbeat))
+	return &reader{lane: l, it: it}, err
 }
 
 // untilLost ends read when the connection breaks: the broker may come back without the consumer.
-func (l *lane) untilLost(ctx context.Context, lost <-chan nats.Status, read func(context.Context) error) error {
+func untilLost(ctx context.Context, lost <-chan nats.Status, read func(context.Context) error) error {
 	life, end := context.WithCancel(ctx)
 	defer end()
 	ended := make(chan error, 1)
@@ -144,141 +144,92 @@ func (l *lane) untilLost(ctx context.Context, lost <-chan nats.Status, read func
 	}
 }
 
-// take turns a message into a record and moves the lane on.
-func (l *lane) take(m jetstream.Msg, number int) (record, error) {
+// reader is one consumer of a lane.
+type reader struct {
+	*lane
+	it   jetstream.MessagesContext
+	read uint64 // messages of the consumer
+}
+
+// take waits for the next message. Nothing is acknowledged, so what the broker sent and we did not get would be gone: the
+// consumer counts, and a count that jumps is an error.
+func (r *reader) take(wait jetstream.NextOpt) (record, error) {
+	m, err := r.it.Next(wait)
+	if err != nil {
+		return record{}, err
+	}
 	meta, err := m.Metadata()
 	if err != nil {
 		return record{}, err
 	}
-	l.next = meta.Sequence.Stream + 1
+	if r.read++; meta.Sequence.Consumer != r.read {
+		return record{}, fmt.Errorf("message %d of the consumer came where %d is next", meta.Sequence.Consumer, r.read)
+	}
 	return record{
-		Record: Record{Lane: l.Name, Stream: l.Stream, Subject: m.Subject(), Seq: meta.Sequence.Stream,
+		Record: Record{Lane: r.Name, Stream: r.Stream, Subject: m.Subject(), Seq: meta.Sequence.Stream,
 			Stored: meta.Timestamp, Header: m.Headers(), Data: m.Data()},
-		lane: l, at: position{number, meta.Sequence.Consumer}, more: meta.NumPending,
+		lane: r.lane, more: meta.NumPending,
 	}, nil
 }
 
-// express feeds the lane's records to the loop one by one.
-func (l *lane) express(ctx context.Context) {
-	l.consume(ctx, func(ctx context.Context, c jetstream.Consumer, number int) error {
-		it, err := c.Messages(jetstream.PullMaxMessages(recordsAhead), jetstream.PullExpiry(pullExpiry), jetstream.PullHeartbeat(heartbeat))
-		if err != nil {
-			return err
+// hand gives v, which ends with the record of sequence last, to the loop, and waits until it is taken.
+func (r *reader) hand(ctx, life context.Context, v any, last uint64, taken <-chan struct{}) error {
+	began := time.Now()
+	if !r.a.send(ctx, v) {
+		return ctx.Err() // the loop does not have it: the next consumer starts with it
+	}
+	r.next = last + 1
+	if taken != nil {
+		select {
+		case <-taken:
+		case <-life.Done(): // not ctx: what the loop has in hand outlives the consumer
 		}
-		defer it.Stop()
+	}
+	if time.Since(began) > heartbeat {
+		return errIdle
+	}
+	return nil
+}
+
+// express feeds the lane's records to the loop one by one.
+func (l *lane) express(life context.Context) error {
+	return l.consume(life, recordsAhead, func(ctx context.Context, r *reader) error {
 		for {
-			m, err := it.Next(jetstream.NextContext(ctx))
+			rec, err := r.take(jetstream.NextContext(ctx))
+			if err == nil {
+				err = r.hand(ctx, life, rec, rec.Seq, nil)
+			}
 			if err != nil {
 				return err
-			}
-			r, err := l.take(m, number)
-			if err != nil {
-				return err
-			}
-			if !l.a.send(ctx, r) {
-				return ctx.Err()
 			}
 		}
 	})
 }
 
 // batches feeds the lane's records to the loop a batch at a time: one is waited for, what else is there at once comes
-// with it, and nothing more is fetched until the loop has decided all of it.
-func (l *lane) batches(ctx context.Context) {
-	l.consume(ctx, func(ctx context.Context, c jetstream.Consumer, number int) error {
+// with it, and nothing more is handed over until the loop has decided all of it.
+func (l *lane) batches(life context.Context) error {
+	return l.consume(life, batchSize, func(ctx context.Context, r *reader) error {
 		for {
 			b := &batch{taken: make(chan struct{})}
-			if err := l.fill(ctx, c, number, b); err != nil {
+			rec, err := r.take(jetstream.NextContext(ctx))
+			for err == nil {
+				b.records = append(b.records, rec)
+				if rec.more == 0 || len(b.records) == batchSize {
+					break
+				}
+				rec, err = r.take(jetstream.NextMaxWait(batchLinger))
+			}
+			if n := len(b.records); n > 0 {
+				if fail := r.hand(ctx, life, b, b.records[n-1].Seq, b.taken); fail != nil {
+					return fail
+				}
+			}
+			if err != nil && !errors.Is(err, nats.ErrTimeout) {
 				return err
-			}
-			if len(b.records) == 0 {
-				continue
-			}
-			var err error
-			if b.barrier, err = l.a.barrier(ctx); err != nil {
-				return err
-			}
-			b.fresh = true
-			if !l.a.send(ctx, b) {
-				return ctx.Err()
-			}
-			select {
-			case <-b.taken:
-			case <-ctx.Done():
-				return ctx.Err()
 			}
 		}
 	})
-}
-
-func (l *lane) fill(ctx context.Context, c jetstream.Consumer, number int, b *batch) error {
-	wait, cancel := context.WithTimeout(ctx, pullExpiry)
-	defer cancel()
-	first, err := c.Fetch(1, jetstream.FetchContext(wait), jetstream.FetchHeartbeat(heartbeat))
-	if err != nil {
-		return err
-	}
-	if err := l.drain(first, number, b); err != nil {
-		return err
-	}
-	if len(b.records) == 0 || b.records[0].more == 0 {
-		return nil
-	}
-	rest, err := c.FetchNoWait(int(min(batchSize-1, b.records[0].more)))
-	if err != nil {
-		return nil // what is in hand is decided first; the next fetch tells
-	}
-	return l.drain(rest, number, b)
-}
-
-func (l *lane) drain(mb jetstream.MessageBatch, number int, b *batch) error {
-	for m := range mb.Messages() {
-		r, err := l.take(m, number)
-		if err != nil {
-			return err
-		}
-		b.records = append(b.records, r)
-	}
-	err := mb.Error()
-	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, jetstream.ErrNoMessages) {
-		return nil
-	}
-	if err != nil && len(b.records) > 0 {
-		return nil // as above
-	}
-	return err
-}
-
-// end asks where the lane ends at present. It waits through an interruption of the lane.
-func (l *lane) end(ctx context.Context) (endWait, error) {
-	for wait := time.Millisecond; ; wait = min(2*wait, retryLast) {
-		now := <-l.current
-		l.current <- now
-		if now.consumer != nil {
-			try, cancel := context.WithTimeout(ctx, requestWait)
-			info, err := now.consumer.Info(try)
-			cancel()
-			if err == nil {
-				return endWait{lane: l, at: position{now.number, info.Delivered.Consumer + info.NumPending}}, nil
-			}
-		}
-		if err := pause(ctx, wait); err != nil {
-			return endWait{}, err
-		}
-	}
-}
-
-// barrier asks where the express lanes end at present.
-func (a *Actor) barrier(ctx context.Context) ([]endWait, error) {
-	ends := make([]endWait, 0, len(a.lanes))
-	for _, l := range a.lanes {
-		e, err := l.end(ctx)
-		if err != nil {
-			return nil, err
-		}
-		ends = append(ends, e)
-	}
-	return ends, nil
 }
 
 // send hands v to the loop unless ctx or the actor ends first.
@@ -292,40 +243,57 @@ func (a *Actor) send(ctx context.Context, v any) bool {
 	return false
 }
 
-// reached reports whether the loop has handled a lane as far as e. An end that was asked of an earlier incarnation says
-// nothing about a later one; stale tells that it has to be asked again.
-func (a *Actor) reached(e endWait) (ok, stale bool) {
-	p := a.seen[e.lane]
-	switch {
-	case e.at.count == 0:
-		return true, false
-	case p.incarnation == e.at.incarnation:
-		return p.count >= e.at.count, false
-	default:
-		return false, p.incarnation > e.at.incarnation
+// place is a record of a lane that is being waited for.
+type place struct {
+	lane *lane
+	seq  uint64
+}
+
+// reached reports whether everything up to p has been decided.
+func (a *Actor) reached(p place) bool { return a.cursors[p.lane.index] >= p.seq }
+
+// end asks where a lane ends at present, and waits through an interruption of the broker. The stream's leader is asked,
+// not a consumer: what a consumer takes to be pending trails what is stored, and follows another replica.
+func (l *lane) end(ctx context.Context, decided cursors) (place, error) {
+	for wait := time.Millisecond; ; wait = min(2*wait, retryLast) {
+		seqs, errs := make([]uint64, len(l.Subjects)), make([]error, len(l.Subjects))
+		try, cancel := context.WithTimeout(ctx, requestWait)
+		var asked sync.WaitGroup
+		for i, subject := range l.Subjects {
+			asked.Go(func() { seqs[i], errs[i] = l.lastOf(try, subject, decided[l.index]+1) })
+		}
+		asked.Wait()
+		cancel()
+		err := errors.Join(errs...)
+		if err == nil {
+			p := place{lane: l}
+			for _, seq := range seqs {
+				p.seq = max(p.seq, seq)
+			}
+			return p, nil
+		}
+		if ctx.Err() == nil && wait > retryFirst {
+			l.a.log.Warn("end of the lane not known, asking again", "lane", l.Name, "error", err)
+		}
+		if err := pause(ctx, wait); err != nil {
+			return place{}, err
+		}
 	}
 }
 
-// askLaneEnd asks for LaneEnd of the submit lane.
-func (r *running) askLaneEnd() {
-	l, ctx := r.submit, r.intake
-	r.others.Go(func() {
-		for wait := retryFirst; ; wait = min(2*wait, retryLast) {
-			try, cancel := context.WithTimeout(ctx, requestWait)
-			info, err := l.stream.Info(try)
-			cancel()
-			if err == nil {
-				e, err := l.end(ctx)
-				if err != nil {
-					return
-				}
-				e.seq = info.State.LastSeq
-				r.send(ctx, &e)
-				return
-			}
-			if pause(ctx, wait) != nil {
-				return
-			}
-		}
-	})
+// lastOf is the sequence of a subject's last message, 0 when there is none at or after from. Only then is the last
+// message fetched: one that was decided long ago would have to be read from an old part of the disk.
+func (l *lane) lastOf(ctx context.Context, subject string, from uint64) (uint64, error) {
+	_, err := l.stream.GetMsg(ctx, from, jetstream.WithGetMsgSubject(subject))
+	var last *jetstream.RawStreamMsg
+	if err == nil {
+		last, err = l.stream.GetLastMsgForSubject(ctx, subject)
+	}
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	return last.Sequence, nil
 }

@@ -10,20 +10,11 @@ import (
 	"sluice/pkg/msgs"
 )
 
-// grant is permits that the limiter gave.
-type grant struct {
-	batch *batch
-	n     int
-}
-
-// rebarrier is a barrier that was asked again.
-type rebarrier struct {
-	batch *batch
-	ends  []endWait
-}
-
 // jobDone is the end of a perform.
 type jobDone struct{}
+
+// laneDone is the end of reading a lane: without an error when that was asked for.
+type laneDone struct{ err error }
 
 // loop is the actor. It alone touches the state.
 func (a *Actor) loop(ctx context.Context) error {
@@ -31,6 +22,7 @@ func (a *Actor) loop(ctx context.Context) error {
 	intake, stopIntake := context.WithCancel(ctx)
 	work, stopWork := context.WithCancel(context.WithoutCancel(ctx))
 	var others sync.WaitGroup
+	defer a.returnPermits()
 	defer others.Wait()
 	defer stopWork()
 	defer stopIntake()
@@ -42,10 +34,10 @@ func (a *Actor) loop(ctx context.Context) error {
 	}
 	r.start(Job{Deeds: open, Recovered: true})
 	for _, l := range a.lanes {
-		others.Go(func() { l.express(intake) })
+		others.Go(func() { r.end(laneDone{l.express(intake)}) })
 	}
 	if a.submit != nil {
-		others.Go(func() { a.submit.batches(intake) })
+		others.Go(func() { r.end(laneDone{a.submit.batches(intake)}) })
 		r.askLaneEnd()
 	}
 	tick := time.NewTicker(a.cfg.Tick)
@@ -65,9 +57,12 @@ func (a *Actor) loop(ctx context.Context) error {
 				return err
 			}
 		case <-tick.C:
-			r.decide(Tick{})
+			if in != nil {
+				r.decide(Tick{})
+			}
 			if intake.Err() == nil {
 				r.settle()
+				r.doubtEnds()
 			}
 		case <-stopping:
 			stopping = nil
@@ -81,7 +76,7 @@ func (a *Actor) loop(ctx context.Context) error {
 			return nil
 		}
 		r.flush()
-		if stopping == nil && a.flying == nil && len(a.pending) == 0 && a.jobs == 0 {
+		if stopping == nil && a.flying == nil && len(a.pending) == 0 && a.jobs == 0 && len(a.inbox) == 0 {
 			a.log.Info("stopped", "n", a.n, "seq", a.seq)
 			return nil
 		}
@@ -106,19 +101,21 @@ func (r *running) handle(v any) {
 		r.decide(v.m)
 	case query:
 		answer := v.ask(r.n)
-		r.pending = append(r.pending, unit{at: r.cursors, after: func() { v.reply <- answer }})
+		r.keep(unit{at: r.cursors, after: func() { v.reply <- answer }})
 	case *batch:
 		if !stopped {
 			r.hand = v
+			r.askBarrier(v)
 		}
-	case rebarrier:
-		if v.batch == r.hand {
-			v.batch.barrier, v.batch.fresh = v.ends, true
-		}
+	case barrierMade:
+		v.batch.barrier, v.batch.asked, v.batch.asking = v.ends, v.asked, false
 	case grant:
 		r.granted(v)
-	case *endWait:
-		r.ends = append(r.ends, v)
+	case laneEnd:
+		r.ends, r.asking = append(r.ends, v), false
+		if r.askAgain && !stopped {
+			r.askLaneEnd()
+		}
 	}
 	if !stopped {
 		r.settle()
@@ -132,6 +129,8 @@ func (r *running) ended(v any) error {
 		r.jobs--
 	case snapshotDone:
 		r.writing = false
+	case laneDone:
+		return v.err
 	case appended:
 		return r.landed(v)
 	}
@@ -147,10 +146,7 @@ func (r *running) end(v any) {
 }
 
 // handled moves a lane's cursor.
-func (r *running) handled(v record) {
-	r.cursors[v.lane.index] = v.Seq
-	r.seen[v.lane] = v.at
-}
+func (r *running) handled(v record) { r.cursors[v.lane.index] = v.Seq }
 
 // decide asks the core and takes the decision.
 func (r *running) decide(m any) { r.take(r.cfg.Core.Decide(time.Now(), m)) }
@@ -170,9 +166,8 @@ func (r *running) take(d Decision) {
 		r.cfg.Core.Apply(e)
 	}
 	if len(u.events) > 0 || len(u.deeds) > 0 {
-		r.pending = append(r.pending, u)
-		r.waiting += u.size
 		r.since += uint64(len(u.events))
+		r.keep(u)
 	}
 	if len(d.Early) > 0 {
 		r.start(Job{Deeds: d.Early})
@@ -182,121 +177,9 @@ func (r *running) take(d Decision) {
 	}
 }
 
-// settle decides what is in hand of the submit lane as far as barrier and permits allow, then tells the core which
-// ends of the lane have been reached.
-func (r *running) settle() {
-	for b := r.hand; b != nil && len(b.records) > 0; {
-		d := r.cfg.Core.Decide(time.Now(), r.cfg.Hear(b.records[0].Record))
-		if d.Uses > 0 {
-			if !r.clear(b) || !r.permitted(b, d.Uses) {
-				break
-			}
-			b.permits -= d.Uses
-		}
-		head := b.records[0]
-		b.records = b.records[1:]
-		r.handled(head)
-		r.take(d)
-	}
-	if b := r.hand; b != nil && len(b.records) == 0 {
-		r.dropHand()
-		close(b.taken)
-	}
-	r.reachEnds()
-}
-
-// clear reports whether the express lanes were drained to where they ended when the batch was last looked at.
-func (r *running) clear(b *batch) bool {
-	if !b.fresh {
-		return false
-	}
-	for _, e := range b.barrier {
-		ok, stale := r.reached(e)
-		if stale {
-			r.askBarrier(b)
-		}
-		if !ok {
-			return false
-		}
-	}
-	return true
-}
-
-func (r *running) askBarrier(b *batch) {
-	b.fresh = false
-	r.others.Go(func() {
-		if ends, err := r.barrier(r.intake); err == nil {
-			r.send(r.intake, rebarrier{b, ends})
-		}
-	})
-}
-
-// permitted reports whether the batch holds uses permits, and sees to it that it gets them. Permits that had to be waited
-// for make the barrier old: a cancel may have come meanwhile.
-func (r *running) permitted(b *batch, uses int) bool {
-	lim := r.cfg.Limiter
-	if lim == nil {
-		b.permits += uses
-		return true
-	}
-	if b.permits >= uses {
-		return true
-	}
-	if b.waiting {
-		return false
-	}
-	if b.permits += lim.Try(len(b.records) - b.permits); b.permits >= uses {
-		return true
-	}
-	b.waiting = true
-	want := len(b.records) - b.permits
-	r.others.Go(func() {
-		n, err := lim.Wait(r.intake, want)
-		if err == nil && !r.send(r.intake, grant{b, n}) {
-			lim.Return(n)
-		}
-	})
-	return false
-}
-
-func (r *running) granted(g grant) {
-	g.batch.waiting = false
-	if g.batch != r.hand {
-		r.cfg.Limiter.Return(g.n)
-		return
-	}
-	g.batch.permits += g.n
-	r.askBarrier(g.batch)
-}
-
-// dropHand lets go of the batch in hand; what was not decided is read again by whoever comes next.
-func (a *Actor) dropHand() {
-	b := a.hand
-	if b == nil {
-		return
-	}
-	a.hand = nil
-	if b.permits > 0 && a.cfg.Limiter != nil {
-		a.cfg.Limiter.Return(b.permits)
-	}
-}
-
-// reachEnds tells the core of every awaited end of the submit lane that has been decided.
-func (r *running) reachEnds() {
-	for len(r.ends) > 0 {
-		ok, stale := r.reached(*r.ends[0])
-		if stale {
-			r.ends = r.ends[1:]
-			r.askLaneEnd()
-			continue
-		}
-		if !ok {
-			return
-		}
-		end := r.ends[0]
-		r.ends = r.ends[1:]
-		r.decide(LaneEnd{Lane: r.submit.Name, Seq: end.seq})
-	}
+func (r *running) keep(u unit) {
+	r.pending = append(r.pending, u)
+	r.waiting += u.size + unitSize
 }
 
 // flush sends what was decided as one append, unless one is in flight. What has no events is let out when everything
@@ -313,7 +196,7 @@ func (r *running) flush() {
 	}
 	f := &flight{units: r.pending[:k:k], sent: time.Now()}
 	r.pending = r.pending[k:]
-	r.waiting -= size
+	r.waiting -= size + k*unitSize
 	if len(raw) == 0 {
 		r.release(f)
 		r.flush()

@@ -19,7 +19,8 @@ const snapshotBucket = "SNAPSHOTS"
 const Stored = "stored"
 
 // EnsureStreams makes the streams of the accounts and those that all share, as the table of pkg/msgs says. Existing
-// streams are brought to the table's configuration. replicas is 1 for a single server, 3 in a cluster.
+// streams are brought to the table's configuration. Only last values may be read from any replica: what is decided from
+// a stream is asked of its leader. replicas is 1 for a single server, 3 in a cluster.
 func EnsureStreams(ctx context.Context, js jetstream.JetStream, replicas int, accounts ...msgs.Account) error {
 	streams := msgs.SharedStreams()
 	for _, a := range accounts {
@@ -29,7 +30,7 @@ func EnsureStreams(ctx context.Context, js jetstream.JetStream, replicas int, ac
 		cfg := jetstream.StreamConfig{
 			Name: s.Name, Subjects: s.Subjects, Description: s.Doc, Replicas: replicas,
 			Retention: jetstream.LimitsPolicy, MaxMsgsPerSubject: s.MaxMsgsPerSubject, MaxBytes: s.MaxBytes,
-			AllowDirect: true, Discard: jetstream.DiscardNew, Storage: jetstream.FileStorage,
+			AllowDirect: s.MaxMsgsPerSubject == 1, Discard: jetstream.DiscardNew, Storage: jetstream.FileStorage,
 		}
 		for _, family := range []string{"evt.", "feed."} {
 			if slices.ContainsFunc(s.Subjects, func(x string) bool { return strings.HasPrefix(x, family) }) {
