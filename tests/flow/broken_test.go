@@ -123,7 +123,7 @@ func TestJudgeSeesADroppedCommand(t *testing.T) {
 		p.submit("dropped-2", "BUY", "GTC", "0.10", "11")
 		seq := p.send("cancel", "{'client_order_id':'nobody'}")
 		p.forge(true, map[string]uint64{"submit": seq, "express": seq})
-		p.start("next")
+		p.start(p.successor())
 		p.ready()
 		p.submit("kept-too", "BUY", "GTC", "0.52", "12")
 		p.has("kept-too", "settled")

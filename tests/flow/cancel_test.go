@@ -39,7 +39,7 @@ func TestCancelBeforeItsSubmit(t *testing.T) {
 		p.submit("both", "BUY", "GTC", "0.10", "10")
 		p.submit("turned", "BUY", "GTC", "0.10", "10")
 		p.send("cancel", "{'client_order_ids':['turned','both']}")
-		p.start("next")
+		p.start(p.successor())
 		p.final("early", "both", "turned")
 		p.restart()
 		p.submit("early", "BUY", "GTC", "0.10", "10")
@@ -102,7 +102,7 @@ func TestCancelOfABatchMember(t *testing.T) {
 			p.submit(fmt.Sprintf("b-%d", i), "BUY", "GTC", "0.10", "10")
 		}
 		p.venue.SetFaults(func(f *sandbox.Faults) { f.LateAnswer = sandbox.Fault{Next: 1, On: "POST /orders"}; f.LateMS = 3000 })
-		p.start("next")
+		p.start(p.successor())
 		p.within(15*time.Second, "the batch is at the venue", func() bool { return len(p.open("main")) == 15 })
 		p.send("cancel", "{'client_order_id':'b-7'}")
 		p.within(time.Second, "the member is gone at the venue", func() bool { return len(p.open("main")) == 14 })

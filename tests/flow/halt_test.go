@@ -18,7 +18,7 @@ func TestHaltSurvivesARestart(t *testing.T) {
 			p.submit(fmt.Sprintf("queued-%d", i), "BUY", "GTC", "0.10", "10", always)
 		}
 		p.send("halt", "{'request_id':'h1','reason':'drawdown'}")
-		p.start("next")
+		p.start(p.successor())
 		p.until("halted", func() bool { return len(p.ofType("main", "order.halted")) == 1 })
 		if e := p.ofType("main", "order.halted")[0]; e.RequestID != "h1" || e.Reason != "drawdown" || e.By != "command" {
 			t.Errorf("halted says %s", e.raw)
@@ -63,7 +63,7 @@ func TestHaltOfAllStopsEveryAccount(t *testing.T) {
 		}
 		p.pass(10 * time.Millisecond)
 		p.sendTo("all", "halt", quoted("{'request_id':'stop','cancel':true}"))
-		p.start("next")
+		p.start(p.successor())
 		p.ready()
 		for _, a := range accounts {
 			p.finalOf(a, "queued", "rests")
@@ -105,7 +105,7 @@ func TestResumeKeepsWhatWasQueuedRefused(t *testing.T) {
 		p.submit("during", "BUY", "GTC", "0.10", "10", always)
 		p.send("resume", "{'request_id':'h2'}")
 		p.submit("after", "BUY", "GTC", "0.10", "10", always)
-		p.start("next")
+		p.start(p.successor())
 		p.ready()
 		p.is("after", "open")
 		p.tells("before", "rejected:halted.")

@@ -104,7 +104,7 @@ func TestBurstGoesInBatches(t *testing.T) {
 		for i := range 40 {
 			p.submit(fmt.Sprintf("burst-%d", i), "BUY", "GTC", "0.10", "10")
 		}
-		p.start("next")
+		p.start(p.successor())
 		p.ready()
 		p.pass(2 * time.Second)
 		carried, batches := 0, p.requests("main", "POST /orders")

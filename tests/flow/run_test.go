@@ -2,6 +2,8 @@ package flow
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 	"net"
 	"net/http"
 	"sync"
@@ -17,10 +19,11 @@ import (
 
 // run is one service that runs, as a process of its own: with its own connections to the bus and to the venue.
 type run struct {
-	p    *plant
-	name string
-	nc   *nats.Conn
-	net  *network
+	p     *plant
+	name  string
+	owner string // as the log and the leases know it; executors only
+	nc    *nats.Conn
+	net   *network
 	// transport leads to the venue behind the gate.
 	transport http.RoundTripper
 	ready     func() error
@@ -130,7 +133,7 @@ const maxIdle = 32
 // start runs one more executor, behind the gate.
 func (p *plant) start(owner string) *run {
 	p.t.Helper()
-	r := &run{name: "executor " + owner, nc: p.b.Connect(), net: &network{dialer: p.pipe.DialContext}}
+	r := &run{name: "executor " + owner, owner: owner, nc: p.b.Connect(), net: &network{dialer: p.pipe.DialContext}}
 	transport := &http.Transport{DialContext: r.net.dial, MaxIdleConnsPerHost: maxIdle}
 	r.transport = transport
 	p.t.Cleanup(transport.CloseIdleConnections)
@@ -155,17 +158,71 @@ func (p *plant) start(owner string) *run {
 // executor is the one that was started last.
 func (p *plant) executor() *run { return p.executors[len(p.executors)-1] }
 
-// ready waits until ingest and the last executor are.
+// ready waits until ingest is, and the last executor owns every account: after a crash that is when the lease of the fallen
+// one has run out.
 func (p *plant) ready() {
 	p.t.Helper()
-	p.within(30*time.Second, "ready", func() bool { return p.ingest.ready() == nil && p.executor().ready() == nil })
+	r := p.executor()
+	p.within(30*time.Second, r.name+" owns every account", func() bool {
+		if p.ingest.ready() != nil || r.ready() != nil {
+			return false
+		}
+		for _, a := range p.cfg.accounts {
+			if owners := p.owners(a); len(owners) != 1 || owners[0] != r.owner {
+				return false
+			}
+		}
+		return true
+	})
 }
+
+// owners lists who answers for an account.
+func (p *plant) owners(account string) (names []string) {
+	p.t.Helper()
+	inbox := p.b.NATS().NewInbox()
+	sub, err := p.b.NATS().SubscribeSync(inbox)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	defer sub.Unsubscribe()
+	if err := p.b.NATS().PublishRequest(msgs.SvcSubject("executor", msgs.Account(account), "status"), inbox, nil); err != nil {
+		p.t.Fatal(err)
+	}
+	for {
+		m, err := sub.NextMsg(step)
+		if err != nil || len(m.Data) == 0 {
+			return names
+		}
+		var status struct{ Owner string }
+		if err := json.Unmarshal(m.Data, &status); err != nil {
+			p.t.Fatal(err)
+		}
+		names = append(names, status.Owner)
+	}
+}
+
+// loseLease takes the lease of an account from its owner, who does not know it before the next renewal.
+func (p *plant) loseLease(account string) {
+	p.t.Helper()
+	ctx, cancel := p.deadline()
+	defer cancel()
+	kv, err := p.b.JetStream().KeyValue(ctx, "OWNERS")
+	if err == nil {
+		err = kv.Delete(ctx, "order."+account)
+	}
+	if err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// successor is a name that no executor has had yet.
+func (p *plant) successor() string { return fmt.Sprintf("number-%d", len(p.executors)+1) }
 
 // restart stops the executor and starts another one.
 func (p *plant) restart() {
 	p.t.Helper()
 	p.executor().stop()
-	p.start("next")
+	p.start(p.successor())
 	p.ready()
 }
 
@@ -173,7 +230,7 @@ func (p *plant) restart() {
 func (p *plant) crash() {
 	p.t.Helper()
 	p.executor().kill()
-	p.start("next")
+	p.start(p.successor())
 	p.ready()
 }
 

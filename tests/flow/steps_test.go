@@ -90,7 +90,7 @@ func TestExecutorFallsAtEachStep(t *testing.T) {
 					case <-fallen:
 						if len(p.executors) == 1 {
 							p.executor().kill()
-							p.start("next")
+							p.start(p.successor())
 						}
 					default:
 					}
