@@ -194,7 +194,6 @@ func TestTradeBeforeTheAnswer(t *testing.T) {
 
 // TestFillAfterCancel: the venue says that it has cancelled an order, and then trades it. The fill is believed, as late.
 func TestFillAfterCancel(t *testing.T) {
-	const wide = "sandbox-half-cent"
 	inPlant(t, setup{}, func(p *plant) {
 		p.sendTo("main", "submit", submitOf(wide, "o", "BUY", "GTC", "0.39", "10"))
 		p.is("o", "open")
@@ -218,7 +217,6 @@ func TestFillAfterCancel(t *testing.T) {
 
 // TestFailedSettlementTakesTheFillBack: of two fills one is reversed; filled goes down again.
 func TestFailedSettlementTakesTheFillBack(t *testing.T) {
-	const wide = "sandbox-half-cent"
 	inPlant(t, setup{}, func(p *plant) {
 		p.sendTo("main", "submit", submitOf(wide, "o", "BUY", "GTC", "0.39", "20"))
 		p.is("o", "open")
@@ -236,7 +234,6 @@ func TestFailedSettlementTakesTheFillBack(t *testing.T) {
 
 // TestFillArrivesWithoutAFeed: the sockets are frozen, or cut just before a trade. The fill comes by REST.
 func TestFillArrivesWithoutAFeed(t *testing.T) {
-	const wide = "sandbox-half-cent"
 	for name, fault := range map[string]func(p *plant){
 		"frozen": func(p *plant) { p.venue.SetFaults(func(f *sandbox.Faults) { f.FreezeFeed = true }) },
 		"cut": func(p *plant) {

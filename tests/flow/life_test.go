@@ -203,7 +203,6 @@ func TestMarketOrdersBySlippageAndAmount(t *testing.T) {
 // TestRestingOrderIsFilledByOthersInParts rests an order, lets another account of the venue trade against it in three
 // parts, and cancels what is left of a second one.
 func TestRestingOrderIsFilledByOthersInParts(t *testing.T) {
-	const wide = "sandbox-half-cent" // bid 0.375, ask 0.4
 	inPlant(t, setup{}, func(p *plant) {
 		p.sendTo("main", "submit", submitOf(wide, "whole", "BUY", "GTC", "0.39", "30"))
 		p.is("whole", "open")

@@ -5,6 +5,7 @@ import (
 	"flag"
 	"log/slog"
 	"runtime"
+	"sync"
 	"testing"
 	"time"
 
@@ -25,6 +26,9 @@ func TestMain(m *testing.M) { actortest.Main(m) }
 
 // talk shows the services' logs of failing and verbose tests.
 var talk = flag.Bool("talk", false, "log what the services say")
+
+// schemas are compiled once: they are the same for every test, and nothing of a bubble gets into them.
+var schemas = sync.OnceValues(msgstest.New)
 
 const (
 	// step is how far waiting looks ahead at once: below every delay of the plant that a test tells apart.
@@ -72,7 +76,7 @@ type setup struct {
 // inPlant runs a test in a plant that is ready, and judges it.
 func inPlant(t *testing.T, cfg setup, test func(p *plant)) {
 	t.Helper()
-	v, err := msgstest.New()
+	v, err := schemas()
 	if err != nil {
 		t.Fatal(err)
 	}
