@@ -28,6 +28,8 @@ const (
 	requestWait   = 5 * time.Second      // for an answer of the broker before it is asked again
 	retryFirst    = 50 * time.Millisecond
 	retryLast     = 2 * time.Second
+	complainAgain = time.Minute      // of what still does not work
+	snapshotWait  = 30 * time.Second // for reading or writing one: some megabytes on a slow disk
 	graceDefault  = 3 * time.Second
 	tickDefault   = time.Second
 	foldAhead     = 1000 // log messages fetched ahead in a fold
@@ -46,6 +48,19 @@ type EnvError struct {
 func (e *EnvError) Error() string {
 	return fmt.Sprintf("open log %s: it was written in env %q and this process runs in env %q; "+
 		"use another data directory or another server, or start with --env %s", e.Stream, e.Have, e.Own, e.Have)
+}
+
+// LogError reports a log that cannot be folded.
+type LogError struct {
+	Stream string
+	Seq    uint64 // of the message that does not fit
+	Cause  string
+}
+
+func (e *LogError) Error() string {
+	return fmt.Sprintf("read log %s, sequence %d: %s; nothing was changed. If somebody else wrote this message, look at it with "+
+		"`nats stream get %s %d` and remove it with `nats stream rmm %s %d`; if the log was purged, emptied or rolled back, restore it from "+
+		"a copy, or cancel everything at the venue and remove both streams of the account", e.Stream, e.Seq, e.Cause, e.Stream, e.Seq, e.Stream, e.Seq)
 }
 
 // LaneError reports a lane whose stream ends before what was already read of it: it was emptied or rolled back.
@@ -100,6 +115,7 @@ type Actor struct {
 
 	// What follows belongs to the loop alone.
 	seq     uint64 // last sequence of the family on the log
+	name    string // of our append that has it; empty before the first after the claim
 	n       uint64 // number of the last event that was decided
 	epoch   uint64
 	appends uint64
@@ -147,13 +163,18 @@ func New(cfg Config) *Actor {
 // replaced. An actor runs once.
 //
 // It returns nil after ctx has ended and what was being performed has ended or Grace has passed; ErrReplaced; an
-// *EnvError or a *LaneError; or the error of a broker that refuses what must be possible.
+// *EnvError, *LogError or *LaneError; or the error of a broker that refuses what must be possible, or of a decision that
+// is too large for the log.
 func (a *Actor) Run(ctx context.Context) error {
 	defer close(a.done)
-	if err := a.claim(ctx); err != nil {
-		return quiet(ctx, err)
+	seq, err := a.claim(ctx)
+	if err == nil {
+		err = a.fold(ctx, seq)
 	}
-	if err := a.openLanes(ctx); err != nil {
+	if err == nil {
+		err = a.openLanes(ctx)
+	}
+	if err != nil {
 		return quiet(ctx, err)
 	}
 	a.log.Info("owner", "epoch", a.epoch, "n", a.n, "seq", a.seq)

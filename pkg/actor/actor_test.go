@@ -30,6 +30,7 @@ type toy struct {
 	open  []msgs.ClientOrderID // intents without outcome, in log order
 	seen  map[msgs.ClientOrderID]string
 	heard []string
+	asks  []string
 	ends  []uint64
 }
 
@@ -64,6 +65,7 @@ func (c *toy) Decide(_ time.Time, m any) actor.Decision {
 }
 
 func (c *toy) ask(m asked) actor.Decision {
+	c.asks = append(c.asks, m.verb+" "+string(m.id)) // a test's eye, like ends
 	if m.verb == "cancel" {
 		e := &msgs.OrderCancelled{Reason: msgs.Requested}
 		e.Type, e.CmdSeq, e.ClientOrderID = msgs.KindCancelled, m.seq, m.id

@@ -17,7 +17,8 @@ type Core interface {
 	Apply(e msgs.Event)
 	// Open yields the deeds that are to be taken up after a restart, in the order of the log.
 	Open() iter.Seq[Deed]
-	// Snapshot is the state as bytes, and Restore the state from them. Restore is called on a fresh core, before Apply.
+	// Snapshot is the state as JSON, and Restore the state from it. Restore is called on a fresh core, before Apply; when it
+	// fails the core is as fresh as before, and the whole log is applied.
 	Snapshot() ([]byte, error)
 	Restore(b []byte) error
 }

@@ -33,12 +33,13 @@ type record struct {
 
 func (a *Actor) newLane(ctx context.Context, index int, l Lane) (*lane, error) {
 	ln := &lane{Lane: l, index: index, a: a, next: a.cursors[index] + 1}
-	var err error
-	if ln.stream, err = a.cfg.JS.Stream(ctx, l.Stream); err != nil {
-		return nil, fmt.Errorf("open lane %s of stream %s: %w", l.Name, l.Stream, err)
-	}
-	ln.created = ln.stream.CachedInfo().Created
-	return ln, ln.check(ctx)
+	return ln, a.patiently(ctx, func() (err error) {
+		if ln.stream, err = a.cfg.JS.Stream(ctx, l.Stream); err != nil {
+			return fmt.Errorf("open lane %s of stream %s: %w", l.Name, l.Stream, err)
+		}
+		ln.created = ln.stream.CachedInfo().Created
+		return ln.check(ctx)
+	})
 }
 
 // openLanes makes the lanes, not yet read.
@@ -151,24 +152,33 @@ type reader struct {
 	read uint64 // messages of the consumer
 }
 
-// take waits for the next message. Nothing is acknowledged, so what the broker sent and we did not get would be gone: the
+// message waits for the next message. Nothing is acknowledged, so what the broker sent and we did not get would be gone: the
 // consumer counts, and a count that jumps is an error.
-func (r *reader) take(wait jetstream.NextOpt) (record, error) {
+func (r *reader) message(wait jetstream.NextOpt) (jetstream.Msg, *jetstream.MsgMetadata, error) {
 	m, err := r.it.Next(wait)
 	if err != nil {
-		return record{}, err
+		return nil, nil, err
 	}
-	meta, err := m.Metadata()
+	at, err := m.Metadata()
+	if err != nil {
+		return nil, nil, err
+	}
+	if r.read++; at.Sequence.Consumer != r.read {
+		return nil, nil, fmt.Errorf("message %d of the consumer came where %d is next", at.Sequence.Consumer, r.read)
+	}
+	return m, at, nil
+}
+
+// take waits for the next record.
+func (r *reader) take(wait jetstream.NextOpt) (record, error) {
+	m, at, err := r.message(wait)
 	if err != nil {
 		return record{}, err
 	}
-	if r.read++; meta.Sequence.Consumer != r.read {
-		return record{}, fmt.Errorf("message %d of the consumer came where %d is next", meta.Sequence.Consumer, r.read)
-	}
 	return record{
-		Record: Record{Lane: r.Name, Stream: r.Stream, Subject: m.Subject(), Seq: meta.Sequence.Stream,
-			Stored: meta.Timestamp, Header: m.Headers(), Data: m.Data()},
-		lane: r.lane, more: meta.NumPending,
+		Record: Record{Lane: r.Name, Stream: r.Stream, Subject: m.Subject(), Seq: at.Sequence.Stream,
+			Stored: at.Timestamp, Header: m.Headers(), Data: m.Data()},
+		lane: r.lane, more: at.NumPending,
 	}, nil
 }
 

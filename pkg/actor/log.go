@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strconv"
 	"time"
 
@@ -39,6 +40,7 @@ type unit struct {
 // flight is the one append that is under way.
 type flight struct {
 	units []unit
+	name  string // of the append
 	sent  time.Time
 }
 
@@ -48,18 +50,14 @@ type appended struct {
 	err error
 }
 
-// claim makes this process the only writer: it appends an owner event until it wins, then folds up to it.
-func (a *Actor) claim(ctx context.Context) error {
-	stream, err := a.cfg.JS.Stream(ctx, msgs.LogStream(a.cfg.Account))
-	if err != nil {
-		return fmt.Errorf("open log %s: %w", msgs.LogStream(a.cfg.Account), err)
-	}
+// claim makes this process the only writer: it appends an owner event until it wins, and gives its sequence.
+func (a *Actor) claim(ctx context.Context) (uint64, error) {
 	for wait := retryFirst; ; wait = min(2*wait, retryLast) {
-		last, env, err := a.last(ctx, stream)
+		last, env, err := a.last(ctx)
 		if err != nil {
-			return err
+			return 0, err
 		}
-		a.seq, a.epoch, a.n = last, env.Epoch+1, 0
+		a.epoch, a.n = env.Epoch+1, 0
 		if k := len(env.Events); k > 0 {
 			a.n = msgs.HeadOf(env.Events[k-1]).N
 		}
@@ -69,78 +67,110 @@ func (a *Actor) claim(ctx context.Context) error {
 		a.stamp(own, time.Now())
 		raw, err := json.Marshal(own)
 		if err != nil {
-			return fmt.Errorf("encode claim: %w", err)
+			return 0, fmt.Errorf("encode claim: %w", err)
 		}
-		seq, err := a.append(ctx, a.message([][]byte{raw}, a.cursors), a.seq)
-		if err == nil {
-			return a.fold(ctx, stream, seq)
-		}
+		seq, err := a.append(ctx, a.message([][]byte{raw}, a.cursors), last)
 		if !errors.Is(err, ErrReplaced) {
-			return fmt.Errorf("claim %s: %w", a.subject, err)
+			return seq, err
 		}
 		if err := pause(ctx, wait); err != nil {
-			return err
+			return 0, err
 		}
 	}
 }
 
 // last is the family's last message and its sequence, 0 where there is none.
-func (a *Actor) last(ctx context.Context, stream jetstream.Stream) (uint64, msgs.Envelope, error) {
-	var env msgs.Envelope
-	m, err := stream.GetLastMsgForSubject(ctx, a.subject)
-	if errors.Is(err, jetstream.ErrMsgNotFound) {
-		return 0, env, nil
-	}
-	if err != nil {
-		return 0, env, fmt.Errorf("read last of %s: %w", a.subject, err)
-	}
-	if err := json.Unmarshal(m.Data, &env); err != nil {
-		return 0, env, fmt.Errorf("read last of %s, sequence %d: %w", a.subject, m.Sequence, err)
-	}
-	if env.Env != a.cfg.Env {
-		return 0, env, &EnvError{Stream: msgs.LogStream(a.cfg.Account), Have: env.Env, Own: a.cfg.Env}
-	}
-	return m.Sequence, env, nil
-}
-
-// fold rebuilds the state: the snapshot, if there is one that the log reaches beyond, then the log up to the claim.
-func (a *Actor) fold(ctx context.Context, stream jetstream.Stream, claim uint64) error {
-	from := a.restore(ctx, claim) + 1
-	a.seq = claim
-	c, err := stream.CreateConsumer(ctx, jetstream.ConsumerConfig{
-		FilterSubject: a.subject, AckPolicy: jetstream.AckNonePolicy, DeliverPolicy: jetstream.DeliverByStartSequencePolicy,
-		OptStartSeq: from, MemoryStorage: true, Replicas: 1, InactiveThreshold: laneIdle,
-	})
-	if err != nil {
-		return fmt.Errorf("read log %s: %w", a.subject, err)
-	}
-	it, err := c.Messages(jetstream.PullMaxMessages(foldAhead))
-	if err != nil {
-		return fmt.Errorf("read log %s: %w", a.subject, err)
-	}
-	defer it.Stop()
-	for {
-		m, err := it.Next(jetstream.NextContext(ctx))
+func (a *Actor) last(ctx context.Context) (seq uint64, env msgs.Envelope, err error) {
+	err = a.patiently(ctx, func() error {
+		stream, err := a.cfg.JS.Stream(ctx, msgs.LogStream(a.cfg.Account))
 		if err != nil {
-			return fmt.Errorf("read log %s: %w", a.subject, err)
+			return fmt.Errorf("open log %s: %w", msgs.LogStream(a.cfg.Account), err)
 		}
-		meta, err := m.Metadata()
-		if err != nil {
-			return fmt.Errorf("read log %s: %w", a.subject, err)
-		}
-		var env msgs.Envelope
-		if err := json.Unmarshal(m.Data(), &env); err != nil {
-			return fmt.Errorf("read log %s, sequence %d: %w", a.subject, meta.Sequence.Stream, err)
-		}
-		for _, e := range env.Events {
-			a.cfg.Core.Apply(e)
-			a.n = msgs.HeadOf(e).N
-		}
-		a.setCursors(env.Cursors)
-		if meta.Sequence.Stream >= claim {
+		m, err := stream.GetLastMsgForSubject(ctx, a.subject)
+		if errors.Is(err, jetstream.ErrMsgNotFound) {
 			return nil
 		}
+		if err != nil {
+			return fmt.Errorf("read last of %s: %w", a.subject, err)
+		}
+		seq = m.Sequence
+		if env, err = a.decode(seq, m.Data); err == nil && len(env.Events) == 0 {
+			err = a.foreign(seq, "it holds no events")
+		}
+		return err
+	})
+	return seq, env, err
+}
+
+// decode reads one message of the log.
+func (a *Actor) decode(seq uint64, b []byte) (msgs.Envelope, error) {
+	env, err := msgs.DecodeEnvelope(b)
+	switch {
+	case err != nil:
+		return env, a.foreign(seq, err.Error())
+	case env.Env == "":
+		return env, a.foreign(seq, "it is not an envelope")
+	case env.Env != a.cfg.Env:
+		return env, &EnvError{Stream: msgs.LogStream(a.cfg.Account), Have: env.Env, Own: a.cfg.Env}
 	}
+	return env, nil
+}
+
+func (a *Actor) foreign(seq uint64, cause string) error {
+	return &LogError{Stream: msgs.LogStream(a.cfg.Account), Seq: seq, Cause: cause}
+}
+
+// fold rebuilds the state: the snapshot, if there is one that the log reaches beyond, then the log up to the claim. It
+// wants every event: what is missing may be a fill.
+func (a *Actor) fold(ctx context.Context, claim uint64) error {
+	from := a.restore(ctx, claim) + 1
+	a.seq = claim
+	return a.patiently(ctx, func() error {
+		stream, err := a.cfg.JS.Stream(ctx, msgs.LogStream(a.cfg.Account))
+		if err != nil {
+			return fmt.Errorf("read log %s: %w", a.subject, err)
+		}
+		c, err := stream.CreateConsumer(ctx, jetstream.ConsumerConfig{
+			FilterSubject: a.subject, AckPolicy: jetstream.AckNonePolicy, DeliverPolicy: jetstream.DeliverByStartSequencePolicy,
+			OptStartSeq: from, MemoryStorage: true, Replicas: 1, InactiveThreshold: laneIdle,
+		})
+		if err != nil {
+			return fmt.Errorf("read log %s: %w", a.subject, err)
+		}
+		it, err := c.Messages(jetstream.PullMaxMessages(foldAhead), jetstream.PullHeartbeat(heartbeat))
+		if err != nil {
+			return fmt.Errorf("read log %s: %w", a.subject, err)
+		}
+		defer it.Stop()
+		for r := (reader{it: it}); from <= claim; {
+			m, at, err := r.message(jetstream.NextContext(ctx))
+			if err == nil {
+				err = a.replay(at.Sequence.Stream, m.Data())
+			}
+			if err != nil {
+				return fmt.Errorf("read log %s: %w", a.subject, err)
+			}
+			from = at.Sequence.Stream + 1
+		}
+		return nil
+	})
+}
+
+// replay takes one message of the log into the state.
+func (a *Actor) replay(seq uint64, b []byte) error {
+	env, err := a.decode(seq, b)
+	if err != nil {
+		return err
+	}
+	for _, e := range env.Events {
+		if n := msgs.HeadOf(e).N; n != a.n+1 {
+			return a.foreign(seq, fmt.Sprintf("it begins with event %d where %d is next", n, a.n+1))
+		}
+		a.n++
+		a.cfg.Core.Apply(e)
+	}
+	a.setCursors(env.Cursors)
+	return nil
 }
 
 // stamp gives an event its number and its common part.
@@ -180,7 +210,7 @@ func (a *Actor) message(events [][]byte, at cursors) *nats.Msg {
 	}
 	m := nats.NewMsg(a.subject)
 	m.Data = append(b, `]}`...)
-	m.Header.Set(msgs.HeaderAppend, fmt.Sprintf("%s/%d/%d", a.cfg.Owner, a.epoch, a.appends))
+	m.Header.Set(msgs.HeaderAppend, fmt.Sprintf("%s/%d/%s/%d", a.cfg.Owner, a.epoch, a.run, a.appends))
 	return m
 }
 
@@ -192,11 +222,10 @@ func (c *Config) lanes() []Lane {
 	return append(c.Express[:len(c.Express):len(c.Express)], *c.Submit)
 }
 
+// setCursors moves the cursors on. They never go back: another version may have written without knowing of a lane.
 func (a *Actor) setCursors(m map[string]uint64) {
 	for i, l := range a.cfg.lanes() {
-		if v, ok := m[l.Name]; ok {
-			a.cursors[i] = v
-		}
+		a.cursors[i] = max(a.cursors[i], m[l.Name])
 	}
 }
 
@@ -209,26 +238,31 @@ func (a *Actor) cursorMap(at cursors) map[string]uint64 {
 }
 
 // append stores m as the family's next message after expect and returns its sequence. It asks again until it knows: a
-// lost acknowledgement is found out by the next refusal, whose last message is then our own.
+// lost acknowledgement is found out by the next refusal, whose last message is then our own. What the broker refuses may
+// become possible (a full disk), so that too is asked again, and said aloud; only what can never be stored is an error.
 func (a *Actor) append(ctx context.Context, m *nats.Msg, expect uint64) (uint64, error) {
+	var said complaint
 	for wait := retryFirst; ; wait = min(2*wait, retryLast) {
 		try, cancel := context.WithTimeout(ctx, requestWait)
 		ack, err := a.cfg.JS.PublishMsg(try, m, jetstream.WithExpectLastSequenceForSubject(expect, a.subject), jetstream.WithRetryAttempts(0))
 		cancel()
 		if err == nil {
+			said.over(a.log)
 			return ack.Sequence, nil
 		}
-		if code(err) == errWrongLast {
-			seq, own, err := a.isOurs(ctx, m)
-			if err == nil && own {
-				return seq, nil
+		switch code(err) {
+		case errBusy:
+		case errWrongLast:
+			seq, found := a.whose(ctx, m, expect)
+			if found == nil || !transient(found) {
+				return seq, found
 			}
-			if err == nil {
-				return 0, ErrReplaced
+			said.say(a.log, found, a.cfg.JS.Conn())
+		default:
+			if errors.Is(err, nats.ErrMaxPayload) {
+				return 0, fmt.Errorf("append %d bytes to %s: %w", len(m.Data), a.subject, err)
 			}
-			a.log.Warn("last of the family unreadable after a refused append", "error", err)
-		} else if ctx.Err() == nil && code(err) != errBusy {
-			a.log.Warn("append not acknowledged, asking again", "error", err, "expect", expect)
+			said.say(a.log, err, a.cfg.JS.Conn())
 		}
 		if err := pause(ctx, wait); err != nil {
 			return 0, err
@@ -236,22 +270,82 @@ func (a *Actor) append(ctx context.Context, m *nats.Msg, expect uint64) (uint64,
 	}
 }
 
-// isOurs reports whether the family's last message is m, and its sequence.
-func (a *Actor) isOurs(ctx context.Context, m *nats.Msg) (uint64, bool, error) {
+// whose finds out why an append was refused: the family's last message is m itself, whose sequence it returns; or it is
+// another owner's, ErrReplaced; or it is older than what we had seen, a *LogError.
+func (a *Actor) whose(ctx context.Context, m *nats.Msg, expect uint64) (uint64, error) {
 	try, cancel := context.WithTimeout(ctx, requestWait)
 	defer cancel()
 	stream, err := a.cfg.JS.Stream(try, msgs.LogStream(a.cfg.Account))
 	if err != nil {
-		return 0, false, err
+		return 0, err
 	}
 	last, err := stream.GetLastMsgForSubject(try, a.subject)
-	if errors.Is(err, jetstream.ErrMsgNotFound) {
-		return 0, false, nil
+	switch {
+	case errors.Is(err, jetstream.ErrMsgNotFound):
+		last = &jetstream.RawStreamMsg{}
+	case err != nil:
+		return 0, err
 	}
-	if err != nil {
-		return 0, false, err
+	switch {
+	case last.Sequence < expect:
+		return 0, a.foreign(last.Sequence, fmt.Sprintf("the log ends there and %d was written: it was emptied or rolled back", expect))
+	case last.Header.Get(msgs.HeaderAppend) == m.Header.Get(msgs.HeaderAppend):
+		return last.Sequence, nil
 	}
-	return last.Sequence, last.Header.Get(msgs.HeaderAppend) == m.Header.Get(msgs.HeaderAppend), nil
+	return 0, ErrReplaced
+}
+
+// complaint says aloud why an append does not succeed: once for each cause, and again every minute.
+type complaint struct {
+	cause string
+	at    time.Time
+}
+
+func (c *complaint) say(log *slog.Logger, err error, conn *nats.Conn) {
+	if cause := err.Error(); cause == c.cause && time.Since(c.at) < complainAgain {
+		return
+	}
+	c.cause, c.at = err.Error(), time.Now()
+	if code(err) != 0 {
+		log.Error("append refused; nothing is performed until it succeeds", "error", err)
+		return
+	}
+	log.Warn("append not acknowledged, asking again", "error", err, "connection", conn.Status().String(), "connection_error", conn.LastError())
+}
+
+func (c *complaint) over(log *slog.Logger) {
+	if c.cause != "" {
+		log.Info("append succeeded", "after", c.cause)
+	}
+}
+
+// patiently does f again for as long as the broker cannot be asked.
+func (a *Actor) patiently(ctx context.Context, f func() error) error {
+	for wait := retryFirst; ; wait = min(2*wait, retryLast) {
+		err := f()
+		if err == nil || ctx.Err() != nil || !transient(err) {
+			return err
+		}
+		a.log.Warn("broker not available, asking again", "error", err)
+		if err := pause(ctx, wait); err != nil {
+			return err
+		}
+	}
+}
+
+// transient reports whether an error may go away by itself: no answer, no leader, no connection, a consumer that is gone.
+func transient(err error) bool {
+	var api *jetstream.APIError
+	var log *LogError
+	var lane *LaneError
+	var env *EnvError
+	switch {
+	case errors.Is(err, ErrReplaced), errors.Is(err, nats.ErrConnectionClosed), errors.As(err, &log), errors.As(err, &lane), errors.As(err, &env):
+		return false
+	case errors.As(err, &api):
+		return api.Code >= 500
+	}
+	return true
 }
 
 // code is the broker's error code in err, 0 where there is none.

@@ -204,6 +204,7 @@ func (r *running) flush() {
 	}
 	r.flying = f
 	m, expect := r.message(raw, f.units[k-1].at), r.seq
+	f.name = m.Header.Get(msgs.HeaderAppend)
 	r.others.Go(func() {
 		seq, err := r.append(r.work, m, expect)
 		r.end(appended{seq, err})
@@ -220,7 +221,7 @@ func (r *running) landed(v appended) error {
 		}
 		return v.err
 	}
-	r.seq = v.seq
+	r.seq, r.name = v.seq, f.name
 	r.release(f)
 	r.maybeSnapshot()
 	return nil

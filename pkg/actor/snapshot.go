@@ -17,6 +17,7 @@ type snapshot struct {
 	Env     msgs.Env          `json:"env"`
 	Family  string            `json:"family"`
 	Seq     uint64            `json:"seq"`
+	Append  string            `json:"append"` // name of the append at seq: another log has another one there
 	N       uint64            `json:"n"`
 	Cursors map[string]uint64 `json:"cursors"`
 	State   json.RawMessage   `json:"state"`
@@ -39,7 +40,7 @@ func (r *running) maybeSnapshot() {
 		r.since = 0
 		return
 	}
-	s := snapshot{Account: r.cfg.Account, Env: r.cfg.Env, Family: r.cfg.Family, Seq: r.seq, N: r.n, Cursors: r.cursorMap(r.cursors), State: state}
+	s := snapshot{Account: r.cfg.Account, Env: r.cfg.Env, Family: r.cfg.Family, Seq: r.seq, Append: r.name, N: r.n, Cursors: r.cursorMap(r.cursors), State: state}
 	r.since, r.writing = 0, true
 	r.others.Go(func() {
 		if err := r.putSnapshot(r.work, s); err != nil && r.work.Err() == nil {
@@ -54,16 +55,22 @@ func (a *Actor) putSnapshot(ctx context.Context, s snapshot) error {
 	if err != nil {
 		return err
 	}
+	ctx, cancel := context.WithTimeout(ctx, snapshotWait)
+	defer cancel()
 	_, err = a.cfg.Snapshots.PutBytes(ctx, a.snapshotName(), b)
 	return err
 }
 
 // restore puts the newest usable snapshot into the core and returns the sequence that it includes, 0 without one. A
-// snapshot beyond the log (the log was restored from a copy) is left aside with an alarm.
+// snapshot of another log, or beyond this one (it was restored from a copy), is left aside with an alarm.
 func (a *Actor) restore(ctx context.Context, claim uint64) uint64 {
+	last := a.n
+	a.n = 0
 	if a.cfg.Snapshots == nil {
 		return 0
 	}
+	ctx, cancel := context.WithTimeout(ctx, snapshotWait)
+	defer cancel()
 	b, err := a.cfg.Snapshots.GetBytes(ctx, a.snapshotName())
 	if errors.Is(err, jetstream.ErrObjectNotFound) {
 		return 0
@@ -76,7 +83,7 @@ func (a *Actor) restore(ctx context.Context, claim uint64) uint64 {
 		a.log.Error("snapshot unreadable; replaying the whole log", "error", err)
 		return 0
 	}
-	if s.Account != a.cfg.Account || s.Env != a.cfg.Env || s.Family != a.cfg.Family || s.Seq >= claim || s.N >= a.n {
+	if s.Account != a.cfg.Account || s.Env != a.cfg.Env || s.Family != a.cfg.Family || s.Seq >= claim || s.N >= last || !a.has(ctx, s.Seq, s.Append) {
 		a.log.Error("snapshot does not belong to this log; replaying the whole log", "snapshot_seq", s.Seq, "log_seq", claim,
 			"snapshot_env", s.Env, "snapshot_account", s.Account)
 		return 0
@@ -85,6 +92,17 @@ func (a *Actor) restore(ctx context.Context, claim uint64) uint64 {
 		a.log.Error("snapshot refused by the core; replaying the whole log", "error", err)
 		return 0
 	}
+	a.n = s.N
 	a.setCursors(s.Cursors)
 	return s.Seq
+}
+
+// has reports whether the log can have the append of that name at seq. One that was purged may have been it.
+func (a *Actor) has(ctx context.Context, seq uint64, name string) bool {
+	stream, err := a.cfg.JS.Stream(ctx, msgs.LogStream(a.cfg.Account))
+	if err != nil {
+		return false
+	}
+	m, err := stream.GetMsg(ctx, seq)
+	return errors.Is(err, jetstream.ErrMsgNotFound) || err == nil && m.Header.Get(msgs.HeaderAppend) == name
 }
