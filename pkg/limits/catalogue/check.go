@@ -120,8 +120,8 @@ func checkLayers(at string, r *Rule, layers []Layer, say complaint) {
 		for _, reason := range l.mistakes() {
 			say(where, "rule %q: %s", r.Name, reason)
 		}
-		if most := max(l.N, l.Burst); most > 0 && r.least() > most {
-			say(where, "rule %q: a request costs at least %d, which %d can never pay", r.Name, r.least(), most)
+		if most := max(l.N, l.Burst); most > 0 && r.Least() > most {
+			say(where, "rule %q: a request costs at least %d, which %d can never pay", r.Name, r.Least(), most)
 		}
 		if j := slices.IndexFunc(layers, func(o Layer) bool { return o.same(l) }); j < i {
 			say(where, "rule %q has the same layer twice", r.Name)
@@ -129,8 +129,8 @@ func checkLayers(at string, r *Rule, layers []Layer, say complaint) {
 	}
 }
 
-// least is what the dearest endpoint of a rule costs with one item.
-func (r *Rule) least() (most int) {
+// Least is what the dearest endpoint of a rule costs with one item.
+func (r *Rule) Least() (most int) {
 	for _, p := range r.patterns {
 		most = max(most, p.cost.Request+p.cost.Item)
 	}

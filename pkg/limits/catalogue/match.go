@@ -1,6 +1,7 @@
 package catalogue
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 )
@@ -88,4 +89,35 @@ func (r *Rule) Cost(e Endpoint) (c Charge, ok bool) {
 		}
 	}
 	return Charge{}, false
+}
+
+// Width is how much a rule is for: 1 for endpoints, more for patterns of them.
+func (r *Rule) Width() int {
+	width := 1
+	for _, p := range r.patterns {
+		switch {
+		case p.api == "*":
+			return 4
+		case p.method == "*" && p.path == "*":
+			width = max(width, 3)
+		case p.wild():
+			width = max(width, 2)
+		}
+	}
+	return width
+}
+
+func (p pattern) wild() bool { return p.method == "*" || strings.HasSuffix(p.path, "*") }
+
+// Endpoints are those that a profile names; for a pattern one that stands for all that nothing else names.
+func (p *Profile) Endpoints() (out []Endpoint) {
+	for _, r := range p.Rules {
+		for _, q := range r.patterns {
+			e := Endpoint{q.api, q.method, q.path}
+			if !slices.Contains(out, e) {
+				out = append(out, e)
+			}
+		}
+	}
+	return out
 }

@@ -196,3 +196,8 @@ func (r *Rule) Of(tier string) []Layer {
 	i := max(0, slices.IndexFunc(r.Tiers, func(t TierLayers) bool { return t.Tier == tier }))
 	return r.Tiers[i].Layers
 }
+
+// HasTier reports whether a profile knows a tier; one without tiers knows all, since they change nothing.
+func (p *Profile) HasTier(tier string) bool {
+	return len(p.Tiers) == 0 || slices.Contains(p.Tiers, tier)
+}

@@ -1,0 +1,296 @@
+package budget
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"sluice/pkg/limits/catalogue"
+	"sluice/pkg/limits/gate"
+)
+
+// Bounds of a budget.
+const (
+	// maxRoutes bounds the kinds of requests: endpoints times accounts. A path with an id in it instead of a template would
+	// grow without end.
+	maxRoutes = 10_000
+	// maxItems bounds one request; no venue takes as many.
+	maxItems = 100_000
+)
+
+// ErrRoutes reports more kinds of requests than a budget holds.
+var ErrRoutes = errors.New("too many kinds of requests: name endpoints by their template")
+
+// Request is one request that wants to leave.
+type Request struct {
+	// Endpoint as the catalogue writes it: "POST /order", or "gamma GET /markets" for another API than the profile's.
+	Endpoint string
+
+	Account string // who signs
+	Key     string // the credentials it bears, where limits are per key; empty: Account
+	Items   int    // orders in it, or ids; 0 for what has none
+
+	// Class overrides the catalogue's when Set.
+	Class Class
+}
+
+// Class is a class that may be left to the catalogue.
+type Class struct {
+	Set bool
+	As  gate.Class
+}
+
+// As is the class to be taken instead of the catalogue's.
+func As(c gate.Class) Class { return Class{true, c} }
+
+// Budget counts a profile. It is not safe for several goroutines at once.
+type Budget struct {
+	profile catalogue.Profile
+	opts    Options
+	gate    *gate.Gate
+
+	rules    []rule
+	counters map[counterKey]*counter
+	routes   map[Request]*route // by what does not change: no items
+}
+
+// rule is a rule of the profile and the classes of what falls under it.
+type rule struct {
+	*catalogue.Rule
+	classes uint8
+}
+
+type counterKey struct {
+	rule int
+	key  string
+}
+
+// counter is a gate's counter with what was learned about it.
+type counter struct {
+	*gate.Counter
+	rule    int
+	key     string
+	tier    string
+	learned map[time.Duration]int // window sizes that the venue has named
+}
+
+// route is how requests of one kind are charged.
+type route struct {
+	lane     *gate.Lane
+	counters []*counter // the narrowest first
+	class    gate.Class
+	batch    int
+	after    bool // some cost is known only from the answer
+}
+
+// New puts a profile in force from base on. Errors: the options' and those of a tier that the profile does not have.
+func New(p catalogue.Profile, o Options, base time.Time) (*Budget, error) {
+	b := &Budget{gate: gate.New(base, o.Gate), counters: map[counterKey]*counter{}, routes: map[Request]*route{}}
+	return b, b.set(p, o)
+}
+
+func (b *Budget) set(p catalogue.Profile, o Options) error {
+	if err := o.Check(); err != nil {
+		return err
+	}
+	if o.Tier == "" {
+		o.Tier = p.Tier
+	}
+	if o.Tier != "" && !p.HasTier(o.Tier) {
+		return fmt.Errorf("use profile %q: tier %q is not among %v", p.Name, o.Tier, p.Tiers)
+	}
+	b.profile, b.opts, b.rules = p, o, nil
+	for i := range p.Rules {
+		b.rules = append(b.rules, rule{Rule: &p.Rules[i]})
+	}
+	for _, e := range p.Endpoints() {
+		of, class := b.of(e)
+		for _, i := range of {
+			b.rules[i].classes |= 1 << class
+		}
+	}
+	return nil
+}
+
+// Replace puts another profile or other options in force. What was counted stays counted: a rule of the same name and
+// scope goes on from what it holds.
+func (b *Budget) Replace(now time.Time, p catalogue.Profile, o Options) error {
+	old := b.rules
+	if err := b.set(p, o); err != nil {
+		return err
+	}
+	moved := map[counterKey]*counter{}
+	for _, c := range b.counters {
+		for i, r := range b.rules {
+			if r.Name == old[c.rule].Name && r.Scope == old[c.rule].Scope {
+				c.rule, c.tier = i, known(p, c.tier, b.opts.Tier)
+				moved[counterKey{i, c.key}] = c
+				b.gate.Set(now, c.Counter, b.ruleOf(c))
+			}
+		}
+	}
+	b.counters = moved
+	b.routes = map[Request]*route{}
+	return nil
+}
+
+func known(p catalogue.Profile, tier, other string) string {
+	if p.HasTier(tier) {
+		return tier
+	}
+	return other
+}
+
+// of are the rules that an endpoint falls under, the narrowest first, and its class.
+func (b *Budget) of(e catalogue.Endpoint) (of []int, class gate.Class) {
+	class, named := gate.Read, false
+	for i, r := range b.rules {
+		if _, ok := r.Cost(e); !ok {
+			continue
+		}
+		of = append(of, i)
+		if c, ok := classOf(r.Class); ok && (!named || c < class) {
+			class, named = c, true
+		}
+	}
+	// A rule for everything is the widest: it comes last, so that an unnamed throttle is laid at the narrowest door.
+	for i := 1; i < len(of); i++ {
+		for j := i; j > 0 && b.rules[of[j]].Width() < b.rules[of[j-1]].Width(); j-- {
+			of[j], of[j-1] = of[j-1], of[j]
+		}
+	}
+	return of, class
+}
+
+func classOf(c catalogue.Class) (gate.Class, bool) {
+	switch c {
+	case catalogue.Cancel:
+		return gate.Cancel, true
+	case catalogue.Order:
+		return gate.Order, true
+	case catalogue.Read:
+		return gate.Read, true
+	case catalogue.Bulk:
+		return gate.Bulk, true
+	}
+	return 0, false
+}
+
+// route finds or makes the way of a kind of request.
+func (b *Budget) route(q Request) (*route, error) {
+	q.Items = 0
+	if r := b.routes[q]; r != nil {
+		return r, nil
+	}
+	if len(b.routes) >= maxRoutes {
+		return nil, ErrRoutes
+	}
+	q.Endpoint, q.Account, q.Key = strings.Clone(q.Endpoint), strings.Clone(q.Account), strings.Clone(q.Key)
+	e := catalogue.ParseEndpoint(q.Endpoint, b.profile.API)
+	of, class := b.of(e)
+	if q.Class.Set {
+		class = q.Class.As
+	}
+	r := &route{class: class}
+	var legs []gate.Leg
+	for _, i := range of {
+		cost, _ := b.rules[i].Cost(e)
+		c := b.counter(i, keyOf(b.rules[i].Scope, q))
+		r.counters = append(r.counters, c)
+		r.after = r.after || cost.After
+		if n := b.rules[i].Batch; n > 0 && (r.batch == 0 || n < r.batch) {
+			r.batch = n
+		}
+		legs = append(legs, gate.Leg{Counter: c.Counter, Request: cost.Request, Item: cost.Item, After: cost.After})
+	}
+	r.lane = b.gate.Lane(class, legs...)
+	b.routes[q] = r
+	return r, nil
+}
+
+// keyOf is whom a request is counted for in a scope.
+func keyOf(s catalogue.Scope, q Request) string {
+	switch s {
+	case catalogue.Signer:
+		return q.Account
+	case catalogue.APIKey, catalogue.Relayer:
+		if q.Key != "" {
+			return q.Key
+		}
+		return q.Account
+	}
+	return ""
+}
+
+func (b *Budget) counter(i int, key string) *counter {
+	if c := b.counters[counterKey{i, key}]; c != nil {
+		return c
+	}
+	c := &counter{rule: i, key: key, tier: b.opts.Tier}
+	c.Counter = b.gate.Counter(b.ruleOf(c), key)
+	b.counters[counterKey{i, key}] = c
+	return c
+}
+
+func (b *Budget) ruleOf(c *counter) gate.Rule {
+	r := scaled(b.rules[c.rule].Rule, c.tier, b.opts, c.learned)
+	r.Classes = b.rules[c.rule].classes
+	return r
+}
+
+// Enter asks for a request to leave: a permit, or a ticket for its turn, or gate.ErrNever, gate.ErrBusy, *gate.MissError,
+// ErrRoutes.
+func (b *Budget) Enter(now time.Time, q Request, deadline time.Time) (gate.Permit, *gate.Ticket, error) {
+	r, err := b.route(q)
+	if err != nil {
+		return gate.Permit{}, nil, err
+	}
+	if q.Items < 0 || q.Items > maxItems || r.batch > 0 && q.Items > r.batch {
+		return gate.Permit{}, nil, gate.ErrNever
+	}
+	return b.gate.Enter(now, r.lane, q.Items, deadline)
+}
+
+// Probe says when a request could leave, and takes nothing.
+func (b *Budget) Probe(now time.Time, q Request) (time.Time, error) {
+	r, err := b.route(q)
+	if err != nil {
+		return time.Time{}, err
+	}
+	if q.Items < 0 || q.Items > maxItems || r.batch > 0 && q.Items > r.batch {
+		return time.Time{}, gate.ErrNever
+	}
+	return b.gate.Probe(now, r.lane, q.Items)
+}
+
+// Covered reports whether some rule counts an endpoint.
+func (b *Budget) Covered(endpoint string) bool {
+	of, _ := b.of(catalogue.ParseEndpoint(endpoint, b.profile.API))
+	return len(of) > 0
+}
+
+// Batch is how many items one request of an endpoint may carry; 0: no such limit.
+func (b *Budget) Batch(endpoint string) (n int) {
+	of, _ := b.of(catalogue.ParseEndpoint(endpoint, b.profile.API))
+	for _, i := range of {
+		if m := b.rules[i].Batch; m > 0 && (n == 0 || m < n) {
+			n = m
+		}
+	}
+	return n
+}
+
+// Turn is the gate's.
+func (b *Budget) Turn(now time.Time) ([]*gate.Ticket, time.Time) { return b.gate.Turn(now) }
+
+// Leave is the gate's.
+func (b *Budget) Leave(k *gate.Ticket) bool { return b.gate.Leave(k) }
+
+// Done closes a permit; items are those that the answer names.
+func (b *Budget) Done(now time.Time, p gate.Permit, o gate.Outcome, items int) {
+	b.gate.Done(now, p, o, items)
+}
+
+// Profile is the profile in force.
+func (b *Budget) Profile() catalogue.Profile { return b.profile }

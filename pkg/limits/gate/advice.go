@@ -1,0 +1,217 @@
+package gate
+
+import (
+	"time"
+
+	"golang.org/x/time/rate"
+)
+
+// How a counter gives way. The figures are those that the simulation of crowded, halved and queueing venues favours.
+const (
+	cutTo        = 700 // permille of the present figures that a throttle leaves
+	leastCut     = 50  // permille below which nothing is cut
+	recoverAfter = 100 // good answers before a step back up
+	recoverBy    = 20  // permille of the figures in one step
+	paceBelow    = 200 // permille of the limit; with less remaining, what is left is spread to the reset
+	paceUse      = 900 // permille of what remains that is spread
+
+	stormCount  = 3 // throttles within stormSpan that close a counter
+	stormSpan   = 30 * time.Second
+	stormPause  = 30 * time.Second
+	rampFull    = 64 // in flight at which a reopened counter is open again
+	backoffLast = time.Minute
+)
+
+// Advice is what one answer says about a counter. The zero value is a good answer that says nothing.
+type Advice struct {
+	// Throttled: the venue refused it for its rate, or was so slow that it must have queued it.
+	Throttled bool
+
+	// Wait is how long nothing may leave, when the answer names it.
+	Wait time.Duration
+
+	// Remaining and Limit are the venue's own count, when Known; Reset is how long until it is whole again.
+	Known            bool
+	Remaining, Limit int
+	Reset            time.Duration
+
+	// Chance is a random number in permille, for the length of a wait that nobody named.
+	Chance int
+}
+
+// advice is what the venue has asked of a counter. It only lowers.
+type advice struct {
+	cut   int   // permille of the figures in force
+	cutAt int64 // when it was last lowered; answers to older requests say nothing new
+
+	until int64 // nothing leaves before
+
+	pace      *rate.Limiter
+	paceUntil int64
+
+	good   int // answers since the last step up
+	streak int // throttles since the last good answer
+	storm  [stormCount]int64
+	storms int
+	ramp   int // most in flight while it reopens; 0: no bound
+}
+
+// Heed takes in what an answer to a request sent at sent says about a counter.
+func (g *Gate) Heed(now, sent time.Time, c *Counter, a Advice) {
+	c.heed(g.at(now), int64(sent.Sub(g.base)), a)
+}
+
+// Stop lets nothing leave from a counter until a moment. It only lengthens a stop.
+func (g *Gate) Stop(now, until time.Time, c *Counter) {
+	g.at(now)
+	c.until = max(c.until, int64(until.Sub(g.base)))
+}
+
+func (c *Counter) heed(t, sent int64, a Advice) {
+	if a.Wait > 0 {
+		c.until = max(c.until, t+int64(a.Wait))
+	}
+	if a.Known {
+		c.believe(t, a)
+	}
+	if !a.Throttled {
+		c.praise(t)
+		return
+	}
+	c.streak++
+	c.good = 0
+	if sent < c.cutAt { // the answer is to a request from before the last cut: one cut for each round trip
+		return
+	}
+	c.cutAt = t
+	c.lower(t, max(leastCut, c.cut*cutTo/permille))
+	if a.Wait <= 0 {
+		c.until = max(c.until, t+int64(backoff(c.streak, a.Chance)))
+	}
+	c.strike(t, a.Wait)
+}
+
+// backoff is a wait that nobody named: somewhere up to 2^n seconds.
+func backoff(streak, chance int) time.Duration {
+	most := min(backoffLast, time.Second<<min(streak, 6))
+	return most * time.Duration(min(max(chance, 1), permille)) / permille
+}
+
+// strike closes the counter when throttles come in a storm; it reopens little by little.
+func (c *Counter) strike(t int64, wait time.Duration) {
+	c.storm[c.storms%stormCount] = t
+	c.storms++
+	if c.storms >= stormCount && t-c.storm[c.storms%stormCount] <= int64(stormSpan) {
+		c.until = max(c.until, t+int64(max(wait, stormPause)))
+		c.ramp, c.storms = 1, 0
+	}
+}
+
+// praise is a good answer.
+func (c *Counter) praise(t int64) {
+	c.streak = 0
+	if c.ramp > 0 {
+		if c.ramp *= 2; c.ramp >= rampFull {
+			c.ramp = 0
+		}
+	}
+	if c.cut == permille {
+		return
+	}
+	if c.good++; c.good >= recoverAfter {
+		c.good = 0
+		c.lower(t, min(permille, c.cut+recoverBy))
+	}
+}
+
+// lower puts a multiplier of the figures in force.
+func (c *Counter) lower(t int64, cut int) {
+	c.cut = cut
+	for i := range c.windows {
+		w := &c.windows[i]
+		w.now = max(1, w.N*cut/permille)
+	}
+	if c.bucket != nil {
+		c.bucket.SetLimitAt(c.base.Add(time.Duration(t)), limitOf(*c.rule.Bucket, cut))
+	}
+}
+
+// believe lowers what is there to what the venue says remains. What is in flight counts against both, so an answer that
+// overtook others makes us believe in less than there is, never in more.
+func (c *Counter) believe(t int64, a Advice) {
+	if c.rule.Bucket != nil {
+		c.drain(t, int((c.micro(t)-int64(a.Remaining)*million)/million))
+		return
+	}
+	w := c.windowOf(a)
+	if w == nil {
+		return
+	}
+	if a.Limit > 0 && a.Limit < w.Full {
+		w.N = max(1, w.N*a.Limit/w.Full)
+		w.Full, w.now = a.Limit, min(w.now, w.N)
+	}
+	// Whoever else uses the same limit has used what we cannot account for.
+	if foreign := w.Full - a.Remaining - c.log.since(t-w.span) - c.flight; foreign > 0 {
+		c.log.push(t, min(foreign, w.N))
+	}
+	if a.Reset > 0 && a.Remaining*permille < w.Full*paceBelow {
+		c.spread(t, max(1, a.Remaining-c.flight), a.Reset)
+	}
+}
+
+// windowOf is the layer that an answer speaks of: the one of that size, or else the shortest that lasts until the reset.
+func (c *Counter) windowOf(a Advice) *window {
+	var of *window
+	for i := range c.windows {
+		w := &c.windows[i]
+		if a.Limit > 0 && w.Full == a.Limit {
+			return w
+		}
+		if of == nil && w.Per >= a.Reset {
+			of = w
+		}
+	}
+	return of
+}
+
+// spread paces what remains until the reset.
+func (c *Counter) spread(t int64, remaining int, reset time.Duration) {
+	each := rate.Limit(remaining*paceUse) / permille / rate.Limit(reset.Seconds())
+	c.paceUntil = t + int64(reset)
+	if c.pace == nil {
+		c.pace = rate.NewLimiter(each, 1)
+		return
+	}
+	c.pace.SetLimitAt(c.base.Add(time.Duration(t)), each)
+}
+
+// drain takes tokens that the venue does not have.
+func (c *Counter) drain(t int64, k int) {
+	for burst := c.rule.Bucket.Burst; k > 0; k -= burst {
+		c.bucket.ReserveN(c.base.Add(time.Duration(t)), min(k, burst))
+	}
+}
+
+// stopped reports whether the venue has stopped the counter, or it reopens and has enough in flight.
+func (c *Counter) stopped(t int64) bool {
+	return t < c.until || c.ramp > 0 && c.flight >= c.ramp
+}
+
+// paced reports whether the pace allows one more.
+func (c *Counter) paced(t int64) bool {
+	return c.pace == nil || t >= c.paceUntil || c.pace.TokensAt(c.base.Add(time.Duration(t))) >= 1
+}
+
+// paceFree is when the pace allows the next.
+func (c *Counter) paceFree(t int64) int64 {
+	there := int64(c.pace.TokensAt(c.base.Add(time.Duration(t))) * million)
+	each := int64(c.pace.Limit() * million)
+	if there >= million {
+		return t
+	}
+	if each <= 0 {
+		return c.paceUntil
+	}
+	return min(c.paceUntil, t+(million-there)*int64(time.Second)/each+refillGrain)
+}

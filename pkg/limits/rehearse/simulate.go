@@ -1,0 +1,299 @@
+package rehearse
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"sluice/pkg/limits/budget"
+	"sluice/pkg/limits/catalogue"
+	"sluice/pkg/limits/gate"
+	"sluice/pkg/limits/referee"
+)
+
+// Delay is how the network delays.
+type Delay string
+
+// The delays. Each is of one way; the answer takes as long again.
+const (
+	None   Delay = "none"
+	Jitter Delay = "jitter" // anything up to Most
+	Stall  Delay = "stall"  // every other second all requests take Most more
+)
+
+// Scenario is one run.
+type Scenario struct {
+	Profile  catalogue.Profile
+	Options  budget.Options
+	Endpoint string
+	Items    int           // in each request
+	For      time.Duration // of saturated demand
+	Delay    Delay
+	Most     time.Duration // default 200 ms
+	Seed     uint64
+
+	// Busy and Idle make the demand come and go. Zero: it never ends.
+	Busy, Idle time.Duration
+
+	// Lost is how many of 1,000 answers are lost; the client gives up on them after GiveUp (default 5 s).
+	Lost   int
+	GiveUp time.Duration
+
+	// Trace receives every request's moments of sending and arrival, in order of sending.
+	Trace func(sent, arrived time.Duration)
+}
+
+const (
+	mostDefault   = 200 * time.Millisecond
+	giveUpDefault = 5 * time.Second
+	// maxFlight bounds what a client without windows has in flight.
+	maxFlight = 20_000
+)
+
+// Layer is what a run made of one layer.
+type Layer struct {
+	Rule   string `json:"rule"`
+	Layer  string `json:"layer"`
+	Worst  int    `json:"worst"` // units in the worst span, for a window
+	Limit  int    `json:"limit"`
+	Permil int    `json:"utilisation_permille"` // of what the layer alone would sustain over the run
+}
+
+// Result is what a run showed.
+type Result struct {
+	Sent       int           `json:"sent"`  // requests
+	Units      int           `json:"units"` // items, or requests where an endpoint has none
+	Violations int           `json:"violations"`
+	Permil     int           `json:"utilisation_permille"` // of the layer that binds
+	Binding    string        `json:"binding"`
+	Last       time.Duration `json:"last_arrival_ns"`
+	Layers     []Layer       `json:"layers"`
+}
+
+// ErrUnlimited reports an endpoint that nothing limits.
+var ErrUnlimited = errors.New("no limit covers the endpoint")
+
+const account = "main"
+
+// epoch is when virtual time begins; the moment has no meaning.
+func epoch() time.Time { return time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC) }
+
+// run is a scenario in progress.
+type run struct {
+	Scenario
+	world
+	random *rand.Rand
+	budget *budget.Budget
+	venues []venue
+	flight int
+	wake   time.Duration // the next planned look at the gate; 0: none
+	early  bool          // count as answered when sent: wrong on purpose, for the test of the judge
+	out    Result
+}
+
+// venue is one rule of the profile at the other side.
+type venue struct {
+	rule   string
+	cost   int // what must be there
+	after  int // what is charged beyond it, below zero if need be
+	layers []catalogue.Layer
+	referee.Server
+}
+
+// Simulate saturates an endpoint and lets an independent venue count. Errors: ErrUnlimited, and those of the options.
+func Simulate(s Scenario) (Result, error) {
+	r, err := newRun(s)
+	if err != nil {
+		return Result{}, err
+	}
+	r.at(0, r.demand)
+	r.world.run(s.For)
+	// What is under way still arrives and is counted, though nothing more is sent.
+	r.For = 0
+	r.world.run(s.For + time.Minute)
+	return r.result(s.For), nil
+}
+
+func newRun(s Scenario) (*run, error) {
+	if s.Most == 0 {
+		s.Most = mostDefault
+	}
+	if s.GiveUp == 0 {
+		s.GiveUp = giveUpDefault
+	}
+	b, err := budget.New(s.Profile, s.Options, epoch())
+	if err != nil {
+		return nil, fmt.Errorf("rehearse %q: %w", s.Endpoint, err)
+	}
+	r := &run{Scenario: s, random: rand.New(rand.NewPCG(s.Seed, 1)), budget: b, venues: venues(s)}
+	if len(r.venues) == 0 {
+		return nil, fmt.Errorf("rehearse %q: %w", s.Endpoint, ErrUnlimited)
+	}
+	return r, nil
+}
+
+// venues are the documented layers of all rules that an endpoint falls under, in full: no factor, no learning.
+func venues(s Scenario) (out []venue) {
+	tier := s.Options.Tier
+	if tier == "" {
+		tier = s.Profile.Tier
+	}
+	e := catalogue.ParseEndpoint(s.Endpoint, s.Profile.API)
+	for i := range s.Profile.Rules {
+		rule := &s.Profile.Rules[i]
+		cost, ok := rule.Cost(e)
+		if !ok {
+			continue
+		}
+		v := venue{rule: rule.Name, cost: cost.Request + cost.Item*s.Items}
+		if cost.After && rule.Of(tier)[0].Negative {
+			v.cost, v.after = cost.Request, cost.Item*s.Items
+		}
+		for _, l := range rule.Of(tier) {
+			switch l.Kind() {
+			case catalogue.WindowKind:
+				v.Windows = append(v.Windows, &referee.Window{N: l.N, Per: l.Per})
+			case catalogue.BucketKind:
+				v.Buckets = append(v.Buckets, &referee.Bucket{Rate: l.Rate, Burst: l.Burst, Per: perOf(l)})
+			default:
+				continue
+			}
+			v.layers = append(v.layers, l)
+		}
+		if len(v.layers) > 0 {
+			out = append(out, v)
+		}
+	}
+	return out
+}
+
+// perOf is the span of a bucket's rate: a second unless said.
+func perOf(l catalogue.Layer) time.Duration {
+	if l.Per == 0 {
+		return time.Second
+	}
+	return l.Per
+}
+
+// demand sends all that may leave now and plans when to look again.
+func (r *run) demand() {
+	r.wake = 0
+	for r.now < r.For && r.flight < maxFlight {
+		if idle := r.idle(); idle > 0 {
+			r.plan(r.now + idle)
+			return
+		}
+		now := epoch().Add(r.now)
+		q := budget.Request{Endpoint: r.Endpoint, Account: account, Items: r.Items}
+		at, err := r.budget.Probe(now, q)
+		if err != nil {
+			return
+		}
+		if at.After(now) {
+			r.plan(at.Sub(epoch()))
+			return
+		}
+		p, ticket, err := r.budget.Enter(now, q, time.Time{})
+		if err != nil || ticket != nil {
+			panic(fmt.Sprintf("probe said %s at %s, enter said ticket %v, error %v", at, now, ticket, err))
+		}
+		r.send(p)
+	}
+}
+
+// plan looks at the gate again at a moment, unless it is looked at sooner.
+func (r *run) plan(t time.Duration) {
+	if r.wake != 0 && r.wake <= t {
+		return
+	}
+	r.wake = t
+	r.at(t, func() {
+		if r.wake == t {
+			r.demand()
+		}
+	})
+}
+
+// idle is how long the demand still pauses.
+func (r *run) idle() time.Duration {
+	if r.Idle == 0 {
+		return 0
+	}
+	if in := r.now % (r.Busy + r.Idle); in >= r.Busy {
+		return r.Busy + r.Idle - in
+	}
+	return 0
+}
+
+func (r *run) send(p gate.Permit) {
+	r.flight++
+	r.out.Sent++
+	r.out.Units += max(1, r.Items)
+	sent := r.now
+	if r.early {
+		r.budget.Done(epoch().Add(r.now), p, gate.Answered, r.Items)
+	}
+	arrives := sent + r.delay()
+	r.at(arrives, func() {
+		r.out.Last = r.now
+		for i := range r.venues {
+			v := &r.venues[i]
+			if v.Arrive(r.now, v.cost) && v.after > 0 {
+				v.Overdraw(r.now, v.after)
+			}
+		}
+		if r.Trace != nil {
+			r.Trace(sent, r.now)
+		}
+		outcome, back := gate.Answered, r.delay()
+		if r.Lost > 0 && r.random.IntN(1000) < r.Lost {
+			outcome, back = gate.Unknown, r.GiveUp
+		}
+		r.at(r.now+back, func() {
+			r.flight--
+			r.budget.Done(epoch().Add(r.now), p, outcome, r.Items)
+			r.demand()
+		})
+	})
+}
+
+func (r *run) delay() time.Duration {
+	switch r.Delay {
+	case Jitter:
+		return time.Duration(r.random.Int64N(int64(r.Most)))
+	case Stall:
+		if r.now/time.Second%2 == 1 {
+			return r.Most
+		}
+	}
+	return 0
+}
+
+// result compares with what each layer alone would sustain.
+func (r *run) result(span time.Duration) Result {
+	for i := range r.venues {
+		v := &r.venues[i]
+		r.out.Violations += v.Violations
+		w := 0
+		for _, l := range v.layers {
+			out := Layer{Rule: v.rule}
+			var sustained int64
+			switch l.Kind() {
+			case catalogue.WindowKind:
+				out.Layer, out.Limit, out.Worst = fmt.Sprintf("%d in %s", l.N, l.Per), l.N, v.Windows[w].Worst()
+				sustained = int64(l.N) * int64(span) / int64(l.Per)
+				w++
+			case catalogue.BucketKind:
+				out.Layer, out.Limit = fmt.Sprintf("%d/%s, burst %d", l.Rate, perOf(l), l.Burst), l.Burst
+				sustained = int64(l.Rate) * int64(span) / int64(perOf(l))
+			}
+			out.Permil = int(int64(v.Arrived) * 1000 / max(1, sustained))
+			r.out.Layers = append(r.out.Layers, out)
+		}
+	}
+	binding := slices.MaxFunc(r.out.Layers, func(a, b Layer) int { return a.Permil - b.Permil })
+	r.out.Permil, r.out.Binding = binding.Permil, binding.Rule+": "+binding.Layer
+	return r.out
+}
