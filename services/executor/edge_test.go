@@ -103,6 +103,23 @@ func TestReplyToGetsEveryEventUntilTheLast(t *testing.T) {
 	})
 }
 
+// TestStatusTellsWhatTheVenueIs asks for the status after the venue has answered an order with 425, and when that is over.
+func TestStatusTellsWhatTheVenueIs(t *testing.T) {
+	inPlant(t, nil, func(t *testing.T, p *plant) {
+		p.venue.SetFaults(func(f *sandbox.Faults) { f.Restarting, f.RetryAfterS = true, 1 })
+		p.submit("a1", msgs.Buy, msgs.GTC, "0.05", "10", `,'valid_until_ms':0`)
+		p.pass(time.Second)
+		if s := request[msgs.StatusAnswer](p, "status", ""); s.Venue != "restarting" {
+			t.Errorf("while it restarts: %+v", s)
+		}
+		p.venue.SetFaults(func(f *sandbox.Faults) { f.Restarting = false })
+		p.pass(3 * time.Second)
+		if s := request[msgs.StatusAnswer](p, "status", ""); s.Venue != "ok" || s.Open != 1 {
+			t.Errorf("afterwards: %+v", s)
+		}
+	})
+}
+
 // TestBadInputIsAnsweredAndStopsNothing sends everything that can be wrong with a message, then an order that is right.
 func TestBadInputIsAnsweredAndStopsNothing(t *testing.T) {
 	slug := sandbox.Markets()[0].Slug

@@ -121,3 +121,74 @@ func TestFinishedOrdersAreForgottenAndTheirIdsAreNot(t *testing.T) {
 	}
 	b.consistent()
 }
+
+// TestWhatASubmitAsksForIsSigned lets a submit name what only the venue sees: the end of its rest, to which the venue's own
+// minute is added, its builder, and that it may be deferred.
+func TestWhatASubmitAsksForIsSigned(t *testing.T) {
+	b := newBench(t, Rules{})
+	const expiresMS = 1_763_800_200_000
+	builder := named("a builder")
+	d := b.tell(b.message([]string{"submit", "a1", "BUY", "GTD", "0.52", "10", fmt.Sprintf("expires_ms=%d", expiresMS), "builder='" + builder + "'", "defer_exec=true", "post_only=true"}))
+	s, ok := d.Events[0].(*msgs.OrderSubmitting)
+	if !ok {
+		t.Fatalf("decided %+v", d.Events[0])
+	}
+	key, err := polymarket.ParseKey(strings.Repeat("0", 63) + "1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := signer{key, polymarket.Polygon}.envelope(&s.Orders[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	body := string(polymarket.PostBody(e))
+	for _, part := range []string{fmt.Sprintf(`"expiration":"%d"`, expiresMS/1000+60), `"builder":"` + builder + `"`, `"deferExec":true`, `"postOnly":true`, `"orderType":"GTD"`} {
+		if !strings.Contains(body, part) {
+			t.Errorf("the request lacks %s: %s", part, body)
+		}
+	}
+}
+
+// TestFieldsWithoutEffectAreWarnedAbout gives what older clients give: the order goes out, and its events say what was not used.
+func TestFieldsWithoutEffectAreWarnedAbout(t *testing.T) {
+	b := newBench(t, Rules{})
+	b.tell(b.message([]string{"submit", "a1", "BUY", "GTC", "0.52", "10", "fee_rate_bps=10", "nonce=1"}))
+	d := b.tell(b.message([]string{"posted", "a1", "accepted", "live"}))
+	a, ok := d.Events[0].(*msgs.OrderAccepted)
+	if !ok || len(a.Warnings) != 2 || !strings.Contains(a.Warnings[0], "fee_rate_bps") || !strings.Contains(a.Warnings[1], "nonce") {
+		t.Errorf("decided %+v", d.Events[0])
+	}
+}
+
+// TestCancelAllByTokenSparesTheOthers narrows a cancel_all to one token of a market: its orders are cancelled, those of the
+// other token rest.
+func TestCancelAllByTokenSparesTheOthers(t *testing.T) {
+	b := newBench(t, Rules{})
+	for id, outcome := range map[string]string{"yes": "Yes", "no": "No"} {
+		b.tell(b.command("submit", fmt.Sprintf(`{"client_order_id":%q,"market":"coin","outcome":%q,"side":"BUY","type":"GTC","price":"0.4","size":"10"}`, id, outcome)))
+		b.tell(b.message([]string{"posted", id, "accepted", "live"}))
+	}
+	d := b.tell(b.command("cancel_all", `{"request_id":"p","token_id":"112"}`))
+	if len(d.Early) != 1 {
+		t.Fatalf("done at once: %+v", d.Early)
+	}
+	if c, ok := d.Early[0].(CancelOrders); !ok || len(c.OrderIDs) != 1 || c.OrderIDs[0] != b.id("no") {
+		t.Errorf("cancelled %+v, want the order of the named token alone", d.Early[0])
+	}
+}
+
+// TestForeignOrdersCountAgainstTheCaps rests an order that Sluice did not place, worth 5 pUSD: what it ties up is missing
+// for an order of ours.
+func TestForeignOrdersCountAgainstTheCaps(t *testing.T) {
+	for _, foreign := range []bool{false, true} {
+		b := newBench(t, Rules{Caps: Caps{Day: cash("9"), OpenOrders: 5}})
+		if foreign {
+			b.tell(b.message([]string{"frame", "stranger", "PLACEMENT", "LIVE"}))
+		}
+		d := b.tell(b.message([]string{"submit", "a1", "BUY", "GTC", "0.52", "10"}))
+		r, refused := d.Events[0].(*msgs.OrderRejected)
+		if refused != foreign || refused && r.Error.Code != msgs.CapDay {
+			t.Errorf("with a foreign order %t: %+v", foreign, d.Events[0])
+		}
+	}
+}
