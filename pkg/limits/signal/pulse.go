@@ -1,0 +1,101 @@
+package signal
+
+import (
+	"slices"
+	"time"
+)
+
+// PulseConfig says when slowness is a throttle. Zero fields take the defaults.
+type PulseConfig struct {
+	Slow     time.Duration // of any request: a throttle, and a pause. Default 2 s.
+	Pause    time.Duration // after a slow request. Default 10 s.
+	OrderMin time.Duration // below which an order is never slow. Default 500 ms.
+	OrderX   int           // so many times the median an order is slow. Default 4.
+}
+
+const (
+	slowDefault     = 2 * time.Second
+	pauseDefault    = 10 * time.Second
+	orderMinDefault = 500 * time.Millisecond
+	orderXDefault   = 4
+
+	// pulseSamples is the memory of the median: long enough that a burst of slow answers does not move it.
+	pulseSamples = 63
+	// pulseLeast is how many answers make a median.
+	pulseLeast = 8
+	// relearnAfter is how many slow answers in a row are a new normal.
+	relearnAfter = 100
+)
+
+// Pulse follows how fast orders are answered.
+type Pulse struct {
+	cfg    PulseConfig
+	recent []time.Duration // in order of arrival
+	sorted []time.Duration
+	slow   int // in a row
+}
+
+// NewPulse makes a pulse that knows nothing yet.
+func NewPulse(cfg PulseConfig) *Pulse {
+	if cfg.Slow == 0 {
+		cfg.Slow = slowDefault
+	}
+	if cfg.Pause == 0 {
+		cfg.Pause = pauseDefault
+	}
+	if cfg.OrderMin == 0 {
+		cfg.OrderMin = orderMinDefault
+	}
+	if cfg.OrderX == 0 {
+		cfg.OrderX = orderXDefault
+	}
+	return &Pulse{cfg: cfg}
+}
+
+// Median of the orders that were not slow; 0 while there are too few.
+func (p *Pulse) Median() time.Duration {
+	if len(p.sorted) < pulseLeast {
+		return 0
+	}
+	return p.sorted[len(p.sorted)/2]
+}
+
+// Order judges the latency of an order: throttled, and how long to pause.
+func (p *Pulse) Order(d time.Duration) (throttled bool, pause time.Duration) {
+	limit := p.cfg.Slow
+	if m := p.Median(); m > 0 {
+		limit = min(limit, max(p.cfg.OrderMin, m*time.Duration(p.cfg.OrderX)))
+	}
+	if d <= limit {
+		p.slow = 0
+		p.add(d)
+		return false, 0
+	}
+	if p.slow++; p.slow >= relearnAfter {
+		p.slow, p.recent, p.sorted = 0, p.recent[:0], p.sorted[:0]
+	}
+	if d > p.cfg.Slow {
+		pause = p.cfg.Pause
+	}
+	return true, pause
+}
+
+// Read judges the latency of anything else.
+func (p *Pulse) Read(d time.Duration) (throttled bool, pause time.Duration) {
+	if d <= p.cfg.Slow {
+		return false, 0
+	}
+	return true, p.cfg.Pause
+}
+
+func (p *Pulse) add(d time.Duration) {
+	if len(p.recent) == pulseSamples {
+		i, _ := slices.BinarySearch(p.sorted, p.recent[0])
+		p.sorted = slices.Delete(p.sorted, i, i+1)
+		copy(p.recent, p.recent[1:])
+		p.recent = p.recent[:pulseSamples-1]
+	}
+	p.recent = append(p.recent, d)
+	i, _ := slices.BinarySearch(p.sorted, d)
+	p.sorted = slices.Insert(p.sorted, i, d)
+}
