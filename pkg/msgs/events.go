@@ -93,22 +93,20 @@ type Fill struct {
 	Role    Role        `json:"role" enum:"MAKER,TAKER"`
 }
 
-// OrderOwner is a claim: from here on only this owner writes the family. Under the same epoch it is also how the owner
-// stands: that it has stopped in order, or, after a crash, which command it is about to decide.
+// OrderOwner is a claim: from here on only this owner writes the family. Under the same epoch it is the owner's last word
+// when it crashes while it decides something.
 type OrderOwner struct {
 	Head
-	Owner    string  `json:"owner" doc:"name of the process"`
-	Epoch    uint64  `json:"epoch" doc:"rises with each claim"`
-	Released bool    `json:"released,omitempty" doc:"the owner has stopped in order"`
-	InHand   *InHand `json:"in_hand,omitempty" doc:"what is decided next; an owner whose last word this is ended with it"`
-	Suspect  *InHand `json:"suspect,omitempty" doc:"what earlier owners ended with"`
+	Owner  string  `json:"owner" doc:"name of the process"`
+	Epoch  uint64  `json:"epoch" doc:"rises with each claim"`
+	InHand *InHand `json:"in_hand,omitempty" doc:"not a claim: the owner crashed while it decided this"`
 }
 
-// InHand is a command or private event that was being decided when its owner crashed, or that may be.
+// InHand is a command or private event whose decision has crashed its owner.
 type InHand struct {
 	Lane    string `json:"lane"`
 	Seq     uint64 `json:"seq" doc:"of its stream"`
-	Crashes int    `json:"crashes" doc:"at which it was in hand; at two it is put aside"`
+	Crashes int    `json:"crashes" doc:"this one included; at two it is put aside"`
 }
 
 // Intent is what the signature of one order covers, and what else is needed to send the very same bytes again.
