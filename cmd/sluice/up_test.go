@@ -31,6 +31,27 @@ func TestUpGreetsInWords(t *testing.T) {
 	}
 }
 
+// What a plant has done can be read by Prometheus, without an order's id among the labels.
+func TestMetricsAreServed(t *testing.T) {
+	r := up(t, t.TempDir(), nil)
+	id := buy(t, r)
+	var text string
+	eventually(t, "the order is counted", func() bool {
+		var err error
+		if text, err = read(r.HTTP + "/metrics"); err != nil {
+			t.Fatal(err)
+		}
+		return strings.Contains(text, "sluice_executor_venue_call_seconds_count")
+	})
+	says(t, "/metrics", text, "sluice_ingest_", "sluice_executor_", "go_goroutines")
+	if strings.Contains(text, id) {
+		t.Error("an order's id is a label")
+	}
+	if text, err := read(r.HTTP + "/healthz"); err != nil || text != "ok\n" {
+		t.Errorf("/healthz says %q, %v", text, err)
+	}
+}
+
 // The addresses of the greeting are the real ones although port 0 was asked for, and nothing else is on stdout.
 func TestUpGreetsInOneObject(t *testing.T) {
 	dir := t.TempDir()

@@ -190,6 +190,23 @@ func TestMissingSnapshotIsAskedForAgain(t *testing.T) {
 	}
 }
 
+// A book is published with its best twenty levels on each side, the best first.
+func TestBookShowsItsBestTwentyLevels(t *testing.T) {
+	d := newDesk(t, yes)
+	side := func(from, step int) string {
+		var ls []string
+		for i := range 30 {
+			ls = append(ls, fmt.Sprintf(`{"price":"0.%02d","size":"%d"}`, from+i*step, 1+i))
+		}
+		return "[" + strings.Join(ls, ",") + "]"
+	}
+	d.hear(t, snapshot(yes, 1000, side(10, 1), side(99, -1)))
+	b := d.books[yes][0]
+	if len(b.Bids) != 20 || len(b.Asks) != 20 || top(b) != "0.39/30 0.7/30" || b.Bids[19].Price.String() != "0.2" || b.Asks[19].Price.String() != "0.89" {
+		t.Errorf("%d bids, %d asks: %v %v", len(b.Bids), len(b.Asks), b.Bids, b.Asks)
+	}
+}
+
 // A lost connection withdraws every fresh book once; the next connection numbers anew under its own name.
 func TestLostConnectionWithdrawsItsBooks(t *testing.T) {
 	d := newDesk(t, yes, no)

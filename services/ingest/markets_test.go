@@ -206,6 +206,9 @@ func TestCheckReportsEverything(t *testing.T) {
 			t.Errorf("%s: %+v, %v", name, p, err)
 		}
 	}
+	if c := (Config{}).withDefaults(); c.Profile.Name != ProfileDashboard || c.UserProfile.Name != ProfileDashboard {
+		t.Errorf("by default the profiles are %q and %q", c.Profile.Name, c.UserProfile.Name)
+	}
 	if _, err := ProfileNamed("fast"); err == nil {
 		t.Error("an unknown profile is taken")
 	}
