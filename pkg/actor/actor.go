@@ -85,6 +85,7 @@ type Config struct {
 	Env     msgs.Env
 	Family  string // of events: the subject written is evt.<family>.<account>
 	Owner   string // name of this process, seen by people
+	Service string // of dead.<service>.poison; Family where it is empty
 	JS      jetstream.JetStream
 	Core    Core
 	Express []Lane // drained before submits are decided
@@ -132,6 +133,13 @@ type Actor struct {
 	writing bool   // a snapshot is being written
 
 	asking, askAgain bool // for the end of the submit lane
+
+	onDisk struct { // the last event on the log, and the cursors beside it
+		n  uint64
+		at cursors
+	}
+	deciding *record       // what the core looks at, nil between decisions
+	blamed   []msgs.InHand // what earlier owners crashed with
 }
 
 // New makes an actor that is not running yet.

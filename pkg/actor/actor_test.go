@@ -127,6 +127,9 @@ func (c *toy) Restore(b []byte) error {
 	return nil
 }
 
+// errCrashed is how an actor ends that did not come back from Run.
+var errCrashed = errors.New("crashed")
+
 // bench is one account's actor in a bubble, with a venue that answers after a while.
 type bench struct {
 	*actortest.Bubble
@@ -142,7 +145,12 @@ type bench struct {
 
 func start(b *actortest.Bubble, change func(*actor.Config)) *bench {
 	b.T.Helper()
-	p := &bench{Bubble: b, js: b.JetStream(), core: newToy(), ended: make(chan error, 1)}
+	return startOn(b, b.JetStream(), change)
+}
+
+func startOn(b *actortest.Bubble, js jetstream.JetStream, change func(*actor.Config)) *bench {
+	b.T.Helper()
+	p := &bench{Bubble: b, js: js, core: newToy(), ended: make(chan error, 1)}
 	if err := actor.EnsureStreams(b.T.Context(), p.js, 1, "a"); err != nil {
 		b.T.Fatal(err)
 	}
@@ -158,7 +166,11 @@ func start(b *actortest.Bubble, change func(*actor.Config)) *bench {
 	p.act = actor.New(cfg)
 	ctx, cancel := context.WithCancel(b.T.Context())
 	p.cancel = cancel
-	go func() { p.ended <- p.act.Run(ctx) }()
+	go func() {
+		err := errCrashed
+		defer func() { p.ended <- err }()
+		err = p.act.Run(ctx)
+	}()
 	b.T.Cleanup(func() { cancel(); <-p.ended; p.ended <- nil })
 	return p
 }

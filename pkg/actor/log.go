@@ -62,8 +62,7 @@ func (a *Actor) claim(ctx context.Context) (uint64, error) {
 			a.n = msgs.HeadOf(env.Events[k-1]).N
 		}
 		a.setCursors(env.Cursors)
-		own := &msgs.OrderOwner{Owner: a.cfg.Owner, Epoch: a.epoch}
-		own.Type = msgs.Type(a.cfg.Family + ".owner")
+		own := a.owner()
 		a.stamp(own, time.Now())
 		raw, err := json.Marshal(own)
 		if err != nil {
@@ -167,10 +166,18 @@ func (a *Actor) replay(seq uint64, b []byte) error {
 			return a.foreign(seq, fmt.Sprintf("it begins with event %d where %d is next", n, a.n+1))
 		}
 		a.n++
+		a.accused(e)
 		a.cfg.Core.Apply(e)
 	}
 	a.setCursors(env.Cursors)
 	return nil
+}
+
+// owner is a word of the owner about itself.
+func (a *Actor) owner() *msgs.OrderOwner {
+	o := &msgs.OrderOwner{Owner: a.cfg.Owner, Epoch: a.epoch}
+	o.Type = msgs.Type(a.cfg.Family + ".owner")
+	return o
 }
 
 // stamp gives an event its number and its common part.

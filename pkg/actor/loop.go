@@ -21,12 +21,21 @@ func (a *Actor) loop(ctx context.Context) error {
 	// Three lives: intake ends with ctx; work ends a grace later, or at once when we are replaced; the loop ends last.
 	intake, stopIntake := context.WithCancel(ctx)
 	work, stopWork := context.WithCancel(context.WithoutCancel(ctx))
-	var others sync.WaitGroup
-	defer a.returnPermits()
-	defer others.Wait()
 	defer stopWork()
 	defer stopIntake()
-	r := &running{Actor: a, intake: intake, work: work, others: &others}
+	r := &running{Actor: a, intake: intake, work: work, others: &sync.WaitGroup{}}
+	err := r.run(ctx, stopIntake)
+	stopIntake()
+	stopWork()
+	r.others.Wait() // not after a panic: the process shall end, whatever is being performed
+	a.returnPermits()
+	return err
+}
+
+func (r *running) run(ctx context.Context, stopIntake func()) error {
+	defer r.accuse()
+	a, intake, others := r.Actor, r.intake, r.others
+	r.onDisk.n, r.onDisk.at = a.n, a.cursors
 
 	var open []Deed
 	for d := range a.cfg.Core.Open() {
@@ -95,8 +104,7 @@ func (r *running) handle(v any) {
 	stopped := r.intake.Err() != nil
 	switch v := v.(type) {
 	case record:
-		r.handled(v)
-		r.decide(r.cfg.Hear(v.Record))
+		r.hear(&v)
 	case outcome:
 		r.decide(v.m)
 	case query:
@@ -145,8 +153,17 @@ func (r *running) end(v any) {
 	}
 }
 
+// hear decides a record of an express lane.
+func (r *running) hear(v *record) {
+	r.deciding = v
+	m := r.meant(v)
+	r.handled(v)
+	r.decide(m)
+	r.deciding = nil
+}
+
 // handled moves a lane's cursor.
-func (r *running) handled(v record) { r.cursors[v.lane.index] = v.Seq }
+func (r *running) handled(v *record) { r.cursors[v.lane.index] = v.Seq }
 
 // decide asks the core and takes the decision.
 func (r *running) decide(m any) { r.take(r.cfg.Core.Decide(time.Now(), m)) }
@@ -214,17 +231,26 @@ func (r *running) flush() {
 // landed ends a flight: its events are on disk, or we are replaced.
 func (r *running) landed(v appended) error {
 	f := r.flying
-	r.flying = nil
 	if v.err != nil {
 		if errors.Is(v.err, ErrReplaced) {
 			r.log.Warn("replaced by another owner; what is in hand is dropped unsent", "epoch", r.epoch, "decisions", len(f.units))
 		}
 		return v.err
 	}
-	r.seq, r.name = v.seq, f.name
+	r.stored(v.seq)
 	r.release(f)
 	r.maybeSnapshot()
 	return nil
+}
+
+// stored notes that the append in flight is on disk.
+func (r *running) stored(seq uint64) {
+	f := r.flying
+	r.flying, r.seq, r.name = nil, seq, f.name
+	for _, u := range f.units {
+		r.onDisk.n += uint64(len(u.events))
+	}
+	r.onDisk.at = f.units[len(f.units)-1].at
 }
 
 // release lets out what is on disk: events to listeners, deeds to their performance, answers to who asked.

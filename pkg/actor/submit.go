@@ -42,15 +42,18 @@ type laneEnd struct {
 // ends of the lane have been reached.
 func (r *running) settle() {
 	for b := r.hand; b != nil && len(b.records) > 0 && r.clear(b); {
-		head := b.records[0]
-		d := r.cfg.Core.Decide(time.Now(), r.cfg.Hear(head.Record))
+		head := &b.records[0]
+		r.deciding = head
+		d := r.cfg.Core.Decide(time.Now(), r.meant(head))
 		if d.Uses > 0 && !r.permitted(b, d.Uses) {
+			r.deciding = nil
 			break
 		}
 		b.permits -= d.Uses
 		b.records = b.records[1:]
 		r.handled(head)
 		r.take(d)
+		r.deciding = nil
 	}
 	if b := r.hand; b != nil && len(b.records) == 0 {
 		r.dropHand()
