@@ -69,6 +69,9 @@ func brokenLogs() []broken {
 			s.tell(s.event("order.accepted", "open", s.orders["rest"]))
 			s.epoch, s.owner = 2, "executor-2"
 		}), wrongs{FenceBreaks: 1}},
+		{"somebody else speaks the owner's last word", h.then("last", func(s *story) {
+			s.tell(fields{"type": "order.owner", "owner": "executor-2", "epoch": s.epoch, "in_hand": fields{"lane": "submit", "seq": 7, "crashes": 1}})
+		}), wrongs{FenceBreaks: 1}},
 		{"two owners claim one epoch", h.then("rest", func(s *story) {
 			s.tell(fields{"type": "order.owner", "owner": "executor-2", "epoch": 1})
 		}), wrongs{FenceBreaks: 1}},

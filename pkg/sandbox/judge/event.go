@@ -38,7 +38,11 @@ type event struct {
 	StillOpen text         `json:"still_open"`
 	Owner     text         `json:"owner"`
 	Epoch     whole        `json:"epoch"`
+	InHand    text         `json:"in_hand"`
 }
+
+// falls reports an owner's last word, which is no claim: what he crashed with.
+func (e *event) falls() bool { return e.InHand != "" }
 
 // eventOrder is one of several orders that an event is about.
 type eventOrder struct {

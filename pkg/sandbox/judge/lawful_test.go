@@ -88,6 +88,9 @@ func TestWorstExcessIsReported(t *testing.T) {
 func TestLawfulOddityIsNotCharged(t *testing.T) {
 	h := honest()
 	for name, run := range map[string]play{
+		"an owner says with its last word what it crashed with": h.then("last", func(s *story) {
+			s.tell(fields{"type": "order.owner", "owner": s.owner, "epoch": s.epoch, "in_hand": fields{"lane": "submit", "seq": 7, "crashes": 1}})
+		}),
 		"a request is cut off in the middle and the same bytes go again": h.instead("last", func(s *story) {
 			o := s.spec("last", "BUY", "GTC", "0.39", "28")
 			s.submit(o)

@@ -69,6 +69,9 @@ func (a *account) checkFence(m message, f *family, e *envelope, events []event) 
 		if ev.Type != "order.owner" {
 			continue
 		}
+		if ev.falls() && ev.Epoch.n == f.epoch && (string(ev.Owner) == f.owner || f.owner == "") {
+			continue
+		}
 		if f.epoch != 0 && ev.Epoch.n <= f.epoch {
 			a.accuse(FenceBreaks, m, fmt.Sprintf("%s claims epoch %d, but %s has claimed %d", ev.Owner, ev.Epoch.n, f.owner, f.epoch))
 			return
