@@ -3,207 +3,231 @@ package limits
 import (
 	"context"
 	"errors"
-	"fmt"
-	"slices"
-	"strings"
+	"math/rand/v2"
 	"sync"
 	"time"
 
-	"golang.org/x/time/rate"
+	"sluice/pkg/limits/budget"
+	"sluice/pkg/limits/catalogue"
+	"sluice/pkg/limits/gate"
+	"sluice/pkg/limits/signal"
 )
 
-// Pacing below a documented window: a steady share and a burst, together never above nine tenths of it, which is what
-// third parties measured to pass without a refusal.
-const (
-	steadyTenths = 8
-	burstTenths  = 1
-	tenths       = 10
-)
+// Request is one request that wants to leave.
+type Request = budget.Request
 
-// ErrTooBig reports a call that no bucket can ever pay for.
-var ErrTooBig = errors.New("call costs more than its limit holds")
+// MissError reports a request that cannot leave before its deadline, and when it could have.
+type MissError = gate.MissError
 
-// Call is one request that is about to leave.
-type Call struct {
-	Endpoint Endpoint
-	Account  string // the signer's tokens are counted for it; empty: none
-	Items    int    // orders placed or cancelled by it
-}
-
-// Limiter paces calls. It is safe for many goroutines and never holds a lock while it waits.
+// Limiter paces calls by the clock of the machine. It is safe for many goroutines and never holds a lock while it waits.
 type Limiter struct {
-	profile Profile
-
 	mu      sync.Mutex
-	perIP   map[Endpoint][]*rate.Limiter
-	all     *rate.Limiter
-	signers map[string]*signer
-	until   map[string]time.Time // of scopes that the venue has stopped, by name
+	budget  *budget.Budget
+	waiting map[*gate.Ticket]chan struct{}
+	timer   *time.Timer
+	random  *rand.Rand
+	held    map[string][]gate.Permit // permits of orders that are decided and not yet sent, by account
 }
 
-// signer is the two buckets of one account.
-type signer struct {
-	orders, cancels *rate.Limiter
-	credit          int // order permits given back
-}
-
-// New makes a limiter with full buckets.
-func New(p Profile) *Limiter {
-	l := &Limiter{profile: p, perIP: map[Endpoint][]*rate.Limiter{}, signers: map[string]*signer{}, until: map[string]time.Time{}, all: paced(p.AllIP)}
-	for e, windows := range p.PerIP {
-		for _, w := range windows {
-			l.perIP[e] = append(l.perIP[e], paced(w))
-		}
+// Open makes a limiter of a profile with full buckets and empty windows. Errors: those of the options.
+func Open(p catalogue.Profile, o budget.Options) (*Limiter, error) {
+	b, err := budget.New(p, o, time.Now())
+	if err != nil {
+		return nil, err
 	}
-	return l
+	seed := uint64(time.Now().UnixNano())
+	return &Limiter{budget: b, waiting: map[*gate.Ticket]chan struct{}{}, random: rand.New(rand.NewPCG(seed, seed)), held: map[string][]gate.Permit{}}, nil
 }
 
-func paced(w Window) *rate.Limiter {
-	if w.Per == 0 {
-		return rate.NewLimiter(rate.Inf, 1)
-	}
-	steady := rate.Limit(w.Calls*steadyTenths) / tenths / rate.Limit(w.Per.Seconds())
-	return rate.NewLimiter(steady, max(1, w.Calls*burstTenths/tenths))
-}
-
-func (l *Limiter) signer(account string) *signer {
+// Replace puts another profile or other options in force, for instance after a catalogue was read again. What was counted
+// stays counted. Errors: those of the options; what was in force then stays.
+func (l *Limiter) Replace(p catalogue.Profile, o budget.Options) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	s := l.signers[account]
-	if s == nil {
-		o, c := l.profile.Orders, l.profile.Cancels
-		s = &signer{orders: rate.NewLimiter(rate.Limit(o.PerSecond), o.Burst), cancels: rate.NewLimiter(rate.Limit(c.PerSecond), c.Burst)}
-		l.signers[account] = s
-	}
-	return s
+	now := time.Now()
+	err := l.budget.Replace(now, p, o)
+	l.turn(now)
+	return err
 }
 
-// Wait takes what the call costs and waits until it may leave. Order tokens of the signer are not part of it: they are
-// taken before an order is decided, by Orders. Errors: the context's, ErrTooBig.
-func (l *Limiter) Wait(ctx context.Context, c Call) error {
-	class := ClassOf(c.Endpoint)
-	if err := l.stopped(ctx, class, c.Account); err != nil {
-		return err
+// Acquire waits until a request may leave from all its limits and takes what it costs from all of them. The permit must be
+// closed by Done when the request has been answered or given up. Errors: the context's; *MissError at once when its deadline
+// is out of reach; ErrNever; gate.ErrBusy.
+func (l *Limiter) Acquire(ctx context.Context, q Request) (Permit, error) {
+	if err := ctx.Err(); err != nil {
+		return Permit{}, err
 	}
-	if class == Cancel && c.Account != "" && c.Items > 0 {
-		b := l.signer(c.Account).cancels
-		// A cancel of many may overdraw the bucket, as it may at the venue, and is then paid back.
-		for left := c.Items; left > 0; left -= b.Burst() {
-			if err := wait(ctx, b, min(left, b.Burst())); err != nil {
-				return err
-			}
-		}
+	deadline, _ := ctx.Deadline()
+	l.mu.Lock()
+	now := time.Now()
+	p, k, err := l.budget.Enter(now, q, deadline)
+	if k == nil || err != nil {
+		l.mu.Unlock()
+		return Permit{l, q, p, now}, err
 	}
-	for _, b := range l.perIP[c.Endpoint] {
-		if err := wait(ctx, b, 1); err != nil {
-			return err
-		}
-	}
-	return wait(ctx, l.all, 1)
-}
-
-// wait takes n tokens and waits for them. It reserves, so that waiters are served in turn.
-func wait(ctx context.Context, b *rate.Limiter, n int) error {
-	r := b.ReserveN(time.Now(), n)
-	if !r.OK() {
-		return fmt.Errorf("%w: %d of %d", ErrTooBig, n, b.Burst())
-	}
-	if err := sleep(ctx, r.Delay()); err != nil {
-		r.Cancel()
-		return err
-	}
-	return nil
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	if err := ctx.Err(); err != nil || d <= 0 {
-		return err
-	}
-	t := time.NewTimer(d)
-	defer t.Stop()
+	through := make(chan struct{})
+	l.waiting[k] = through
+	l.turn(now)
+	l.mu.Unlock()
 	select {
-	case <-t.C:
-		return nil
+	case <-through:
+		return l.through(q, k)
 	case <-ctx.Done():
-		return ctx.Err()
+		return l.leave(ctx, q, k)
 	}
 }
 
-// scope names what a penalty is for.
-func scope(class Class, account string) string {
-	if class == Cancel {
-		return account + "/cancels"
+func (l *Limiter) through(q Request, k *gate.Ticket) (Permit, error) {
+	if k.Missed != nil {
+		return Permit{}, k.Missed
 	}
-	return account + "/orders"
+	return Permit{l, q, k.Permit, time.Now()}, nil
 }
 
-// Penalise stops the calls of an account and class until a moment that the venue has named. It only ever lengthens a stop.
-func (l *Limiter) Penalise(class Class, account string, until time.Time) {
+// leave gives up a place; what was let through at the same moment goes back.
+func (l *Limiter) leave(ctx context.Context, q Request, k *gate.Ticket) (Permit, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if s := scope(class, account); until.After(l.until[s]) {
-		l.until[s] = until
+	now := time.Now()
+	if l.budget.Leave(k) {
+		l.budget.Done(now, k.Permit, gate.NeverLeft, 0)
 	}
+	delete(l.waiting, k)
+	l.turn(now)
+	return Permit{}, ctx.Err()
 }
 
-// held is how long the calls of a scope are still stopped.
-func (l *Limiter) held(class Class, account string) time.Duration {
-	if class == Read {
-		return 0
-	}
+// Try takes what a request costs if it may leave now.
+func (l *Limiter) Try(q Request) (Permit, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return max(0, time.Until(l.until[scope(class, account)]))
+	return l.try(time.Now(), q)
 }
 
-// stopped waits for the end of a stop, also one that is lengthened meanwhile.
-func (l *Limiter) stopped(ctx context.Context, class Class, account string) error {
-	for {
-		d := l.held(class, account)
-		if d == 0 {
-			return ctx.Err()
-		}
-		if err := sleep(ctx, d); err != nil {
-			return err
+func (l *Limiter) try(now time.Time, q Request) (Permit, bool) {
+	if l.budget.Waiting() > 0 { // whoever waits goes first
+		if at, err := l.budget.Probe(now, q); err != nil || at.After(now) {
+			return Permit{}, false
 		}
 	}
+	p, k, err := l.budget.Enter(now, q, time.Time{})
+	if k != nil {
+		l.budget.Leave(k)
+	}
+	return Permit{l, q, p, now}, err == nil && k == nil
 }
 
-// State is how full one bucket is.
-type State struct {
-	Scope  string // signer or ip
-	Layer  string // orders, cancels, or an endpoint
-	Used   int    // tokens that are not there
-	Limit  int    // tokens of the full bucket
-	PerMS  int64  // in which so many come back
-	FreeAt time.Time
+// Probe says when a request could leave and takes nothing; it could leave now when that is not after now. Its error is ErrNever.
+func (l *Limiter) Probe(q Request) (time.Time, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.budget.Probe(time.Now(), q)
 }
 
-// State is the state of an account's buckets and of the endpoints that it uses, in a fixed order.
-func (l *Limiter) State(account string) []State {
-	s, now := l.signer(account), time.Now()
-	out := []State{
-		state("signer", "orders", s.orders, now, l.held(Order, account)),
-		state("signer", "cancels", s.cancels, now, l.held(Cancel, account)),
+// turn lets through whom it can and sets the clock for the next turn. The lock is held.
+func (l *Limiter) turn(now time.Time) {
+	changed, next := l.budget.Turn(now)
+	for _, k := range changed {
+		close(l.waiting[k])
+		delete(l.waiting, k)
 	}
-	var ip []State
-	for e, bs := range l.perIP {
-		if ClassOf(e) != Read {
-			ip = append(ip, state("ip", string(e), bs[0], now, 0))
-		}
+	if next.IsZero() {
+		return
 	}
-	slices.SortFunc(ip, func(a, b State) int { return strings.Compare(a.Layer, b.Layer) })
-	return append(out, ip...)
+	if l.timer == nil {
+		l.timer = time.AfterFunc(next.Sub(now), l.tick)
+		return
+	}
+	l.timer.Reset(next.Sub(now))
 }
 
-func state(scope, layer string, b *rate.Limiter, now time.Time, held time.Duration) State {
-	there := min(max(0, int(b.TokensAt(now))), b.Burst())
-	st := State{Scope: scope, Layer: layer, Used: b.Burst() - there, Limit: b.Burst()}
-	if b.Limit() > 0 && b.Limit() != rate.Inf {
-		st.PerMS = int64(float64(b.Burst()) / float64(b.Limit()) * 1000)
+func (l *Limiter) tick() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.turn(time.Now())
+}
+
+// Permit is the right to send one request.
+type Permit struct {
+	l    *Limiter
+	q    Request
+	p    gate.Permit
+	sent time.Time
+}
+
+// Answer is what became of a request.
+type Answer struct {
+	// Outcome is the counting side: whether it was answered (in whatever way), is unknown, or surely never left.
+	Outcome gate.Outcome
+
+	// Signal is what the answer says about limits; its zero value says nothing.
+	Signal signal.Signal
+
+	// Items are what the answer names where a request could only estimate them; below zero: as estimated.
+	Items int
+}
+
+// Done closes the permit. Only the first time counts.
+func (p Permit) Done(a Answer) {
+	if p.l == nil {
+		return
 	}
-	if held > 0 {
-		st.FreeAt = now.Add(held)
+	p.l.mu.Lock()
+	defer p.l.mu.Unlock()
+	now := time.Now()
+	p.l.budget.Done(now, p.p, a.Outcome, a.Items)
+	if a.Outcome == gate.Answered {
+		p.l.budget.Heed(now, p.sent, p.q, a.Signal, now.Sub(p.sent), p.l.random.IntN(budget.Permille))
 	}
-	return st
+	if p.l.budget.Waiting() > 0 {
+		p.l.turn(now)
+	}
+}
+
+// Answered closes the permit of a request that was answered with nothing to say about limits.
+func (p Permit) Answered() { p.Done(Answer{Outcome: gate.Answered, Items: -1}) }
+
+// Lost closes the permit of a request that may have arrived or may arrive yet.
+func (p Permit) Lost() { p.Done(Answer{Outcome: gate.Unknown, Items: -1}) }
+
+// NeverLeft closes the permit of a request of which not a byte was sent.
+func (p Permit) NeverLeft() { p.Done(Answer{Outcome: gate.NeverLeft}) }
+
+// LearnTier puts the figures of a signer's or key's tier in force, as the venue's own endpoint names it.
+func (l *Limiter) LearnTier(account, tier string) (changed bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now := time.Now()
+	if changed = l.budget.LearnTier(now, account, tier); changed {
+		l.turn(now)
+	}
+	return changed
+}
+
+// Stop lets no request of a class leave until a moment that the venue has named, of one account or, when that is empty, of
+// all. It only lengthens a stop.
+func (l *Limiter) Stop(until time.Time, class gate.Class, account string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.budget.Stop(time.Now(), until, class, account)
+}
+
+// Status is the state of every counter that has been used.
+func (l *Limiter) Status() []budget.Layer {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.budget.Status(time.Now())
+}
+
+// Cancelling says how an account's open orders are best cancelled; keep: a second cancel must stay possible.
+func (l *Limiter) Cancelling(account string, open int, keep bool) budget.CancelWay {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.budget.Cancelling(time.Now(), account, open, keep)
+}
+
+// IsMiss reports whether an error says that a deadline is out of reach.
+func IsMiss(err error) bool {
+	_, ok := errors.AsType[*MissError](err)
+	return ok
 }

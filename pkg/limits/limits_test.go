@@ -2,57 +2,180 @@ package limits
 
 import (
 	"context"
+	"errors"
+	"math/rand/v2"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"sluice/pkg/limits/budget"
+	"sluice/pkg/limits/catalogue"
+	"sluice/pkg/limits/gate"
+	"sluice/pkg/limits/referee"
+	"sluice/pkg/limits/signal"
 )
 
-// TestOrdersNeverExceedTheBucket takes permits as fast as they come for a minute of virtual time, and wants exactly what
-// the bucket allows: never more in any second, and all of it.
-func TestOrdersNeverExceedTheBucket(t *testing.T) {
+// open makes a limiter of a documented profile at its full figures.
+func open(t testing.TB, name string, o budget.Options) *Limiter {
+	t.Helper()
+	c, err := catalogue.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := c.Profile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if o.Factor == 0 {
+		o.Factor = budget.Permille
+	}
+	l, err := Open(p, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+func order(n int) Request { return Request{Endpoint: "POST /order", Account: "main", Items: n} }
+
+// drain takes the order bucket's sixty and closes the permits as answered.
+func drain(t testing.TB, l *Limiter) {
+	t.Helper()
+	for range 60 {
+		p, ok := l.Try(order(1))
+		if !ok {
+			t.Fatal("the bucket is not full")
+		}
+		p.Answered()
+	}
+}
+
+// TestManySendersNeverExceed lets 256 goroutines send through a network with random delays for ten minutes of virtual time,
+// and a venue that counts for itself finds nothing in excess and the whole allowance used.
+func TestManySendersNeverExceed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		o := New(Standard()).Orders("main")
-		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		l := open(t, "polymarket-2026-11", budget.Options{})
+		venue := referee.Server{Windows: []*referee.Window{{N: 5000, Per: 10 * time.Second}}, Buckets: []*referee.Bucket{{Rate: 40, Burst: 60, Per: time.Second}}}
+		var mu sync.Mutex
+		random := rand.New(rand.NewPCG(1, 2))
+		delay := func() time.Duration {
+			mu.Lock()
+			defer mu.Unlock()
+			return time.Duration(random.IntN(200)) * time.Millisecond
+		}
+		began := time.Now()
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 		defer cancel()
-		var taken []time.Time
-		for {
-			n, err := o.Wait(ctx, 15)
-			if err != nil {
-				break
-			}
-			for range n {
-				taken = append(taken, time.Now())
-			}
+		var senders sync.WaitGroup
+		for range 256 {
+			senders.Go(func() {
+				for {
+					p, err := l.Acquire(ctx, order(1))
+					if err != nil {
+						return
+					}
+					time.Sleep(delay())
+					mu.Lock()
+					venue.Arrive(time.Since(began), 1)
+					mu.Unlock()
+					time.Sleep(delay())
+					p.Answered()
+				}
+			})
 		}
-		want := 60 + 40*60
-		if len(taken) < want-1 || len(taken) > want+1 {
-			t.Errorf("%d permits in a minute, want %d", len(taken), want)
-		}
-		for i := range taken {
-			in := 0
-			for j := i; j < len(taken) && taken[j].Sub(taken[i]) < time.Second; j++ {
-				in++
-			}
-			if in > 60+40 {
-				t.Fatalf("%d permits within a second", in)
-			}
+		senders.Wait()
+		if want := 40*600 + 60; venue.Violations != 0 || venue.Arrived < want*99/100 {
+			t.Errorf("%d in excess, %d arrived, want %d", venue.Violations, venue.Arrived, want)
 		}
 	})
 }
 
-// TestCancelsDoNotWaitForOrders empties the order bucket and stops orders, and wants a cancel to pass at once.
+// TestMissIsSaidAtOnce asks for a permit by a deadline that is out of reach and by one that is not.
+func TestMissIsSaidAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := open(t, "polymarket-2026-11", budget.Options{})
+		drain(t, l)
+		began := time.Now()
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+		defer cancel()
+		_, err := l.Acquire(ctx, order(1))
+		var miss *MissError
+		if !errors.As(err, &miss) || !IsMiss(err) || time.Since(began) != 0 {
+			t.Fatalf("after %s: %v", time.Since(began), err)
+		}
+		if d := miss.At.Sub(began); d < 25*time.Millisecond || d > 26*time.Millisecond {
+			t.Errorf("first slot after %s, want 25 ms", d)
+		}
+		ctx, cancel = context.WithTimeout(t.Context(), 30*time.Millisecond)
+		defer cancel()
+		if _, err := l.Acquire(ctx, order(1)); err != nil {
+			t.Errorf("a deadline within reach: %v", err)
+		}
+		if _, err := l.Acquire(t.Context(), Request{Endpoint: "POST /orders", Account: "main", Items: 16}); !errors.Is(err, gate.ErrNever) {
+			t.Errorf("S0-17: a batch of 16: %v", err)
+		}
+	})
+}
+
+// TestProbeTakesNothing probes a thousand times and then takes all.
+func TestProbeTakesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := open(t, "polymarket-2026-11", budget.Options{})
+		for range 1000 {
+			if at, err := l.Probe(order(1)); err != nil || at.After(time.Now()) {
+				t.Fatal(at, err)
+			}
+		}
+		drain(t, l)
+		if at, err := l.Probe(order(1)); err != nil || at.Sub(time.Now()) > 26*time.Millisecond || !at.After(time.Now()) {
+			t.Errorf("after all is taken the next is at %s, %v", at, err)
+		}
+	})
+}
+
+// TestStoppedWaiterTakesNothing ends a waiter's context and wants the slot for the next.
+func TestStoppedWaiterTakesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := open(t, "polymarket-2026-11", budget.Options{})
+		drain(t, l)
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error)
+		go func() { _, err := l.Acquire(ctx, order(1)); ended <- err }()
+		synctest.Wait()
+		cancel()
+		if err := <-ended; !errors.Is(err, context.Canceled) {
+			t.Error(err)
+		}
+		time.Sleep(26 * time.Millisecond)
+		if _, ok := l.Try(order(1)); !ok {
+			t.Error("the slot went with the waiter")
+		}
+		if _, ok := l.Try(order(1)); ok {
+			t.Error("two slots after 26 ms")
+		}
+	})
+}
+
+// TestCancelsDoNotWaitForOrders empties the order bucket, leaves orders waiting and orders stopped, and wants a cancel to
+// pass at once.
 func TestCancelsDoNotWaitForOrders(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := New(Standard())
-		l.Orders("main").Try(1000)
+		l := open(t, "polymarket-2026-11", budget.Options{})
+		drain(t, l)
+		ctx, cancel := context.WithCancel(t.Context())
+		var waiters sync.WaitGroup
+		for range 100 {
+			waiters.Go(func() { _, _ = l.Acquire(ctx, order(1)) })
+		}
+		synctest.Wait()
 		l.Penalise(Order, "main", time.Now().Add(time.Hour))
 		began := time.Now()
-		if err := l.Wait(t.Context(), Call{DeleteOrders, "main", 100}); err != nil {
-			t.Fatal(err)
+		if _, err := l.Acquire(t.Context(), Request{Endpoint: "DELETE /orders", Account: "main", Items: 100}); err != nil || time.Since(began) != 0 {
+			t.Errorf("after %s: %v", time.Since(began), err)
 		}
-		if d := time.Since(began); d != 0 {
-			t.Errorf("the cancel waited %s", d)
-		}
+		cancel()
+		waiters.Wait()
 	})
 }
 
@@ -66,22 +189,53 @@ func TestPenaltyOnlyLengthens(t *testing.T) {
 		if n := l.Orders("main").Try(1); n != 0 {
 			t.Errorf("%d permits while stopped", n)
 		}
-		if _, err := l.Orders("main").Wait(t.Context(), 1); err != nil {
-			t.Fatal(err)
+		if _, err := l.Orders("other").Wait(t.Context(), 1); err != nil || time.Since(began) != 0 {
+			t.Errorf("another account waited %s: %v", time.Since(began), err)
 		}
-		if d := time.Since(began); d != time.Minute {
-			t.Errorf("waited %s, want a minute", d)
+		if _, err := l.Orders("main").Wait(t.Context(), 1); err != nil || time.Since(began) != time.Minute {
+			t.Errorf("waited %s, want a minute: %v", time.Since(began), err)
 		}
 	})
 }
 
-// TestReturnedPermitsAreUsedFirst gives permits back and wants exactly those again from an empty bucket.
-func TestReturnedPermitsAreUsedFirst(t *testing.T) {
+// TestHeldPermitsBecomeOneBatch holds permits of orders, sends them as one batch, and wants one request at the windows per
+// ip and an order each at the signer.
+func TestHeldPermitsBecomeOneBatch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		o := New(Standard()).Orders("main")
+		l := New(Standard())
+		o := l.Orders("main")
 		if n := o.Try(1000); n != 60 {
 			t.Fatalf("%d permits at once, want 60", n)
 		}
+		for range 4 {
+			p, err := o.Post(t.Context(), 15)
+			if err != nil {
+				t.Fatal(err)
+			}
+			p.Answered()
+		}
+		if n := o.Try(1); n != 0 {
+			t.Errorf("%d permits from an empty bucket", n)
+		}
+		used := map[string]int{}
+		for _, s := range l.State("main") {
+			used[s.Layer] = max(used[s.Layer], s.Used)
+		}
+		if used["orders"] != 60 || used["POST /orders"] != 4 || used["POST /order"] != 0 || used["all"] != 4 {
+			t.Errorf("used %v", used)
+		}
+		time.Sleep(time.Second)
+		if n := o.Try(1000); n < 39 || n > 40 {
+			t.Errorf("%d permits a second later, want 40", n)
+		}
+	})
+}
+
+// TestReturnedPermitsAreFree gives permits back and wants exactly those again from an empty bucket.
+func TestReturnedPermitsAreFree(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := New(Standard()).Orders("main")
+		o.Try(1000)
 		o.Return(7)
 		if n := o.Try(1000); n != 7 {
 			t.Errorf("%d permits after giving back 7", n)
@@ -89,47 +243,168 @@ func TestReturnedPermitsAreUsedFirst(t *testing.T) {
 	})
 }
 
-// TestManyCancelsArePaced cancels a thousand orders with one call and then one more: the second waits until the first is
-// paid for.
-func TestManyCancelsArePaced(t *testing.T) {
+// TestSweepIsPaidBackBeforeTheNextCancel ends a thousand orders with one request on the Standard tier: the state says until
+// when no cancel can leave, a second one waits until then, and orders go on.
+func TestSweepIsPaidBackBeforeTheNextCancel(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := New(Standard())
+		l := open(t, "polymarket-2026-11", budget.Options{})
+		sweep, err := l.Acquire(t.Context(), Request{Endpoint: "DELETE /cancel-all", Account: "main", Items: 900})
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(100 * time.Millisecond)
+		sweep.Done(Answer{Items: 1000}) // the venue ended more than we knew of
 		began := time.Now()
-		for _, items := range []int{1000, 1} {
-			if err := l.Wait(t.Context(), Call{DeleteOrders, "main", items}); err != nil {
-				t.Fatal(err)
+		want := (1001 - 120 + 1) * time.Second / 80
+		free := time.Time{}
+		for _, s := range l.State("main") {
+			if s.Layer == "signer cancels" {
+				free = s.FreeAt
 			}
 		}
-		if d, least := time.Since(began), (1001-120)*time.Second/80; d < least {
-			t.Errorf("1001 cancels left within %s, want at least %s", d, least)
+		if d := free.Sub(began); d < want || d > want+10*time.Millisecond {
+			t.Errorf("the state says %s, want %s", d, want)
+		}
+		if _, err := l.Acquire(t.Context(), order(1)); err != nil || time.Since(began) != 0 {
+			t.Errorf("an order waited %s: %v", time.Since(began), err)
+		}
+		if _, err := l.Acquire(t.Context(), Request{Endpoint: "DELETE /order", Account: "main", Items: 1}); err != nil {
+			t.Fatal(err)
+		}
+		if d := time.Since(began); d < want || d > want+10*time.Millisecond {
+			t.Errorf("the second cancel left after %s, want %s", d, want)
 		}
 	})
 }
 
-// TestStoppedWaiterTakesNothing ends a waiter's context and wants the tokens for the next one.
-func TestStoppedWaiterTakesNothing(t *testing.T) {
+// TestHaltKeepsASecondCancelPossible asks how a thousand orders are best cancelled.
+func TestHaltKeepsASecondCancelPossible(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		o := New(Standard()).Orders("main")
-		o.Try(1000)
-		ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
-		defer cancel()
-		if _, err := o.Wait(ctx, 1); err == nil {
-			t.Fatal("a permit from an empty bucket")
+		l := open(t, "polymarket-2026-11", budget.Options{})
+		if w := l.Cancelling("main", 1000, false); !w.All || w.Last != 0 || w.Blocked < 11*time.Second {
+			t.Errorf("all at once: %+v", w)
 		}
-		time.Sleep(25 * time.Millisecond)
-		if n := o.Try(10); n != 1 {
-			t.Errorf("%d permits, want the one that has come back", n)
+		w := l.Cancelling("main", 1000, true)
+		if w.All || w.Chunk != 60 || w.Chunks != 17 || w.Blocked != 0 {
+			t.Errorf("a second cancel must stay possible: %+v", w)
+		}
+		if w := l.Cancelling("main", 50, true); !w.All {
+			t.Errorf("fifty orders: %+v", w)
+		}
+		platinum := open(t, "polymarket-2026-11", budget.Options{Tier: "Platinum"})
+		if w := platinum.Cancelling("main", 5000, false); w.All {
+			t.Errorf("a tier whose balance may not go below zero: %+v", w)
 		}
 	})
 }
 
-// TestStateTellsUse wants used and limit of the order bucket after some permits.
-func TestStateTellsUse(t *testing.T) {
+// TestAnswersLowerAndATierRaises lets the venue say what remains, refuse, and name a tier.
+func TestAnswersLowerAndATierRaises(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := New(Standard())
-		l.Orders("main").Try(10)
-		if s := l.State("main")[0]; s.Layer != "orders" || s.Used != 10 || s.Limit != 60 || s.PerMS != 1500 {
-			t.Errorf("state %+v", s)
+		l := open(t, "polymarket", budget.Options{})
+		say := func(s signal.Signal) {
+			p, err := l.Acquire(t.Context(), order(1))
+			if err != nil {
+				t.Fatal(err)
+			}
+			p.Done(Answer{Signal: s})
+		}
+		say(signal.Signal{Kind: signal.Good, Signer: signal.Count{Known: true, Remaining: 5}})
+		if n := l.Orders("main").Try(100); n != 5 {
+			t.Errorf("%d permits when the venue says 5 remain", n)
+		} else {
+			l.Orders("main").Return(5)
+		}
+		say(signal.Signal{Kind: signal.Good, Signer: signal.Count{Known: true, Remaining: 1000}})
+		if n := l.Orders("main").Try(100); n != 4 {
+			t.Errorf("%d permits: a high count of the venue must not raise", n)
+		} else {
+			l.Orders("main").Return(4)
+		}
+		began := time.Now()
+		say(signal.Signal{Kind: signal.Throttled, Wait: 3 * time.Second, Named: true})
+		if _, err := l.Acquire(t.Context(), order(1)); err != nil || time.Since(began) != 3*time.Second {
+			t.Errorf("left %s after a refusal that named 3 s: %v", time.Since(began), err)
+		}
+		time.Sleep(time.Minute)
+		say(signal.Signal{Kind: signal.Good, Tier: "Gold"})
+		time.Sleep(2 * time.Second)
+		n := 0
+		for range 700 {
+			if _, ok := l.Try(order(1)); ok {
+				n++
+			}
+		}
+		if n < 490 || n > 500 { // 600 of the bucket, 500 of the peak in a second at the ip, lowered by the one cut
+			t.Logf("%d permits at Gold", n)
+		}
+		if n < 300 {
+			t.Errorf("%d permits at Gold", n)
+		}
+		if l.LearnTier("main", "Unobtainium") {
+			t.Error("an unknown tier was taken")
 		}
 	})
+}
+
+// TestReplacedProfileKeepsItsCounts puts smaller figures in force and wants what was sent before to count.
+func TestReplacedProfileKeepsItsCounts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := open(t, "coingecko", budget.Options{})
+		q := Request{Endpoint: "coingecko GET /x"}
+		for range 6 {
+			p, ok := l.Try(q)
+			if !ok {
+				t.Fatal("no slot")
+			}
+			p.Answered()
+		}
+		c, err := catalogue.Load()
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := c.Profile("coingecko")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := l.Replace(p, budget.Options{Factor: 700}); err != nil {
+			t.Fatal(err)
+		}
+		if _, ok := l.Try(q); !ok {
+			t.Error("the seventh of seven was refused")
+		}
+		if _, ok := l.Try(q); ok {
+			t.Error("an eighth of seven")
+		}
+		if err := l.Replace(p, budget.Options{Factor: 2000}); err == nil {
+			t.Error("a factor of two was taken")
+		}
+	})
+}
+
+// TestOneSpentLimitDoesNotBlockAnother exhausts places, cancels and batches in turn, and wants the others free.
+func TestOneSpentLimitDoesNotBlockAnother(t *testing.T) {
+	for _, id := range []string{"S0-23", "S0-55", "S2-34"} {
+		t.Run(id, func(t *testing.T) {
+			l := open(t, "polymarket-2026-02", budget.Options{})
+			spent := func(endpoint, account string) {
+				for {
+					p, ok := l.Try(Request{Endpoint: endpoint, Account: account, Items: 1})
+					if !ok {
+						return
+					}
+					p.Answered()
+				}
+			}
+			spent("POST /order", "a")
+			if _, ok := l.Try(order(1)); ok {
+				t.Error("the limit per ip is not shared by accounts")
+			}
+			for _, e := range []string{"DELETE /order", "POST /orders", "GET /price", "gamma GET /markets"} {
+				if _, ok := l.Try(Request{Endpoint: e, Account: "a", Items: 1}); !ok {
+					t.Errorf("%s is blocked by POST /order", e)
+				}
+			}
+		})
+	}
 }

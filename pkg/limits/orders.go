@@ -3,9 +3,12 @@ package limits
 import (
 	"context"
 	"time"
+
+	"sluice/pkg/limits/gate"
 )
 
-// Orders gives the permits for an account's orders, one for each. It is what an actor asks before it decides submits.
+// Orders gives the permits for an account's orders, one for each, before they are decided. They are held until a Post
+// spends them, as single requests or as a batch.
 type Orders struct {
 	l       *Limiter
 	account string
@@ -14,54 +17,81 @@ type Orders struct {
 // Orders is the permits of one account.
 func (l *Limiter) Orders(account string) *Orders { return &Orders{l, account} }
 
-// Try takes up to want permits without waiting and says how many.
-func (o *Orders) Try(want int) int {
-	if want <= 0 || o.l.held(Order, o.account) > 0 {
-		return 0
-	}
-	s := o.l.signer(o.account)
-	n := o.l.takeCredit(s, want)
-	for now := time.Now(); n < want && s.orders.AllowN(now, 1); {
-		n++
-	}
-	return n
+func (o *Orders) one() Request {
+	return Request{Endpoint: string(PostOrder), Account: o.account, Items: 1}
 }
 
-// Wait takes 1 to want permits and waits for the first. Its error is the context's.
-func (o *Orders) Wait(ctx context.Context, want int) (int, error) {
-	for {
-		if err := o.l.stopped(ctx, Order, o.account); err != nil {
-			return 0, err
+// Try takes up to want permits without waiting and says how many.
+func (o *Orders) Try(want int) int {
+	o.l.mu.Lock()
+	defer o.l.mu.Unlock()
+	now, q := time.Now(), o.one()
+	for n := range max(0, want) {
+		p, ok := o.l.try(now, q)
+		if !ok {
+			return n
 		}
-		if n := o.Try(want); n > 0 {
-			return n, nil
-		}
-		s := o.l.signer(o.account)
-		r := s.orders.ReserveN(time.Now(), 1)
-		if err := sleep(ctx, r.Delay()); err != nil {
-			r.Cancel()
-			return 0, err
-		}
-		if o.l.held(Order, o.account) > 0 {
-			o.Return(1)
-			continue
-		}
-		return 1 + o.Try(want-1), nil
+		o.l.held[o.account] = append(o.l.held[o.account], p.p)
 	}
+	return max(0, want)
+}
+
+// Wait takes 1 to want permits and waits for the first. Errors: those of Acquire.
+func (o *Orders) Wait(ctx context.Context, want int) (int, error) {
+	p, err := o.l.Acquire(ctx, o.one())
+	if err != nil {
+		return 0, err
+	}
+	o.l.hold(o.account, p.p)
+	return 1 + o.Try(want-1), nil
 }
 
 // Return gives back what was not used.
 func (o *Orders) Return(unused int) {
-	s := o.l.signer(o.account)
 	o.l.mu.Lock()
 	defer o.l.mu.Unlock()
-	s.credit = min(s.credit+max(0, unused), s.orders.Burst())
+	now := time.Now()
+	for _, p := range o.l.spend(o.account, unused) {
+		o.l.budget.Done(now, p, gate.NeverLeft, 0)
+	}
+	o.l.turn(now)
 }
 
-func (l *Limiter) takeCredit(s *signer, want int) int {
+// Post turns n held permits into the permit of one request: of POST /order, or of POST /orders when there are several. It
+// waits while the batch's own limits do not allow it, and takes what is missing when fewer are held. Errors: those of
+// Acquire; what was held is then given back.
+func (o *Orders) Post(ctx context.Context, n int) (Permit, error) {
+	q := o.one()
+	if n > 1 {
+		q.Endpoint, q.Items = string(PostOrders), n
+	}
+	o.l.mu.Lock()
+	now := time.Now()
+	held := o.l.spend(o.account, n)
+	p, ok := o.l.budget.Exchange(now, held, q)
+	if !ok {
+		for _, h := range held {
+			o.l.budget.Done(now, h, gate.NeverLeft, 0)
+		}
+	}
+	o.l.mu.Unlock()
+	if ok {
+		return Permit{o.l, q, p, now}, nil
+	}
+	return o.l.Acquire(ctx, q)
+}
+
+func (l *Limiter) hold(account string, p gate.Permit) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	n := min(s.credit, want)
-	s.credit -= n
-	return n
+	l.held[account] = append(l.held[account], p)
+}
+
+// spend takes up to n held permits, the oldest first. The lock is held.
+func (l *Limiter) spend(account string, n int) []gate.Permit {
+	all := l.held[account]
+	n = min(max(0, n), len(all))
+	out := append([]gate.Permit(nil), all[:n]...)
+	l.held[account] = append(all[:0], all[n:]...)
+	return out
 }

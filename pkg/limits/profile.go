@@ -1,6 +1,14 @@
 package limits
 
-import "time"
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"sluice/pkg/limits/budget"
+	"sluice/pkg/limits/catalogue"
+	"sluice/pkg/limits/gate"
+)
 
 // Endpoint is a method and path of the venue as its limits name it.
 type Endpoint string
@@ -20,13 +28,14 @@ const (
 )
 
 // Class says whom a call must not keep waiting: cancels go before orders, and those before reads.
-type Class uint8
+type Class = gate.Class
 
 // The classes, most urgent first.
 const (
-	Cancel Class = iota
-	Order
-	Read
+	Cancel = gate.Cancel
+	Order  = gate.Order
+	Read   = gate.Read
+	Bulk   = gate.Bulk
 )
 
 // ClassOf is the class of an endpoint.
@@ -52,7 +61,8 @@ type Bucket struct {
 	Burst     int
 }
 
-// Profile is what the venue documents, at one date.
+// Profile is a short form of a profile, for callers that bring figures of their own: a signer's two buckets, and windows per
+// endpoint. The documented figures are in pkg/limits/catalogue.
 type Profile struct {
 	Name    string
 	Source  string
@@ -82,4 +92,57 @@ func Standard() Profile {
 		},
 		AllIP: Window{9000, short},
 	}
+}
+
+// New makes a limiter of a short profile, at its full figures. It panics on figures that no request could meet, which are
+// the programmer's own.
+func New(p Profile) *Limiter {
+	long, err := catalogue.Build(p.long())
+	if err != nil {
+		panic(err)
+	}
+	l, err := Open(long, budget.Options{Factor: budget.Permille})
+	if err != nil {
+		panic(err)
+	}
+	return l
+}
+
+// long is the profile as a catalogue writes it.
+func (p Profile) long() catalogue.Profile {
+	out := catalogue.Profile{Name: p.Name, Source: p.Source, Date: "2026-11-15", API: "clob"}
+	if p.Source == "" {
+		out.Source = "the caller"
+	}
+	if p.AllIP.Per > 0 {
+		out.Rules = append(out.Rules, catalogue.Rule{Name: "all", Scope: catalogue.IP, For: []string{"clob *"}, Layers: windows(p.AllIP)})
+	}
+	for _, e := range slices.Sorted(maps.Keys(p.PerIP)) {
+		out.Rules = append(out.Rules, catalogue.Rule{Name: string(e), Scope: catalogue.IP, Class: classes()[ClassOf(e)], For: []string{string(e)}, Layers: windows(p.PerIP[e]...)})
+	}
+	item := func(e Endpoint) catalogue.Charge { return catalogue.Charge{To: string(e), Item: 1} }
+	sweep := func(e Endpoint) catalogue.Charge {
+		return catalogue.Charge{To: string(e), Request: 1, Item: 1, After: true}
+	}
+	out.Rules = append(out.Rules,
+		catalogue.Rule{Name: "orders", Scope: catalogue.Signer, Class: catalogue.Order, Layers: bucket(p.Orders, false),
+			Charges: []catalogue.Charge{item(PostOrder), item(PostOrders)}},
+		catalogue.Rule{Name: "cancels", Scope: catalogue.Signer, Class: catalogue.Cancel, Layers: bucket(p.Cancels, true),
+			Charges: []catalogue.Charge{item(DeleteOrder), item(DeleteOrders), sweep(CancelAll), sweep(CancelMarket)}})
+	return out
+}
+
+func classes() [4]catalogue.Class {
+	return [4]catalogue.Class{catalogue.Cancel, catalogue.Order, catalogue.Read, catalogue.Bulk}
+}
+
+func windows(of ...Window) (out []catalogue.Layer) {
+	for _, w := range of {
+		out = append(out, catalogue.Layer{N: w.Calls, Per: w.Per})
+	}
+	return out
+}
+
+func bucket(b Bucket, negative bool) []catalogue.Layer {
+	return []catalogue.Layer{{Rate: b.PerSecond, Burst: b.Burst, Negative: negative}}
 }

@@ -8,6 +8,7 @@ import (
 
 	"sluice/pkg/limits/catalogue"
 	"sluice/pkg/limits/gate"
+	"sluice/pkg/limits/signal"
 )
 
 // Bounds of a budget.
@@ -52,7 +53,12 @@ type Budget struct {
 
 	rules    []rule
 	counters map[counterKey]*counter
+	brakes   map[brakeKey]*gate.Counter
 	routes   map[Request]*route // by what does not change: no items
+	tiers    map[string]string  // learned, by account
+
+	pulse *signal.Pulse
+	slow  int // answers that were taken for throttles
 }
 
 // rule is a rule of the profile and the classes of what falls under it.
@@ -86,7 +92,8 @@ type route struct {
 
 // New puts a profile in force from base on. Errors: the options' and those of a tier that the profile does not have.
 func New(p catalogue.Profile, o Options, base time.Time) (*Budget, error) {
-	b := &Budget{gate: gate.New(base, o.Gate), counters: map[counterKey]*counter{}, routes: map[Request]*route{}}
+	b := &Budget{gate: gate.New(base, o.Gate), counters: map[counterKey]*counter{}, brakes: map[brakeKey]*gate.Counter{},
+		routes: map[Request]*route{}, tiers: map[string]string{}, pulse: signal.NewPulse(o.Pulse)}
 	return b, b.set(p, o)
 }
 
@@ -204,6 +211,9 @@ func (b *Budget) route(q Request) (*route, error) {
 		}
 		legs = append(legs, gate.Leg{Counter: c.Counter, Request: cost.Request, Item: cost.Item, After: cost.After})
 	}
+	if class <= gate.Order {
+		legs = append(legs, gate.Leg{Counter: b.brake(class, "")}, gate.Leg{Counter: b.brake(class, q.Account)})
+	}
 	r.lane = b.gate.Lane(class, legs...)
 	b.routes[q] = r
 	return r, nil
@@ -227,7 +237,7 @@ func (b *Budget) counter(i int, key string) *counter {
 	if c := b.counters[counterKey{i, key}]; c != nil {
 		return c
 	}
-	c := &counter{rule: i, key: key, tier: b.opts.Tier}
+	c := &counter{rule: i, key: key, tier: known(b.profile, b.Tier(key), b.opts.Tier)}
 	c.Counter = b.gate.Counter(b.ruleOf(c), key)
 	b.counters[counterKey{i, key}] = c
 	return c
@@ -281,8 +291,20 @@ func (b *Budget) Batch(endpoint string) (n int) {
 	return n
 }
 
+// Exchange swaps permits for one request of another endpoint, all or nothing.
+func (b *Budget) Exchange(now time.Time, old []gate.Permit, q Request) (gate.Permit, bool) {
+	r, err := b.route(q)
+	if err != nil || r.batch > 0 && q.Items > r.batch {
+		return gate.Permit{}, false
+	}
+	return b.gate.Exchange(now, old, r.lane, q.Items)
+}
+
 // Turn is the gate's.
 func (b *Budget) Turn(now time.Time) ([]*gate.Ticket, time.Time) { return b.gate.Turn(now) }
+
+// Waiting is how many requests wait.
+func (b *Budget) Waiting() int { return b.gate.Waiting() }
 
 // Leave is the gate's.
 func (b *Budget) Leave(k *gate.Ticket) bool { return b.gate.Leave(k) }

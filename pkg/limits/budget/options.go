@@ -7,6 +7,7 @@ import (
 
 	"sluice/pkg/limits/catalogue"
 	"sluice/pkg/limits/gate"
+	"sluice/pkg/limits/signal"
 )
 
 // Permille is the whole of a factor or a ceiling.
@@ -29,7 +30,8 @@ type Options struct {
 	// Tier is the tier of every account until another is learned. Default: the profile's.
 	Tier string
 
-	Gate gate.Config
+	Gate  gate.Config
+	Pulse signal.PulseConfig
 }
 
 // Check finds figures outside of their range.

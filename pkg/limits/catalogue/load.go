@@ -128,6 +128,19 @@ func (c *Catalogue) add(name string, text []byte) error {
 	return errors.Join(errs...)
 }
 
+// Build checks a profile that was made in code and makes it ready for use. Its error joins every mistake.
+func Build(p Profile) (Profile, error) {
+	var errs []error
+	p.Rules = slices.Clone(p.Rules)
+	p.check("$", func(_, reason string, args ...any) {
+		errs = append(errs, &Error{p.Name, 0, fmt.Sprintf(reason, args...)})
+	})
+	if err := errors.Join(errs...); err != nil {
+		return Profile{}, err
+	}
+	return (&Catalogue{profiles: map[string]*Profile{p.Name: &p}}).Profile(p.Name)
+}
+
 // syntax gives an error of the decoder its file and line.
 func syntax(name string, err error) error {
 	var y yaml.Error

@@ -165,6 +165,9 @@ func (g *Gate) free(t int64, l *Lane, items int) int64 {
 	return at
 }
 
+// Waiting is how many requests wait.
+func (g *Gate) Waiting() int { return g.waiting }
+
 // Leave gives up a place in the queue. A ticket that was let through meanwhile keeps its permit, and Leave says so.
 func (g *Gate) Leave(k *Ticket) (through bool) {
 	if k.left {
@@ -216,6 +219,41 @@ func (g *Gate) take(t int64, l *Lane, items int) Permit {
 		leg.Counter.take(t, leg.units(items))
 	}
 	return g.permits.issue(t, l, items)
+}
+
+// Exchange swaps permits for one permit of another way, all or nothing: what they hold is free for it. It is how single
+// requests become a batch. Permits that are closed already are left out.
+func (g *Gate) Exchange(now time.Time, old []Permit, l *Lane, items int) (Permit, bool) {
+	t := g.at(now)
+	g.expire(t)
+	g.move(t, old, false)
+	if !g.fits(t, l, items) {
+		g.move(t, old, true)
+		return Permit{}, false
+	}
+	for _, p := range old {
+		if g.permits.find(p) != nil {
+			g.permits.close(p.index)
+		}
+	}
+	return g.take(t, l, items), true
+}
+
+// move takes what permits hold out of flight, or puts it back.
+func (g *Gate) move(t int64, of []Permit, back bool) {
+	for _, p := range of {
+		s := g.permits.find(p)
+		if s == nil {
+			continue
+		}
+		for _, leg := range s.lane.legs {
+			if back {
+				leg.Counter.flight += leg.units(s.items)
+			} else {
+				leg.Counter.release(leg.units(s.items))
+			}
+		}
+	}
 }
 
 // Done closes a permit. Items are those that the answer names, where the request could only estimate them; below zero: as

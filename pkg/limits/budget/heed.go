@@ -1,0 +1,176 @@
+package budget
+
+import (
+	"time"
+
+	"sluice/pkg/limits/catalogue"
+	"sluice/pkg/limits/gate"
+	"sluice/pkg/limits/signal"
+)
+
+// restartPause is how long orders rest when the venue restarts without saying for how long.
+const restartPause = 2 * time.Second
+
+// Heed takes in what an answer says to a request that was sent at sent. Chance is a random number in permille, for a wait
+// that nobody named. It only lowers, but for a tier, which is learned both ways.
+func (b *Budget) Heed(now, sent time.Time, q Request, s signal.Signal, latency time.Duration, chance int) {
+	r, err := b.route(q)
+	if err != nil {
+		return
+	}
+	if s.Tier != "" {
+		b.LearnTier(now, q.Account, s.Tier)
+	}
+	at := b.accused(r, s)
+	for _, c := range r.counters {
+		a := gate.Advice{Chance: chance}
+		switch scope := b.rules[c.rule].Scope; {
+		case scope == catalogue.Signer && s.Signer.Known:
+			a.Known, a.Remaining, a.Limit, a.Reset = true, s.Signer.Remaining, s.Signer.Limit, s.Signer.Reset
+		case c == at && scope != catalogue.Signer && s.Window.Known:
+			a.Known, a.Remaining, a.Limit, a.Reset = true, s.Window.Remaining, s.Window.Limit, s.Window.Reset
+		}
+		if c == at && (s.Kind == signal.Throttled || s.Kind == signal.QuotaGone) {
+			a.Throttled, a.Wait = true, s.Wait
+		}
+		b.gate.Heed(now, sent, c.Counter, a)
+	}
+	b.pause(now, r, s)
+	b.feel(now, sent, r, q, latency, chance)
+}
+
+// accused is the counter that a refusal is about: the one that it names, the signer's when that one is used up, the quota,
+// or else the narrowest.
+func (b *Budget) accused(r *route, s signal.Signal) *counter {
+	var signer *counter
+	for _, c := range r.counters {
+		rule := b.rules[c.rule]
+		switch {
+		case s.Scope != "" && rule.Name == s.Scope:
+			return c
+		case s.Kind == signal.QuotaGone && rule.Scope == catalogue.Relayer:
+			return c
+		case rule.Scope == catalogue.Signer:
+			signer = c
+		}
+	}
+	if signer != nil && s.Signer.Known {
+		return signer
+	}
+	for _, c := range r.counters {
+		if c != signer {
+			return c
+		}
+	}
+	return signer
+}
+
+// pause stops classes when the venue stops trading, and everything when the edge blocks the address.
+func (b *Budget) pause(now time.Time, r *route, s signal.Signal) {
+	until := now.Add(s.Wait)
+	switch s.Kind {
+	case signal.Restarting:
+		b.Stop(now, now.Add(max(s.Wait, restartPause)), gate.Order, "")
+	case signal.CancelOnly:
+		b.Stop(now, until, gate.Order, "")
+	case signal.Closed:
+		b.Stop(now, until, gate.Order, "")
+		b.Stop(now, until, gate.Cancel, "")
+	case signal.Blocked:
+		for _, c := range r.counters {
+			if b.rules[c.rule].Scope == catalogue.IP {
+				b.gate.Stop(now, until, c.Counter)
+			}
+		}
+	}
+}
+
+// feel takes a slow answer for a throttle of the narrowest counter.
+func (b *Budget) feel(now, sent time.Time, r *route, q Request, latency time.Duration, chance int) {
+	if latency <= 0 || len(r.counters) == 0 {
+		return
+	}
+	slow, pause := false, time.Duration(0)
+	if r.class == gate.Order {
+		slow, pause = b.pulse.Order(latency)
+	} else {
+		slow, pause = b.pulse.Read(latency)
+	}
+	if !slow || r.class == gate.Cancel { // a cancel that is slow is still the first thing to send
+		return
+	}
+	b.slow++
+	for _, c := range r.counters {
+		if b.rules[c.rule].Scope != catalogue.Signer {
+			b.gate.Heed(now, sent, c.Counter, gate.Advice{Throttled: true, Wait: max(pause, slowPause), Chance: chance})
+			return
+		}
+	}
+}
+
+// slowPause is how long nothing leaves after an order that was slow, but not slow enough for a pause: about its round trip.
+const slowPause = 100 * time.Millisecond
+
+// LearnTier puts the figures of a tier in force for an account. A tier that the profile does not know changes nothing.
+func (b *Budget) LearnTier(now time.Time, account, tier string) (changed bool) {
+	if len(b.profile.Tiers) == 0 || !b.profile.HasTier(tier) {
+		return false
+	}
+	b.tiers[account] = tier
+	for _, c := range b.counters {
+		if b.rules[c.rule].Scope == catalogue.IP || c.key != account || c.tier == tier || len(b.rules[c.rule].Tiers) == 0 {
+			continue
+		}
+		c.tier, changed = tier, true
+		b.gate.Set(now, c.Counter, b.ruleOf(c))
+	}
+	return changed
+}
+
+// Tier is the tier in force for an account.
+func (b *Budget) Tier(account string) string {
+	if t := b.tiers[account]; t != "" {
+		return t
+	}
+	return b.opts.Tier
+}
+
+// LearnLimit raises a window of an endpoint to a figure that the venue has named, up to the documented one.
+func (b *Budget) LearnLimit(now time.Time, q Request, per time.Duration, n int) (changed bool) {
+	r, err := b.route(q)
+	if err != nil {
+		return false
+	}
+	for _, c := range r.counters {
+		for _, l := range b.rules[c.rule].Of(c.tier) {
+			if l.Kind() == catalogue.WindowKind && l.Per == per && n > l.N && l.Most.N > l.N && n > c.learned[per] {
+				if c.learned == nil {
+					c.learned = map[time.Duration]int{}
+				}
+				c.learned[per], changed = n, true
+				b.gate.Set(now, c.Counter, b.ruleOf(c))
+				return changed
+			}
+		}
+	}
+	return false
+}
+
+// Stop lets no request of a class leave until a moment, of one account or, when that is empty, of all. It only lengthens.
+func (b *Budget) Stop(now, until time.Time, class gate.Class, account string) {
+	b.gate.Stop(now, until, b.brake(class, account))
+}
+
+// brake is the counter that counts nothing and can stop a class of an account.
+func (b *Budget) brake(class gate.Class, account string) *gate.Counter {
+	k := brakeKey{class, account}
+	if b.brakes[k] == nil {
+		b.brakes[k] = b.gate.Counter(gate.Rule{Name: "stop"}, account)
+	}
+	return b.brakes[k]
+}
+
+type brakeKey struct {
+	class   gate.Class
+	account string
+}
