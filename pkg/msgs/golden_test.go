@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -146,4 +147,75 @@ func TestUnknownEventIsKeptWhole(t *testing.T) {
 	if err != nil || !strings.Contains(string(b), `"height":"3"`) {
 		t.Errorf("got %s, %v", b, err)
 	}
+}
+
+// Every example of the contract's page that is whole JSON is read by the type it is of, and nothing that it says is lost:
+// each of its fields comes out again with its value. (The page shortens long ids, so schemas cannot judge it.)
+func TestExamplesOfTheContractAreRead(t *testing.T) {
+	text, err := os.ReadFile("../../docs/wire-contract.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	examples := 0
+	for _, m := range regexp.MustCompile("(?s)\n```json\n(.*?)\n```").FindAllStringSubmatch(string(text), -1) {
+		examples++
+		v := exampleOf(t, m[1])
+		if v == nil {
+			t.Errorf("of what type is %s", m[1])
+			continue
+		}
+		if err := json.Unmarshal([]byte(m[1]), v); err != nil {
+			t.Errorf("%v in %s", err, m[1])
+			continue
+		}
+		b, err := encode(v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if lost := lacks(anyOf(t, []byte(m[1])), anyOf(t, b), ""); len(lost) > 0 {
+			t.Errorf("%T loses %v of %s", v, lost, m[1])
+		}
+	}
+	if examples < 8 {
+		t.Errorf("only %d examples were found", examples)
+	}
+}
+
+// exampleOf is an empty value for an example: events name their type, the others are known by a field.
+func exampleOf(t *testing.T, text string) any {
+	t.Helper()
+	fields, _ := anyOf(t, []byte(text)).(map[string]any)
+	if typ, ok := fields["type"].(string); ok && fields["n"] != nil {
+		return NewMessage(Type(typ))
+	}
+	for name, typ := range map[string]Type{"client_order_id": "cmd.order.submit", "queue": "svc.executor.status.answer", "cash": "svc.ledger.balances.answer", "urgency": "cmd.tx.split"} {
+		if fields[name] != nil {
+			return NewMessage(typ)
+		}
+	}
+	return nil
+}
+
+// lacks lists the paths at which have lacks or changes what want says.
+func lacks(want, have any, at string) (lost []string) {
+	switch w := want.(type) {
+	case map[string]any:
+		h, _ := have.(map[string]any)
+		for name, v := range w {
+			lost = append(lost, lacks(v, h[name], at+"."+name)...)
+		}
+	case []any:
+		h, _ := have.([]any)
+		for i, v := range w {
+			if i >= len(h) {
+				return append(lost, at)
+			}
+			lost = append(lost, lacks(v, h[i], at)...)
+		}
+	default:
+		if !reflect.DeepEqual(want, have) {
+			lost = append(lost, at)
+		}
+	}
+	return lost
 }

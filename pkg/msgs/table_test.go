@@ -1,7 +1,9 @@
 package msgs
 
 import (
+	"os"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -150,5 +152,29 @@ func TestCodesAreListedOnceEach(t *testing.T) {
 		if !seen[c] {
 			t.Errorf("%s is missing", c)
 		}
+	}
+}
+
+// The codes of the contract's page are those that the code has, none more and none less.
+func TestCodesAreThoseOfTheContract(t *testing.T) {
+	text, err := os.ReadFile("../../docs/wire-contract.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, _ := strings.Cut(string(text), "\n## 10. Codes\n")
+	section, _, _ = strings.Cut(section, "\nNew codes")
+	section = regexp.MustCompile(`\(with .*?\)`).ReplaceAllString(section, "") // what a code's detail may say
+	said := make(map[Code]bool)
+	for _, m := range regexp.MustCompile("`([a-z_]+)`").FindAllStringSubmatch(section, -1) {
+		said[Code(m[1])] = true
+	}
+	for _, c := range Codes() {
+		if !said[c] {
+			t.Errorf("%s is not on the page", c)
+		}
+		delete(said, c)
+	}
+	for c := range said {
+		t.Errorf("%s is on the page and nowhere else", c)
 	}
 }
