@@ -164,14 +164,19 @@ func (p *plant) log(account string) []event {
 	return l.events
 }
 
+// stream is the handle of a stream; asking for it anew each time would double the test's own traffic.
 func (p *plant) stream(name string) jetstream.Stream {
 	p.t.Helper()
+	if s, known := p.handles.Load(name); known {
+		return s.(jetstream.Stream)
+	}
 	ctx, cancel := p.deadline()
 	defer cancel()
 	s, err := p.b.JetStream().Stream(ctx, name)
 	if err != nil {
 		p.t.Fatalf("stream %s: %v", name, err)
 	}
+	p.handles.Store(name, s)
 	return s
 }
 

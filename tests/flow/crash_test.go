@@ -12,7 +12,6 @@ import (
 )
 
 const (
-	seeds       = 15
 	commands    = 300 // of one run
 	dropPerMill = 100 // answers that get lost
 	losePerMill = 50  // requests that get lost
@@ -157,11 +156,7 @@ func (s *storm) calm() {
 // TestCrashesNeverRepeatAnOrder kills the executor at random moments of a stream of random commands, with answers and
 // requests getting lost. Whatever happens, the judge is content, and who starts next knows what the last one knew.
 func TestCrashesNeverRepeatAnOrder(t *testing.T) {
-	n := seeds
-	if testing.Short() {
-		n = 3
-	}
-	for seed := range n {
+	for seed := range seeds {
 		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
 			cfg := setup{sandbox: sandbox.Config{Seed: uint64(seed) + 1}}
 			inPlant(t, cfg, func(p *plant) {

@@ -55,6 +55,8 @@ type plant struct {
 	executors []*run
 	gate      *gate // between every executor and the venue
 
+	handles sync.Map // of streams, by name
+
 	logs  map[string]*stream
 	lines []line // of the journal, as far as read
 	raws  int

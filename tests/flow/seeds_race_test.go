@@ -1,0 +1,7 @@
+//go:build race
+
+package flow
+
+// seeds is how many storms of crashes are run. The race detector makes each about five times as slow; a few of them go
+// through the same code.
+const seeds = 4
