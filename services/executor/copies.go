@@ -70,6 +70,12 @@ func (c *copies) put(key, to string) {
 	}
 }
 
+func (c *copies) forget(key string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.inbox, key)
+}
+
 // published sends copies of events that have just reached the disk.
 func (c *copies) published(events []msgs.Event) {
 	for _, e := range events {
@@ -80,6 +86,9 @@ func (c *copies) published(events []msgs.Event) {
 		}
 		for _, to := range c.wanted(e) {
 			c.send(to, e)
+		}
+		if s, ok := e.(*msgs.OrderSubmitting); ok {
+			c.forget(seqKey(s.CmdSeq)) // from here on the order's own key leads to the inbox, until the order is final
 		}
 	}
 }
