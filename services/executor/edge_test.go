@@ -96,8 +96,9 @@ func TestReplyToGetsEveryEventUntilTheLast(t *testing.T) {
 			}
 			got = append(got, strings.TrimPrefix(string(e.Type), "order."))
 		}
-		// Filled is final, so what follows on the log is not copied; the last one is the answer to the repeat.
-		if words := strings.Join(got, " "); words != "submitting accepted filled settled" {
+		// Filled is final, so what follows on the log is not copied; the last one is the answer to the repeat, the state of which the
+		// latest event was the fill.
+		if words := strings.Join(got, " "); words != "submitting accepted filled filled" {
 			t.Errorf("copies: %s", words)
 		}
 		p.want("a1", "submitting accepted filled:10. settled.")
