@@ -321,7 +321,7 @@ func TestSnapshotOfAnotherLogIsLeftAside(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		with := func(c *actor.Config) { c.Snapshots = store }
+		with := func(c *actor.Config) { c.Snapshots, c.Hear = store, hearMany }
 		fill := func(p *bench, name string, n int) {
 			for i := range n {
 				p.ask("submit", fmt.Sprint(name, i))
@@ -330,7 +330,7 @@ func TestSnapshotOfAnotherLogIsLeftAside(t *testing.T) {
 			p.cancel()
 			time.Sleep(10 * time.Second)
 		}
-		fill(start(b, with), "old", 2600)
+		fill(start(b, with), "old", 60)
 		if names, err := store.List(t.Context()); err != nil || len(names) != 1 {
 			t.Fatalf("snapshots: %v, %v", names, err)
 		}
@@ -339,12 +339,12 @@ func TestSnapshotOfAnotherLogIsLeftAside(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		fill(start(b, nil), "new", 2600)
+		fill(start(b, func(c *actor.Config) { c.Hear = hearMany }), "new", 60)
 		p := start(b, with)
 		time.Sleep(10 * time.Second)
 		synctest.Wait()
 		state, _ := p.core.Snapshot()
-		if bytes.Contains(state, []byte("old")) || !bytes.Contains(state, []byte("new2599")) {
+		if bytes.Contains(state, []byte("old")) || !bytes.Contains(state, []byte("new59.99")) {
 			t.Error("the state has orders of the log that was removed")
 		}
 	})

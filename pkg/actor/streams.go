@@ -43,6 +43,9 @@ func EnsureStreams(ctx context.Context, js jetstream.JetStream, replicas int, ac
 		if s.Discard == msgs.DiscardOld {
 			cfg.Discard = jetstream.DiscardOld
 		}
+		if old, err := js.Stream(ctx, s.Name); err == nil {
+			cfg.Replicas = max(cfg.Replicas, old.CachedInfo().Config.Replicas)
+		}
 		if _, err := js.CreateOrUpdateStream(ctx, cfg); err != nil {
 			return fmt.Errorf("make stream %s: %w", s.Name, err)
 		}
