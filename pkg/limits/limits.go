@@ -23,6 +23,7 @@ type MissError = gate.MissError
 type Limiter struct {
 	mu      sync.Mutex
 	budget  *budget.Budget
+	epoch   int // of the profile in force
 	waiting map[*gate.Ticket]chan struct{}
 	timer   *time.Timer
 	random  *rand.Rand
@@ -46,6 +47,7 @@ func (l *Limiter) Replace(p catalogue.Profile, o budget.Options) error {
 	defer l.mu.Unlock()
 	now := time.Now()
 	err := l.budget.Replace(now, p, o)
+	l.epoch++
 	l.turn(now)
 	return err
 }
@@ -59,33 +61,23 @@ func (l *Limiter) Acquire(ctx context.Context, q Request) (Permit, error) {
 	}
 	deadline, _ := ctx.Deadline()
 	l.mu.Lock()
-	now := time.Now()
-	p, k, err := l.budget.Enter(now, q, deadline)
-	if k == nil || err != nil {
+	w, err := l.budget.Way(q)
+	if err != nil {
 		l.mu.Unlock()
-		return Permit{l, q, p, now}, err
+		return Permit{}, err
 	}
-	through := make(chan struct{})
-	l.waiting[k] = through
-	l.turn(now)
-	l.mu.Unlock()
-	select {
-	case <-through:
-		return l.through(q, k)
-	case <-ctx.Done():
-		return l.leave(ctx, q, k)
-	}
+	return l.acquire(ctx, w, q.Items, deadline)
 }
 
-func (l *Limiter) through(q Request, k *gate.Ticket) (Permit, error) {
+func (l *Limiter) through(w *budget.Way, k *gate.Ticket) (Permit, error) {
 	if k.Missed != nil {
 		return Permit{}, k.Missed
 	}
-	return Permit{l, q, k.Permit, time.Now()}, nil
+	return Permit{l, w, k.Permit, time.Now()}, nil
 }
 
 // leave gives up a place; what was let through at the same moment goes back.
-func (l *Limiter) leave(ctx context.Context, q Request, k *gate.Ticket) (Permit, error) {
+func (l *Limiter) leave(ctx context.Context, k *gate.Ticket) (Permit, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := time.Now()
@@ -105,23 +97,31 @@ func (l *Limiter) Try(q Request) (Permit, bool) {
 }
 
 func (l *Limiter) try(now time.Time, q Request) (Permit, bool) {
+	w, err := l.budget.Way(q)
+	if err != nil {
+		return Permit{}, false
+	}
 	if l.budget.Waiting() > 0 { // whoever waits goes first
-		if at, err := l.budget.Probe(now, q); err != nil || at.After(now) {
+		if at, err := l.budget.Probe(now, w, q.Items); err != nil || at.After(now) {
 			return Permit{}, false
 		}
 	}
-	p, k, err := l.budget.Enter(now, q, time.Time{})
+	p, k, err := l.budget.Enter(now, w, q.Items, time.Time{})
 	if k != nil {
 		l.budget.Leave(k)
 	}
-	return Permit{l, q, p, now}, err == nil && k == nil
+	return Permit{l, w, p, now}, err == nil && k == nil
 }
 
 // Probe says when a request could leave and takes nothing; it could leave now when that is not after now. Its error is ErrNever.
 func (l *Limiter) Probe(q Request) (time.Time, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.budget.Probe(time.Now(), q)
+	w, err := l.budget.Way(q)
+	if err != nil {
+		return time.Time{}, err
+	}
+	return l.budget.Probe(time.Now(), w, q.Items)
 }
 
 // turn lets through whom it can and sets the clock for the next turn. The lock is held.
@@ -150,7 +150,7 @@ func (l *Limiter) tick() {
 // Permit is the right to send one request.
 type Permit struct {
 	l    *Limiter
-	q    Request
+	way  *budget.Way
 	p    gate.Permit
 	sent time.Time
 }
@@ -177,7 +177,7 @@ func (p Permit) Done(a Answer) {
 	now := time.Now()
 	p.l.budget.Done(now, p.p, a.Outcome, a.Items)
 	if a.Outcome == gate.Answered {
-		p.l.budget.Heed(now, p.sent, p.q, a.Signal, now.Sub(p.sent), p.l.random.IntN(budget.Permille))
+		p.l.budget.Heed(now, p.sent, p.way, a.Signal, p.l.random.IntN(budget.Permille))
 	}
 	if p.l.budget.Waiting() > 0 {
 		p.l.turn(now)

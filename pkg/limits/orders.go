@@ -67,8 +67,13 @@ func (o *Orders) Post(ctx context.Context, n int) (Permit, error) {
 	}
 	o.l.mu.Lock()
 	now := time.Now()
+	w, err := o.l.budget.Way(q)
+	if err != nil {
+		o.l.mu.Unlock()
+		return Permit{}, err
+	}
 	held := o.l.spend(o.account, n)
-	p, ok := o.l.budget.Exchange(now, held, q)
+	p, ok := o.l.budget.Exchange(now, held, w, q.Items)
 	if !ok {
 		for _, h := range held {
 			o.l.budget.Done(now, h, gate.NeverLeft, 0)
@@ -76,7 +81,7 @@ func (o *Orders) Post(ctx context.Context, n int) (Permit, error) {
 	}
 	o.l.mu.Unlock()
 	if ok {
-		return Permit{o.l, q, p, now}, nil
+		return Permit{o.l, w, p, now}, nil
 	}
 	return o.l.Acquire(ctx, q)
 }

@@ -54,8 +54,8 @@ type Budget struct {
 	rules    []rule
 	counters map[counterKey]*counter
 	brakes   map[brakeKey]*gate.Counter
-	routes   map[Request]*route // by what does not change: no items
-	tiers    map[string]string  // learned, by account
+	routes   map[Request]*Way  // by what does not change: no items
+	tiers    map[string]string // learned, by account
 
 	pulse *signal.Pulse
 	slow  int // answers that were taken for throttles
@@ -81,11 +81,12 @@ type counter struct {
 	learned map[time.Duration]int // window sizes that the venue has named
 }
 
-// route is how requests of one kind are charged.
-type route struct {
+// Way is how requests of one kind are charged. It stays valid until the profile is replaced.
+type Way struct {
 	lane     *gate.Lane
 	counters []*counter // the narrowest first
 	class    gate.Class
+	account  string
 	batch    int
 	after    bool // some cost is known only from the answer
 }
@@ -93,7 +94,7 @@ type route struct {
 // New puts a profile in force from base on. Errors: the options' and those of a tier that the profile does not have.
 func New(p catalogue.Profile, o Options, base time.Time) (*Budget, error) {
 	b := &Budget{gate: gate.New(base, o.Gate), counters: map[counterKey]*counter{}, brakes: map[brakeKey]*gate.Counter{},
-		routes: map[Request]*route{}, tiers: map[string]string{}, pulse: signal.NewPulse(o.Pulse)}
+		routes: map[Request]*Way{}, tiers: map[string]string{}, pulse: signal.NewPulse(o.Pulse)}
 	return b, b.set(p, o)
 }
 
@@ -138,7 +139,7 @@ func (b *Budget) Replace(now time.Time, p catalogue.Profile, o Options) error {
 		}
 	}
 	b.counters = moved
-	b.routes = map[Request]*route{}
+	b.routes = map[Request]*Way{}
 	return nil
 }
 
@@ -184,8 +185,8 @@ func classOf(c catalogue.Class) (gate.Class, bool) {
 	return 0, false
 }
 
-// route finds or makes the way of a kind of request.
-func (b *Budget) route(q Request) (*route, error) {
+// Way finds or makes the way of a kind of request. Its error is ErrRoutes.
+func (b *Budget) Way(q Request) (*Way, error) {
 	q.Items = 0
 	if r := b.routes[q]; r != nil {
 		return r, nil
@@ -199,7 +200,7 @@ func (b *Budget) route(q Request) (*route, error) {
 	if q.Class.Set {
 		class = q.Class.As
 	}
-	r := &route{class: class}
+	r := &Way{class: class, account: q.Account}
 	var legs []gate.Leg
 	for _, i := range of {
 		cost, _ := b.rules[i].Cost(e)
@@ -249,29 +250,26 @@ func (b *Budget) ruleOf(c *counter) gate.Rule {
 	return r
 }
 
-// Enter asks for a request to leave: a permit, or a ticket for its turn, or gate.ErrNever, gate.ErrBusy, *gate.MissError,
-// ErrRoutes.
-func (b *Budget) Enter(now time.Time, q Request, deadline time.Time) (gate.Permit, *gate.Ticket, error) {
-	r, err := b.route(q)
-	if err != nil {
-		return gate.Permit{}, nil, err
-	}
-	if q.Items < 0 || q.Items > maxItems || r.batch > 0 && q.Items > r.batch {
+// Enter asks for a request with so many items to leave: a permit, or a ticket for its turn, or gate.ErrNever, gate.ErrBusy,
+// *gate.MissError.
+func (b *Budget) Enter(now time.Time, w *Way, items int, deadline time.Time) (gate.Permit, *gate.Ticket, error) {
+	if !w.carries(items) {
 		return gate.Permit{}, nil, gate.ErrNever
 	}
-	return b.gate.Enter(now, r.lane, q.Items, deadline)
+	return b.gate.Enter(now, w.lane, items, deadline)
 }
 
-// Probe says when a request could leave, and takes nothing.
-func (b *Budget) Probe(now time.Time, q Request) (time.Time, error) {
-	r, err := b.route(q)
-	if err != nil {
-		return time.Time{}, err
-	}
-	if q.Items < 0 || q.Items > maxItems || r.batch > 0 && q.Items > r.batch {
+// Probe says when a request could leave, and takes nothing. Its error is gate.ErrNever.
+func (b *Budget) Probe(now time.Time, w *Way, items int) (time.Time, error) {
+	if !w.carries(items) {
 		return time.Time{}, gate.ErrNever
 	}
-	return b.gate.Probe(now, r.lane, q.Items)
+	return b.gate.Probe(now, w.lane, items)
+}
+
+// carries reports whether one request may have so many items.
+func (w *Way) carries(items int) bool {
+	return items >= 0 && items <= maxItems && (w.batch == 0 || items <= w.batch)
 }
 
 // Covered reports whether some rule counts an endpoint.
@@ -291,13 +289,12 @@ func (b *Budget) Batch(endpoint string) (n int) {
 	return n
 }
 
-// Exchange swaps permits for one request of another endpoint, all or nothing.
-func (b *Budget) Exchange(now time.Time, old []gate.Permit, q Request) (gate.Permit, bool) {
-	r, err := b.route(q)
-	if err != nil || r.batch > 0 && q.Items > r.batch {
+// Exchange swaps permits for one request of another way, all or nothing.
+func (b *Budget) Exchange(now time.Time, old []gate.Permit, w *Way, items int) (gate.Permit, bool) {
+	if !w.carries(items) {
 		return gate.Permit{}, false
 	}
-	return b.gate.Exchange(now, old, r.lane, q.Items)
+	return b.gate.Exchange(now, old, w.lane, items)
 }
 
 // Turn is the gate's.

@@ -11,18 +11,27 @@ import (
 // restartPause is how long orders rest when the venue restarts without saying for how long.
 const restartPause = 2 * time.Second
 
-// Heed takes in what an answer says to a request that was sent at sent. Chance is a random number in permille, for a wait
-// that nobody named. It only lowers, but for a tier, which is learned both ways.
-func (b *Budget) Heed(now, sent time.Time, q Request, s signal.Signal, latency time.Duration, chance int) {
-	r, err := b.route(q)
-	if err != nil {
-		return
+// Heed takes in what an answer says to a request that was sent at sent and answered after latency. Chance is a random number
+// in permille, for a wait that nobody named. It only lowers, but for a tier, which is learned both ways.
+func (b *Budget) Heed(now, sent time.Time, w *Way, s signal.Signal, chance int) {
+	if s != (signal.Signal{}) {
+		b.listen(now, sent, w, s, chance)
+	} else {
+		for _, c := range w.counters {
+			if !c.Calm() {
+				b.gate.Heed(now, sent, c.Counter, gate.Advice{})
+			}
+		}
 	}
+	b.feel(now, sent, w, now.Sub(sent), chance)
+}
+
+func (b *Budget) listen(now, sent time.Time, w *Way, s signal.Signal, chance int) {
 	if s.Tier != "" {
-		b.LearnTier(now, q.Account, s.Tier)
+		b.LearnTier(now, w.account, s.Tier)
 	}
-	at := b.accused(r, s)
-	for _, c := range r.counters {
+	at := b.accused(w, s)
+	for _, c := range w.counters {
 		a := gate.Advice{Chance: chance}
 		switch scope := b.rules[c.rule].Scope; {
 		case scope == catalogue.Signer && s.Signer.Known:
@@ -35,13 +44,12 @@ func (b *Budget) Heed(now, sent time.Time, q Request, s signal.Signal, latency t
 		}
 		b.gate.Heed(now, sent, c.Counter, a)
 	}
-	b.pause(now, r, s)
-	b.feel(now, sent, r, q, latency, chance)
+	b.pause(now, w, s)
 }
 
 // accused is the counter that a refusal is about: the one that it names, the signer's when that one is used up, the quota,
 // or else the narrowest.
-func (b *Budget) accused(r *route, s signal.Signal) *counter {
+func (b *Budget) accused(r *Way, s signal.Signal) *counter {
 	var signer *counter
 	for _, c := range r.counters {
 		rule := b.rules[c.rule]
@@ -66,7 +74,7 @@ func (b *Budget) accused(r *route, s signal.Signal) *counter {
 }
 
 // pause stops classes when the venue stops trading, and everything when the edge blocks the address.
-func (b *Budget) pause(now time.Time, r *route, s signal.Signal) {
+func (b *Budget) pause(now time.Time, r *Way, s signal.Signal) {
 	until := now.Add(s.Wait)
 	switch s.Kind {
 	case signal.Restarting:
@@ -86,7 +94,7 @@ func (b *Budget) pause(now time.Time, r *route, s signal.Signal) {
 }
 
 // feel takes a slow answer for a throttle of the narrowest counter.
-func (b *Budget) feel(now, sent time.Time, r *route, q Request, latency time.Duration, chance int) {
+func (b *Budget) feel(now, sent time.Time, r *Way, latency time.Duration, chance int) {
 	if latency <= 0 || len(r.counters) == 0 {
 		return
 	}
@@ -137,7 +145,7 @@ func (b *Budget) Tier(account string) string {
 
 // LearnLimit raises a window of an endpoint to a figure that the venue has named, up to the documented one.
 func (b *Budget) LearnLimit(now time.Time, q Request, per time.Duration, n int) (changed bool) {
-	r, err := b.route(q)
+	r, err := b.Way(q)
 	if err != nil {
 		return false
 	}

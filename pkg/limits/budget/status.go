@@ -99,7 +99,7 @@ type CancelWay struct {
 func (b *Budget) Cancelling(now time.Time, account string, open int, keep bool) CancelWay {
 	all := Request{Endpoint: "DELETE /cancel-all", Account: account, Items: open}
 	by := Request{Endpoint: "DELETE /orders", Account: account}
-	r, err := b.route(all)
+	r, err := b.Way(all)
 	if err != nil {
 		return CancelWay{All: true}
 	}
@@ -117,7 +117,7 @@ func (b *Budget) Cancelling(now time.Time, account string, open int, keep bool) 
 	if rate == 0 {
 		return CancelWay{All: true}
 	}
-	at, err := b.Probe(now, all)
+	at, err := b.Probe(now, r, open)
 	way := CancelWay{All: true, Chunks: 1, Last: max(0, at.Sub(now)), Blocked: max(0, free.Sub(now))}
 	if err == nil && (!keep || way.Blocked == 0) {
 		return way

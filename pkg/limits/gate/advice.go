@@ -61,6 +61,9 @@ func (g *Gate) Heed(now, sent time.Time, c *Counter, a Advice) {
 	c.heed(g.at(now), int64(sent.Sub(g.base)), a)
 }
 
+// Calm reports whether nothing has been asked of the counter that a good answer could mend.
+func (c *Counter) Calm() bool { return c.cut == permille && c.ramp == 0 && c.streak == 0 }
+
 // Stop lets nothing leave from a counter until a moment. It only lengthens a stop.
 func (g *Gate) Stop(now, until time.Time, c *Counter) {
 	g.at(now)

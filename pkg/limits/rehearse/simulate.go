@@ -86,6 +86,7 @@ type run struct {
 	world
 	random *rand.Rand
 	budget *budget.Budget
+	way    *budget.Way
 	venues []venue
 	flight int
 	wake   time.Duration // the next planned look at the gate; 0: none
@@ -127,7 +128,11 @@ func newRun(s Scenario) (*run, error) {
 	if err != nil {
 		return nil, fmt.Errorf("rehearse %q: %w", s.Endpoint, err)
 	}
-	r := &run{Scenario: s, random: rand.New(rand.NewPCG(s.Seed, 1)), budget: b, venues: venues(s)}
+	way, err := b.Way(budget.Request{Endpoint: s.Endpoint, Account: account})
+	if err != nil {
+		return nil, fmt.Errorf("rehearse %q: %w", s.Endpoint, err)
+	}
+	r := &run{Scenario: s, way: way, random: rand.New(rand.NewPCG(s.Seed, 1)), budget: b, venues: venues(s)}
 	if len(r.venues) == 0 {
 		return nil, fmt.Errorf("rehearse %q: %w", s.Endpoint, ErrUnlimited)
 	}
@@ -186,8 +191,7 @@ func (r *run) demand() {
 			return
 		}
 		now := epoch().Add(r.now)
-		q := budget.Request{Endpoint: r.Endpoint, Account: account, Items: r.Items}
-		at, err := r.budget.Probe(now, q)
+		at, err := r.budget.Probe(now, r.way, r.Items)
 		if err != nil {
 			return
 		}
@@ -195,7 +199,7 @@ func (r *run) demand() {
 			r.plan(at.Sub(epoch()))
 			return
 		}
-		p, ticket, err := r.budget.Enter(now, q, time.Time{})
+		p, ticket, err := r.budget.Enter(now, r.way, r.Items, time.Time{})
 		if err != nil || ticket != nil {
 			panic(fmt.Sprintf("probe said %s at %s, enter said ticket %v, error %v", at, now, ticket, err))
 		}

@@ -21,6 +21,8 @@ const (
 
 	// pulseSamples is the memory of the median: long enough that a burst of slow answers does not move it.
 	pulseSamples = 63
+	// pulseEvery is how many answers one is remembered of when the memory is full: the median moves slowly enough.
+	pulseEvery = 4
 	// pulseLeast is how many answers make a median.
 	pulseLeast = 8
 	// relearnAfter is how many slow answers in a row are a new normal.
@@ -30,8 +32,10 @@ const (
 // Pulse follows how fast orders are answered.
 type Pulse struct {
 	cfg    PulseConfig
-	recent []time.Duration // in order of arrival
+	recent []time.Duration // a ring, once it is full
 	sorted []time.Duration
+	next   int // place in the ring
+	seen   int // answers since the last that was remembered
 	slow   int // in a row
 }
 
@@ -72,7 +76,7 @@ func (p *Pulse) Order(d time.Duration) (throttled bool, pause time.Duration) {
 		return false, 0
 	}
 	if p.slow++; p.slow >= relearnAfter {
-		p.slow, p.recent, p.sorted = 0, p.recent[:0], p.sorted[:0]
+		p.slow, p.next, p.recent, p.sorted = 0, 0, p.recent[:0], p.sorted[:0]
 	}
 	if d > p.cfg.Slow {
 		pause = p.cfg.Pause
@@ -89,13 +93,17 @@ func (p *Pulse) Read(d time.Duration) (throttled bool, pause time.Duration) {
 }
 
 func (p *Pulse) add(d time.Duration) {
-	if len(p.recent) == pulseSamples {
-		i, _ := slices.BinarySearch(p.sorted, p.recent[0])
+	if len(p.recent) < pulseSamples {
+		p.recent = append(p.recent, d)
+	} else {
+		if p.seen++; p.seen < pulseEvery {
+			return
+		}
+		i, _ := slices.BinarySearch(p.sorted, p.recent[p.next])
 		p.sorted = slices.Delete(p.sorted, i, i+1)
-		copy(p.recent, p.recent[1:])
-		p.recent = p.recent[:pulseSamples-1]
+		p.recent[p.next] = d
+		p.next, p.seen = (p.next+1)%pulseSamples, 0
 	}
-	p.recent = append(p.recent, d)
 	i, _ := slices.BinarySearch(p.sorted, d)
 	p.sorted = slices.Insert(p.sorted, i, d)
 }

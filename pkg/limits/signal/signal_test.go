@@ -90,7 +90,7 @@ func TestSlowAnswersAreThrottles(t *testing.T) {
 	if slow, pause := p.Read(2001 * time.Millisecond); !slow || pause != 10*time.Second {
 		t.Errorf("read of 2,001 ms: %v, pause %s", slow, pause)
 	}
-	for range 200 {
+	for range 400 {
 		p.Order(20 * time.Millisecond)
 	}
 	if slow, _ := p.Order(400 * time.Millisecond); slow {

@@ -1,0 +1,62 @@
+package limits
+
+import (
+	"context"
+	"time"
+
+	"sluice/pkg/limits/budget"
+)
+
+// Way is a kind of request that is asked for often: its limits are looked up once. It is safe for many goroutines.
+type Way struct {
+	l     *Limiter
+	q     Request
+	way   *budget.Way // as of epoch; guarded by the limiter's lock
+	epoch int
+}
+
+// Way is the way of requests like this one; their items are named each time. Its error is budget.ErrRoutes.
+func (l *Limiter) Way(q Request) (*Way, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	way, err := l.budget.Way(q)
+	return &Way{l, q, way, l.epoch}, err
+}
+
+// Acquire is the limiter's Acquire for a request with so many items.
+func (w *Way) Acquire(ctx context.Context, items int) (Permit, error) {
+	if err := ctx.Err(); err != nil {
+		return Permit{}, err
+	}
+	deadline, _ := ctx.Deadline()
+	w.l.mu.Lock()
+	if w.epoch != w.l.epoch {
+		way, err := w.l.budget.Way(w.q)
+		if err != nil {
+			w.l.mu.Unlock()
+			return Permit{}, err
+		}
+		w.way, w.epoch = way, w.l.epoch
+	}
+	return w.l.acquire(ctx, w.way, items, deadline)
+}
+
+// acquire ends with the lock released.
+func (l *Limiter) acquire(ctx context.Context, w *budget.Way, items int, deadline time.Time) (Permit, error) {
+	now := time.Now()
+	p, k, err := l.budget.Enter(now, w, items, deadline)
+	if k == nil || err != nil {
+		l.mu.Unlock()
+		return Permit{l, w, p, now}, err
+	}
+	through := make(chan struct{})
+	l.waiting[k] = through
+	l.turn(now)
+	l.mu.Unlock()
+	select {
+	case <-through:
+		return l.through(w, k)
+	case <-ctx.Done():
+		return l.leave(ctx, k)
+	}
+}
