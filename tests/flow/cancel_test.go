@@ -53,6 +53,30 @@ func TestCancelBeforeItsSubmit(t *testing.T) {
 	})
 }
 
+// TestCancelAtTheEndOfALongQueue: behind a submit a thousand other cancels are stored, and then its own. Who starts has
+// the submit in hand long before that cancel, and must still read it first; also when a cancel_all stands there.
+func TestCancelAtTheEndOfALongQueue(t *testing.T) {
+	const others = 1000
+	for name, last := range map[string][2]string{"cancel": {"cancel", "{'client_order_id':'x'}"}, "cancel_all": {"cancel_all", "{'request_id':'panic'}"}} {
+		t.Run(name, func(t *testing.T) {
+			inPlant(t, setup{}, func(p *plant) {
+				p.executor().stop()
+				p.submit("x", "BUY", "GTC", "0.10", "10", always)
+				for i := range others {
+					p.send("cancel", "{'client_order_id':'other-%d'}", i)
+				}
+				p.sendTo("main", last[0], quoted("%s", last[1]))
+				p.start(p.successor())
+				p.final("x")
+				if s := p.story("main", "x"); !strings.HasSuffix(s, "cancelled:killed_in_queue.") {
+					t.Errorf("x: %s", s)
+				}
+				p.never("x")
+			})
+		})
+	}
+}
+
 // TestCancelWhileUnknown cancels an order whose answer was lost, once with the order at the venue and once without, while
 // the venue does not answer look-ups. The cancel leaves at once; the order is not sent again, also when it is denied.
 func TestCancelWhileUnknown(t *testing.T) {
