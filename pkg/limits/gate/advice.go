@@ -135,7 +135,7 @@ func (c *Counter) lower(t int64, cut int) {
 		w.now = max(1, w.N*cut/permille)
 	}
 	if c.bucket != nil {
-		c.bucket.SetLimitAt(c.base.Add(time.Duration(t)), limitOf(*c.rule.Bucket, cut))
+		c.bucket.SetLimitAt(c.forward(t), limitOf(*c.rule.Bucket, cut))
 	}
 }
 
@@ -156,7 +156,8 @@ func (c *Counter) believe(t int64, a Advice) {
 	}
 	// Whoever else uses the same limit has used what we cannot account for.
 	if foreign := w.Full - a.Remaining - c.log.since(t-w.span) - c.flight; foreign > 0 {
-		c.log.push(t, min(foreign, w.N))
+		c.forward(t)
+		c.log.push(c.touched, min(foreign, w.N))
 	}
 	if a.Reset > 0 && a.Remaining*permille < w.Full*paceBelow {
 		c.spread(t, max(1, a.Remaining-c.flight), a.Reset)
@@ -192,7 +193,7 @@ func (c *Counter) spread(t int64, remaining int, reset time.Duration) {
 // drain takes tokens that the venue does not have.
 func (c *Counter) drain(t int64, k int) {
 	for burst := c.rule.Bucket.Burst; k > 0; k -= burst {
-		c.bucket.ReserveN(c.base.Add(time.Duration(t)), min(k, burst))
+		c.bucket.ReserveN(c.forward(t), min(k, burst))
 	}
 }
 

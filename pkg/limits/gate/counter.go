@@ -67,7 +67,8 @@ type Counter struct {
 	log     ring
 	windows []window
 	bucket  *rate.Limiter
-	flight  int // units that have left and are not answered
+	flight  int   // units that have left and are not answered
+	touched int64 // the last moment at which log or bucket changed; they only go forward
 	waiting [classCount]int
 
 	advice
@@ -97,8 +98,8 @@ func (c *Counter) set(t int64, r Rule) {
 	} else if old := c.bucket; old == nil {
 		c.bucket = rate.NewLimiter(limitOf(*r.Bucket, permille), r.Bucket.Burst)
 	} else {
-		c.bucket.SetLimitAt(c.base.Add(time.Duration(t)), limitOf(*r.Bucket, permille))
-		c.bucket.SetBurstAt(c.base.Add(time.Duration(t)), r.Bucket.Burst)
+		c.bucket.SetLimitAt(c.forward(t), limitOf(*r.Bucket, permille))
+		c.bucket.SetBurstAt(c.forward(t), r.Bucket.Burst)
 	}
 	c.lower(t, c.cut)
 }
@@ -247,15 +248,22 @@ func (c *Counter) take(t int64, k int) {
 // release takes k units out of flight: they never left, or are charged now.
 func (c *Counter) release(k int) { c.flight -= k }
 
+// forward is a moment for a change: t, or the last one if that was later.
+func (c *Counter) forward(t int64) time.Time {
+	c.touched = max(c.touched, t)
+	return c.base.Add(time.Duration(c.touched))
+}
+
 // charge counts k units at t. A bucket may go below zero.
 func (c *Counter) charge(t int64, k int) {
+	at := c.forward(t)
 	if len(c.windows) > 0 {
-		c.log.push(t, k)
+		c.log.push(c.touched, k)
 	}
 	if c.bucket == nil {
 		return
 	}
 	for burst := c.rule.Bucket.Burst; k > 0; k -= burst {
-		c.bucket.ReserveN(c.base.Add(time.Duration(t)), min(k, burst))
+		c.bucket.ReserveN(at, min(k, burst))
 	}
 }

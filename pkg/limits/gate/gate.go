@@ -293,13 +293,13 @@ func (g *Gate) settle(t int64, i uint32, items int) {
 }
 
 // expire counts what must have arrived by now: requests with a lost answer after Settle, permits that nobody closed after
-// Lease.
+// Lease. They count from then, also when nobody looked for long.
 func (g *Gate) expire(t int64) {
 	for {
-		i, ok := g.permits.overdue(t, g.cfg)
+		i, due, ok := g.permits.overdue(t, g.cfg)
 		if !ok {
 			return
 		}
-		g.settle(t, i, asEstimated)
+		g.settle(due, i, asEstimated)
 	}
 }

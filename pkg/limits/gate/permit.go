@@ -104,23 +104,26 @@ func (p *permits) close(i uint32) {
 // count is how many are open.
 func (p *permits) count() int { return len(p.slots) - 2 - len(p.free) }
 
-// overdue is a permit that must have arrived by t.
-func (p *permits) overdue(t int64, cfg Config) (i uint32, ok bool) {
-	if i := p.slots[lost].next; i != lost && t >= p.slots[i].issued+int64(cfg.Settle) {
-		return i, true
+// overdue is a permit that must have arrived by t, and when.
+func (p *permits) overdue(t int64, cfg Config) (i uint32, due int64, ok bool) {
+	i, due = p.first(lost, int64(cfg.Settle))
+	if j, at := p.first(awaited, int64(cfg.Lease)); at < due {
+		i, due = j, at
 	}
-	i = p.slots[awaited].next
-	return i, i != awaited && t >= p.slots[i].issued+int64(cfg.Lease)
+	return i, due, due <= t
 }
 
 // due is when the first open permit becomes overdue.
 func (p *permits) due(cfg Config) int64 {
-	at := never
-	if i := p.slots[lost].next; i != lost {
-		at = p.slots[i].issued + int64(cfg.Settle)
+	_, at := p.first(lost, int64(cfg.Settle))
+	_, other := p.first(awaited, int64(cfg.Lease))
+	return min(at, other)
+}
+
+// first is the oldest permit of a list, and when it is so old.
+func (p *permits) first(list uint32, age int64) (i uint32, at int64) {
+	if i = p.slots[list].next; i == list {
+		return i, never
 	}
-	if i := p.slots[awaited].next; i != awaited {
-		at = min(at, p.slots[i].issued+int64(cfg.Lease))
-	}
-	return at
+	return i, p.slots[i].issued + age
 }
