@@ -128,7 +128,6 @@ func TestThreeReplicas(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes some seconds of real time")
 	}
-	t.Parallel()
 	c := newCluster(t)
 	all := 0
 
