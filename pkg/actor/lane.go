@@ -2,8 +2,10 @@ package actor
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -28,7 +30,6 @@ type lane struct {
 type record struct {
 	Record
 	lane *lane
-	more uint64 // messages of the lane that waited behind it when it was delivered, as far as the broker knew
 }
 
 func (a *Actor) newLane(ctx context.Context, index int, l Lane) (*lane, error) {
@@ -178,7 +179,7 @@ func (r *reader) take(wait jetstream.NextOpt) (record, error) {
 	return record{
 		Record: Record{Lane: r.Name, Stream: r.Stream, Subject: m.Subject(), Seq: at.Sequence.Stream,
 			Stored: at.Timestamp, Header: m.Headers(), Data: m.Data()},
-		lane: r.lane, more: at.NumPending,
+		lane: r.lane,
 	}, nil
 }
 
@@ -216,30 +217,54 @@ func (l *lane) express(life context.Context) error {
 	})
 }
 
-// batches feeds the lane's records to the loop a batch at a time: one is waited for, what else is there at once comes
-// with it, and nothing more is handed over until the loop has decided all of it.
+// batches feeds the lane's records to the loop a batch at a time: one is waited for, what else has arrived comes with it,
+// and nothing more is handed over until the loop has decided all of it.
 func (l *lane) batches(life context.Context) error {
 	return l.consume(life, batchSize, func(ctx context.Context, r *reader) error {
+		records, failed := r.ahead(ctx)
 		for {
 			b := &batch{taken: make(chan struct{})}
-			rec, err := r.take(jetstream.NextContext(ctx))
-			for err == nil {
+			select {
+			case rec := <-records:
 				b.records = append(b.records, rec)
-				if rec.more == 0 || len(b.records) == batchSize {
-					break
-				}
-				rec, err = r.take(jetstream.NextMaxWait(batchLinger))
+			case err := <-failed:
+				return err
 			}
-			if n := len(b.records); n > 0 {
-				if fail := r.hand(ctx, life, b, b.records[n-1].Seq, b.taken); fail != nil {
-					return fail
+			for more := true; more && len(b.records) < batchSize; {
+				select {
+				case rec := <-records:
+					b.records = append(b.records, rec)
+				default:
+					more = false
 				}
 			}
-			if err != nil && !errors.Is(err, nats.ErrTimeout) {
+			if err := r.hand(ctx, life, b, b.records[len(b.records)-1].Seq, b.taken); err != nil {
 				return err
 			}
 		}
 	})
+}
+
+// ahead reads ahead of what is handed over, so that a batch is what has arrived while the one before was decided. What is
+// read and not handed over when the consumer is lost is read again.
+func (r *reader) ahead(ctx context.Context) (<-chan record, <-chan error) {
+	records, failed := make(chan record, batchSize), make(chan error, 1)
+	go func() {
+		for {
+			rec, err := r.take(jetstream.NextContext(ctx))
+			if err != nil {
+				failed <- err
+				return
+			}
+			select {
+			case records <- rec:
+			case <-ctx.Done():
+				failed <- ctx.Err()
+				return
+			}
+		}
+	}()
+	return records, failed
 }
 
 // send hands v to the loop unless ctx or the actor ends first.
@@ -266,6 +291,18 @@ func (a *Actor) reached(p place) bool { return a.cursors[p.lane.index] >= p.seq 
 // not a consumer: what a consumer takes to be pending trails what is stored, and follows another replica.
 func (l *lane) end(ctx context.Context, decided cursors) (place, error) {
 	for wait := time.Millisecond; ; wait = min(2*wait, retryLast) {
+		if l.stream.CachedInfo().Config.Replicas == 1 {
+			try, cancel := context.WithTimeout(ctx, requestWait)
+			seq, err := l.lastOfAll(try, decided[l.index]+1)
+			cancel()
+			if err == nil {
+				return place{lane: l, seq: seq}, nil
+			}
+			if err := pause(ctx, wait); err != nil {
+				return place{}, err
+			}
+			continue
+		}
 		seqs, errs := make([]uint64, len(l.Subjects)), make([]error, len(l.Subjects))
 		try, cancel := context.WithTimeout(ctx, requestWait)
 		var asked sync.WaitGroup
@@ -287,6 +324,44 @@ func (l *lane) end(ctx context.Context, decided cursors) (place, error) {
 		}
 		if err := pause(ctx, wait); err != nil {
 			return place{}, err
+		}
+	}
+}
+
+// lastOfAll is the last sequence of any of the lane's subjects, 0 when there is none at or after from. It is one request,
+// which the broker answers with the last message of each subject and an end that names the last sequence; the only
+// replica answers it, so nothing trails.
+func (l *lane) lastOfAll(ctx context.Context, from uint64) (uint64, error) {
+	conn := l.a.cfg.JS.Conn()
+	inbox := conn.NewInbox()
+	sub, err := conn.SubscribeSync(inbox)
+	if err != nil {
+		return 0, err
+	}
+	defer sub.Unsubscribe()
+	ask, err := json.Marshal(struct {
+		Seq       uint64   `json:"seq"`
+		MultiLast []string `json:"multi_last"`
+	}{from, l.Subjects})
+	if err != nil {
+		return 0, err
+	}
+	if err := conn.PublishRequest("$JS.API.DIRECT.GET."+l.Stream, inbox, ask); err != nil {
+		return 0, err
+	}
+	for {
+		m, err := sub.NextMsgWithContext(ctx)
+		if err != nil {
+			return 0, err
+		}
+		switch status := m.Header.Get("Status"); status {
+		case "":
+		case "404":
+			return 0, nil
+		case "204":
+			return strconv.ParseUint(m.Header.Get("Nats-Last-Sequence"), 10, 64)
+		default:
+			return 0, fmt.Errorf("status %s: %s", status, m.Header.Get("Description"))
 		}
 	}
 }
