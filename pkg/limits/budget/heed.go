@@ -110,7 +110,7 @@ func (b *Budget) feel(now, sent time.Time, r *Way, latency time.Duration, chance
 	b.slow++
 	for _, c := range r.counters {
 		if b.rules[c.rule].Scope != catalogue.Signer {
-			b.gate.Heed(now, sent, c.Counter, gate.Advice{Throttled: true, Wait: max(pause, slowPause), Chance: chance})
+			b.gate.Heed(now, sent, c.Counter, gate.Advice{Throttled: true, Slow: true, Wait: max(pause, slowPause), Chance: chance})
 			return
 		}
 	}

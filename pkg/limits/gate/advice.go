@@ -15,6 +15,8 @@ const (
 	paceBelow    = 200 // permille of the limit; with less remaining, what is left is spread to the reset
 	paceUse      = 900 // permille of what remains that is spread
 
+	evenParts = 100 // of a cut window that may leave at once
+
 	stormCount  = 3 // throttles within stormSpan that close a counter
 	stormSpan   = 30 * time.Second
 	stormPause  = 30 * time.Second
@@ -26,6 +28,9 @@ const (
 type Advice struct {
 	// Throttled: the venue refused it for its rate, or was so slow that it must have queued it.
 	Throttled bool
+
+	// Slow: it was not refused, only slow. What was sent before the last cut then says nothing new.
+	Slow bool
 
 	// Wait is how long nothing may leave, when the answer names it.
 	Wait time.Duration
@@ -46,8 +51,9 @@ type advice struct {
 
 	until int64 // nothing leaves before
 
-	pace      *rate.Limiter
+	pace      *rate.Limiter // spreads what remains to a reset
 	paceUntil int64
+	smooth    *rate.Limiter // while figures are cut: no bursts, so that one refusal is the first of few
 
 	good   int // answers since the last step up
 	streak int // throttles since the last good answer
@@ -71,7 +77,7 @@ func (g *Gate) Stop(now, until time.Time, c *Counter) {
 }
 
 func (c *Counter) heed(t, sent int64, a Advice) {
-	if a.Wait > 0 {
+	if a.Wait > 0 && !a.Slow {
 		c.until = max(c.until, t+int64(a.Wait))
 	}
 	if a.Known {
@@ -81,14 +87,18 @@ func (c *Counter) heed(t, sent int64, a Advice) {
 		c.praise(t)
 		return
 	}
-	c.streak++
 	c.good = 0
-	if sent < c.cutAt { // the answer is to a request from before the last cut: one cut for each round trip
+	if sent < c.cutAt { // it left before the last cut: one cut for each round trip
 		return
 	}
+	c.streak++
 	c.cutAt = t
 	c.lower(t, max(leastCut, c.cut*cutTo/permille))
-	if a.Wait <= 0 {
+	switch {
+	case a.Slow:
+		c.until = max(c.until, t+int64(a.Wait))
+		return
+	case a.Wait <= 0:
 		c.until = max(c.until, t+int64(backoff(c.streak, a.Chance)))
 	}
 	c.strike(t, a.Wait)
@@ -127,16 +137,31 @@ func (c *Counter) praise(t int64) {
 	}
 }
 
-// lower puts a multiplier of the figures in force.
+// lower puts a multiplier of the figures in force. While it is below one, a window is used evenly.
 func (c *Counter) lower(t int64, cut int) {
 	c.cut = cut
+	short := -1
 	for i := range c.windows {
 		w := &c.windows[i]
 		w.now = max(1, w.N*cut/permille)
+		if short < 0 || w.Per < c.windows[short].Per {
+			short = i
+		}
 	}
 	if c.bucket != nil {
 		c.bucket.SetLimitAt(c.forward(t), limitOf(*c.rule.Bucket, cut))
 	}
+	if cut == permille || short < 0 {
+		c.smooth = nil
+		return
+	}
+	w := c.windows[short]
+	even := rate.Limit(w.now) / rate.Limit(w.Per.Seconds())
+	if c.smooth == nil {
+		c.smooth = rate.NewLimiter(even, max(1, w.now/evenParts))
+		return
+	}
+	c.smooth.SetLimitAt(c.base.Add(time.Duration(t)), even)
 }
 
 // believe lowers what is there to what the venue says remains. What is in flight counts against both, so an answer that
@@ -160,7 +185,7 @@ func (c *Counter) believe(t int64, a Advice) {
 		c.log.push(c.touched, min(foreign, w.N))
 	}
 	if a.Reset > 0 && a.Remaining*permille < w.Full*paceBelow {
-		c.spread(t, max(1, a.Remaining-c.flight), a.Reset)
+		c.spread(t, w, max(1, a.Remaining-c.flight), a.Reset)
 	}
 }
 
@@ -179,9 +204,11 @@ func (c *Counter) windowOf(a Advice) *window {
 	return of
 }
 
-// spread paces what remains until the reset.
-func (c *Counter) spread(t int64, remaining int, reset time.Duration) {
-	each := rate.Limit(remaining*paceUse) / permille / rate.Limit(reset.Seconds())
+// spread paces what remains until the reset, but not below the window's steady rate: a window that slides gives back as it
+// goes, and in one that does not the log has what remains.
+func (c *Counter) spread(t int64, w *window, remaining int, reset time.Duration) {
+	each := rate.Limit(remaining) / rate.Limit(reset.Seconds())
+	each = max(each, rate.Limit(w.now)/rate.Limit(w.Per.Seconds())) * paceUse / permille
 	c.paceUntil = t + int64(reset)
 	if c.pace == nil {
 		c.pace = rate.NewLimiter(each, 1)
@@ -202,20 +229,44 @@ func (c *Counter) stopped(t int64) bool {
 	return t < c.until || c.ramp > 0 && c.flight >= c.ramp
 }
 
-// paced reports whether the pace allows one more.
+// paced reports whether what spreads requests allows one more.
 func (c *Counter) paced(t int64) bool {
-	return c.pace == nil || t >= c.paceUntil || c.pace.TokensAt(c.base.Add(time.Duration(t))) >= 1
+	at := c.base.Add(time.Duration(t))
+	return (c.pace == nil || t >= c.paceUntil || c.pace.TokensAt(at) >= 1) && (c.smooth == nil || c.smooth.TokensAt(at) >= 1)
 }
 
-// paceFree is when the pace allows the next.
-func (c *Counter) paceFree(t int64) int64 {
-	there := int64(c.pace.TokensAt(c.base.Add(time.Duration(t))) * million)
-	each := int64(c.pace.Limit() * million)
+// step takes a request from what spreads them.
+func (c *Counter) step(t int64) {
+	at := c.base.Add(time.Duration(t))
+	if c.pace != nil && t < c.paceUntil {
+		c.pace.AllowN(at, 1)
+	}
+	if c.smooth != nil {
+		c.smooth.AllowN(at, 1)
+	}
+}
+
+// pacedFrom is when what spreads requests allows the next.
+func (c *Counter) pacedFrom(t int64) int64 {
+	at := t
+	if c.pace != nil && t < c.paceUntil {
+		at = min(c.paceUntil, c.oneFrom(c.pace, t))
+	}
+	if c.smooth != nil {
+		at = max(at, c.oneFrom(c.smooth, t))
+	}
+	return at
+}
+
+// oneFrom is when a limiter has a whole token.
+func (c *Counter) oneFrom(l *rate.Limiter, t int64) int64 {
+	there := int64(l.TokensAt(c.base.Add(time.Duration(t))) * million)
+	each := int64(l.Limit() * million)
 	if there >= million {
 		return t
 	}
 	if each <= 0 {
-		return c.paceUntil
+		return t + farAway
 	}
-	return min(c.paceUntil, t+(million-there)*int64(time.Second)/each+refillGrain)
+	return t + (million-there)*int64(time.Second)/each + refillGrain
 }

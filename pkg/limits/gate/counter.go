@@ -166,10 +166,7 @@ func (c *Counter) earliest(t int64, k, ahead, share int) int64 {
 	if c.rule.Closed {
 		return never
 	}
-	at := max(t, c.until)
-	if c.pace != nil && t < c.paceUntil {
-		at = max(at, c.paceFree(t))
-	}
+	at := max(t, c.until, c.pacedFrom(t))
 	for i := range c.windows {
 		at = max(at, c.windowFree(&c.windows[i], t, k, ahead, share))
 	}
@@ -240,8 +237,8 @@ func (c *Counter) refill(missing int64) int64 {
 // take lets k units leave.
 func (c *Counter) take(t int64, k int) {
 	c.flight += k
-	if c.pace != nil && t < c.paceUntil {
-		c.pace.AllowN(c.base.Add(time.Duration(t)), 1)
+	if c.pace != nil || c.smooth != nil {
+		c.step(t)
 	}
 }
 

@@ -119,6 +119,12 @@ func (w *Window) add(at time.Duration, cost int) {
 	}
 }
 
+// Used is how many units the span before a moment holds.
+func (w *Window) Used(at time.Duration) int {
+	w.room(at, 0)
+	return len(w.at) - w.from
+}
+
 // Worst is the most units that any span held, or would have held with what was refused.
 func (w *Window) Worst() int { return w.worst }
 
