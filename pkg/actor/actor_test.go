@@ -501,11 +501,10 @@ func TestCrashBetweenAnyTwoSteps(t *testing.T) {
 						time.Sleep(30 * time.Millisecond)
 					}
 				}()
-				var last *bench
 				for range 12 {
 					time.Sleep(time.Duration(rng.IntN(200)) * time.Millisecond)
 					fuse, stored := rng.IntN(6), rng.IntN(2) == 0
-					last = start(b, func(c *actor.Config) {
+					start(b, func(c *actor.Config) {
 						dead := false
 						l := &lossy{JetStream: c.JS}
 						l.before = func(ctx context.Context, _ *nats.Msg) error {
@@ -527,7 +526,7 @@ func TestCrashBetweenAnyTwoSteps(t *testing.T) {
 					})
 				}
 				time.Sleep(time.Second)
-				last = start(b, nil)
+				last := start(b, nil)
 				time.Sleep(10 * time.Second)
 				synctest.Wait()
 

@@ -128,7 +128,7 @@ func TestProbeTakesNothing(t *testing.T) {
 			}
 		}
 		drain(t, l)
-		if at, err := l.Probe(order(1)); err != nil || at.Sub(time.Now()) > 26*time.Millisecond || !at.After(time.Now()) {
+		if at, err := l.Probe(order(1)); err != nil || time.Until(at) > 26*time.Millisecond || !at.After(time.Now()) {
 			t.Errorf("after all is taken the next is at %s, %v", at, err)
 		}
 	})
