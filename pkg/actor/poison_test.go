@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -132,12 +133,12 @@ func TestCommandThatMerelyWaitedIsNotPoison(t *testing.T) {
 		g := &gate{open: make(chan struct{})}
 		var p *bench
 		for round := range 9 {
-			killed := false
+			var killed atomic.Bool
 			core := fragile{newToy(), runtime.Goexit}
 			p = start(b, func(c *actor.Config) {
 				c.Core, c.Limiter = core, g
 				c.JS = &lossy{JetStream: c.JS, before: func(ctx context.Context, _ *nats.Msg) error {
-					if killed {
+					if killed.Load() {
 						<-ctx.Done()
 					}
 					return ctx.Err()
@@ -151,7 +152,7 @@ func TestCommandThatMerelyWaitedIsNotPoison(t *testing.T) {
 			time.Sleep(5 * time.Second)
 			switch round % 3 {
 			case 1:
-				killed = true // nothing of it reaches the log any more
+				killed.Store(true) // nothing of it reaches the log any more
 			case 2:
 				p.act.Tell(t.Context(), asked{verb: "submit", id: "poison outcome"}) // not a record
 				time.Sleep(time.Second)
