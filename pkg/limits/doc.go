@@ -1,12 +1,22 @@
-// Package limits keeps calls below the venue's documented limits.
+// Package limits keeps calls below the documented limits of venues and providers: never over, always as much.
 //
-// It owns the figures (Profile: dated, with their source) and the pacing (Limiter). A call costs at two layers: one
-// request of its endpoint per IP, and one token per order or per cancel of the signer. Orders and cancels have buckets of
-// their own, so a flood of orders never makes a cancel wait.
+// It owns the clock and the lock around a budget: Acquire waits until a request may leave from all its limits at once, takes
+// what it costs, and gives a Permit, which is closed by what became of the request. The rooms behind it are pure:
 //
-// Invariants: nothing is let through beyond a bucket; what the venue asks for (Penalise) only ever makes it slower; a
-// waiter whose context ends takes nothing. The limiter counts what it lets through, not what arrives: one process for one
-// IP and signer.
+//	catalogue  the figures, as dated data
+//	gate       counting: windows, buckets, turns, what a venue asks for
+//	budget     a profile in force: which request is charged to what, tiers, signals, status
+//	signal     what an answer says about limits
+//	retry      whether and when to send again; what may not be, is not, by its type
+//	quota      the book of a daily quota, reserved durably before it is spent
+//	source     chains of sources with circuit breakers, batches
+//	rehearse   plans and simulations in virtual time, against
+//	referee    a venue that counts for itself
 //
-// How it fails: a call that costs more than a bucket can ever hold is refused at once with ErrTooBig.
+// Invariants: nothing is let through beyond a documented window or bucket, whatever the delays are; a request takes from all
+// its counters or from none; what a venue asks for only makes it slower, and only a learned tier or limit faster, up to the
+// documented figure; a waiter whose context ends takes nothing; an order flood never makes a cancel wait.
+//
+// How it fails: a request whose deadline is out of reach is refused at once with a *MissError, one that can never pass with
+// gate.ErrNever. One limiter counts one process: several that share an address or a key each need a part of the figures.
 package limits

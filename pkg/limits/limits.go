@@ -54,7 +54,7 @@ func (l *Limiter) Replace(p catalogue.Profile, o budget.Options) error {
 
 // Acquire waits until a request may leave from all its limits and takes what it costs from all of them. The permit must be
 // closed by Done when the request has been answered or given up. Errors: the context's; *MissError at once when its deadline
-// is out of reach; ErrNever; gate.ErrBusy.
+// is out of reach; gate.ErrNever; gate.ErrBusy.
 func (l *Limiter) Acquire(ctx context.Context, q Request) (Permit, error) {
 	if err := ctx.Err(); err != nil {
 		return Permit{}, err
@@ -113,7 +113,7 @@ func (l *Limiter) try(now time.Time, q Request) (Permit, bool) {
 	return Permit{l, w, p, now}, err == nil && k == nil
 }
 
-// Probe says when a request could leave and takes nothing; it could leave now when that is not after now. Its error is ErrNever.
+// Probe says when a request could leave and takes nothing; it could leave now when that is not after now. Its error is gate.ErrNever.
 func (l *Limiter) Probe(q Request) (time.Time, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -80,15 +80,18 @@ func matchPath(pattern, path string) bool {
 
 func isParameter(segment string) bool { return strings.HasPrefix(segment, "{") }
 
-// Cost is what a request of an endpoint costs under this rule; ok is false when the rule is not for it. Of several
-// patterns that match, the first counts.
+// Cost is what a request of an endpoint costs under this rule; ok is false when the rule is not for it. What is written out
+// goes before a pattern, and of several patterns the first counts.
 func (r *Rule) Cost(e Endpoint) (c Charge, ok bool) {
 	for _, p := range r.patterns {
-		if p.matches(e) {
+		switch {
+		case p.api == e.API && p.method == e.Method && p.path == e.Path:
 			return p.cost, true
+		case !ok && p.matches(e):
+			c, ok = p.cost, true
 		}
 	}
-	return Charge{}, false
+	return c, ok
 }
 
 // Width is how much a rule is for: 1 for endpoints, more for patterns of them.

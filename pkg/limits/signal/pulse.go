@@ -7,10 +7,12 @@ import (
 
 // PulseConfig says when slowness is a throttle. Zero fields take the defaults.
 type PulseConfig struct {
-	Slow     time.Duration // of any request: a throttle, and a pause. Default 2 s.
-	Pause    time.Duration // after a slow request. Default 10 s.
-	OrderMin time.Duration // below which an order is never slow. Default 500 ms.
-	OrderX   int           // so many times the median an order is slow. Default 4.
+	Slow  time.Duration // from which anything is slow: a throttle, and a pause. Default 2 s.
+	Pause time.Duration // after a slow request that is no order. Default 10 s.
+
+	OrderMin   time.Duration // below which an order is never slow. Default 500 ms.
+	OrderX     int           // so many times the median an order is slow. Default 4.
+	OrderPause time.Duration // after an order that took longer than Slow. Default none: its figures are cut, and that is all.
 }
 
 const (
@@ -79,7 +81,7 @@ func (p *Pulse) Order(d time.Duration) (throttled bool, pause time.Duration) {
 		p.slow, p.next, p.recent, p.sorted = 0, 0, p.recent[:0], p.sorted[:0]
 	}
 	if d > p.cfg.Slow {
-		pause = p.cfg.Pause
+		pause = p.cfg.OrderPause
 	}
 	return true, pause
 }

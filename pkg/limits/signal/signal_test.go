@@ -77,7 +77,7 @@ func TestSlowAnswersAreThrottles(t *testing.T) {
 	if slow, pause := p.Order(1900 * time.Millisecond); slow || pause != 0 {
 		t.Error("S2-43: slow before there is a median")
 	}
-	p = NewPulse(PulseConfig{})
+	p = NewPulse(PulseConfig{OrderPause: 10 * time.Second})
 	for range 20 {
 		p.Order(200 * time.Millisecond)
 	}
