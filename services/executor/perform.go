@@ -79,7 +79,8 @@ func (p *performer) Perform(ctx context.Context, job actor.Job) {
 // post sends up to 15 orders with one request, in the order in which they were decided.
 func (p *performer) post(ctx context.Context, job actor.Job, posts []Post) {
 	by := job.Sent.Add(sendBy)
-	if !p.permit(ctx, by, posts) {
+	permit, ok := p.permit(ctx, by, posts)
+	if !ok {
 		p.unsent(ctx, job, posts, polymarket.ErrTooLate)
 		return
 	}
@@ -104,10 +105,12 @@ func (p *performer) post(ctx context.Context, job actor.Job, posts []Post) {
 		ids, out = append(ids, in.OrderID), append(out, e)
 	}
 	if len(out) == 0 {
+		permit.NeverLeft()
 		return
 	}
 	began := time.Now()
 	outcomes := p.venue.Post(ctx, out, by)
+	permit.Done(endedAll(outcomes))
 	p.count.took("post", time.Since(began))
 	for i, o := range outcomes {
 		p.seen.see(o)
@@ -123,22 +126,20 @@ var errRevoked = errors.New("cancelled before it left")
 
 // permit waits for what the limits ask of a request. Permits of orders were taken when they were decided, but not those
 // of repeats.
-func (p *performer) permit(ctx context.Context, by time.Time, posts []Post) bool {
+func (p *performer) permit(ctx context.Context, by time.Time, posts []Post) (limits.Permit, bool) {
 	ctx, cancel := context.WithDeadline(ctx, by)
 	defer cancel()
+	orders := p.limits.Orders(p.account)
 	for _, d := range posts {
 		if !d.Again {
 			continue
 		}
-		if _, err := p.limits.Orders(p.account).Wait(ctx, 1); err != nil {
-			return false
+		if _, err := orders.Wait(ctx, 1); err != nil {
+			return limits.Permit{}, false
 		}
 	}
-	endpoint := limits.PostOrders
-	if len(posts) == 1 {
-		endpoint = limits.PostOrder
-	}
-	return p.limits.Wait(ctx, limits.Call{Endpoint: endpoint, Account: p.account, Items: len(posts)}) == nil
+	permit, err := orders.Post(ctx, len(posts))
+	return permit, err == nil
 }
 
 func (p *performer) unsent(ctx context.Context, job actor.Job, posts []Post, cause error) {

@@ -17,11 +17,13 @@ func (p *performer) lookup(ctx context.Context, job actor.Job, l Lookup) {
 		return
 	}
 	for wait := lookFirst; ; wait = min(2*wait, lookLast) {
-		if p.limits.Wait(ctx, limits.Call{Endpoint: limits.GetOrder, Account: p.account}) != nil {
+		permit, err := p.limits.Acquire(ctx, limits.Request{Endpoint: string(limits.GetOrder), Account: p.account})
+		if err != nil {
 			return
 		}
 		asked := time.Now().UnixMilli()
 		o, found, err := p.venue.Order(ctx, l.OrderID)
+		permit.Done(endedRead(err))
 		switch {
 		case ctx.Err() != nil:
 			return
@@ -47,11 +49,13 @@ func (p *performer) lookup(ctx context.Context, job actor.Job, l Lookup) {
 // readOpen asks for what rests until the venue answers.
 func (p *performer) readOpen(ctx context.Context, job actor.Job) {
 	for wait := lookFirst; ; wait = min(2*wait, lookLast) {
-		if p.limits.Wait(ctx, limits.Call{Endpoint: limits.GetOrders, Account: p.account}) != nil {
+		permit, err := p.limits.Acquire(ctx, limits.Request{Endpoint: string(limits.GetOrders), Account: p.account})
+		if err != nil {
 			return
 		}
 		asked := time.Now().UnixMilli()
 		orders, err := p.venue.OpenOrders(ctx)
+		permit.Done(endedRead(err))
 		if err == nil {
 			job.Deliver(OpenOrders{AsOfMS: asked, Orders: orders})
 			return
