@@ -3,6 +3,7 @@ package flow
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -138,9 +139,11 @@ type stream struct {
 	events []event
 }
 
-// log is every event of an account, in order.
+// log is every event of an account, in order. A test may read while what stands between it and the venue reads too.
 func (p *plant) log(account string) []event {
 	p.t.Helper()
+	p.reading <- struct{}{}
+	defer func() { <-p.reading }()
 	l := p.logs[account]
 	if l == nil {
 		l = &stream{}
@@ -161,7 +164,7 @@ func (p *plant) log(account string) []event {
 			l.events = append(l.events, e)
 		}
 	}
-	return l.events
+	return slices.Clone(l.events)
 }
 
 // stream is the handle of a stream; asking for it anew each time would double the test's own traffic.

@@ -160,6 +160,7 @@ func TestCrashesNeverRepeatAnOrder(t *testing.T) {
 		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
 			cfg := setup{sandbox: sandbox.Config{Seed: uint64(seed) + 1}}
 			inPlant(t, cfg, func(p *plant) {
+				p.fresh = true
 				s := &storm{p: p, rng: rand.New(rand.NewPCG(uint64(seed), 1))}
 				s.distance()
 				p.venue.SetFaults(func(f *sandbox.Faults) { f.DropAnswer.PerMille, f.LoseRequest.PerMille = dropPerMill, losePerMill })
@@ -184,6 +185,7 @@ func TestTwoExecutorsByMistake(t *testing.T) {
 	for seed := range 3 {
 		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
 			inPlant(t, setup{idle: true}, func(p *plant) {
+				p.fresh = true
 				s := &storm{p: p, rng: rand.New(rand.NewPCG(uint64(seed), 2))}
 				s.distance()
 				p.start("one")

@@ -57,11 +57,15 @@ type plant struct {
 
 	handles sync.Map // of streams, by name
 
-	logs  map[string]*stream
-	lines []line // of the journal, as far as read
-	raws  int
-	bad   map[string]bool // commands that no schema shall accept, by stream and sequence
-	want  wrongs
+	reading chan struct{} // held by who reads the logs
+	logs    map[string]*stream
+	lines   []line // of the journal, as far as read
+	raws    int
+	bad     map[string]bool // commands that no schema shall accept, by stream and sequence
+	want    wrongs
+	// fresh says that executors come so fast after one another that the buckets of their limiters, which each starts with
+	// full, can be more together than the venue allows. Nothing else is forgiven for it.
+	fresh bool
 }
 
 // setup is what a test can choose.
@@ -91,7 +95,7 @@ func inPlant(t *testing.T, cfg setup, test func(p *plant)) {
 			t.Fatal(err)
 		}
 		t.Cleanup(box.Close)
-		p := &plant{t: t, b: b, venue: box, pipe: b.Pipe(), valid: v, cfg: cfg, gate: &gate{}, logs: map[string]*stream{}, bad: map[string]bool{}}
+		p := &plant{t: t, b: b, venue: box, pipe: b.Pipe(), valid: v, cfg: cfg, gate: &gate{}, reading: make(chan struct{}, 1), logs: map[string]*stream{}, bad: map[string]bool{}}
 		p.pipe.Serve(box.Handler())
 		if len(cfg.accounts) == 0 {
 			p.cfg.accounts = []string{"main"}

@@ -1,8 +1,10 @@
 package flow
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -74,19 +76,20 @@ func (p *plant) requests(account, endpoint string) []line {
 	return out
 }
 
-// posts lists the requests that carried orders.
+// posts lists the requests that carried orders, in the order in which they arrived.
 func (p *plant) posts() []line {
 	p.t.Helper()
-	return append(p.requests("", "POST /order"), p.requests("", "POST /orders")...)
+	all := append(p.requests("", "POST /order"), p.requests("", "POST /orders")...)
+	slices.SortFunc(all, func(a, b line) int { return cmp.Compare(a.ID, b.ID) })
+	return all
 }
 
 // orders is how many orders a request carried.
 func (l *line) orders() int { return strings.Count(l.Body, `"salt":`) }
 
-// sent lists the requests that carried an order of main, by the salt of its intent.
-func (p *plant) sent(id string) []line {
+// salt is how an order of main is known in a request's body, by its intent; empty while there is none.
+func (p *plant) salt(id string) (salt string) {
 	p.t.Helper()
-	salt := ""
 	for _, e := range p.ofType("main", "order.submitting") {
 		for _, o := range e.Orders {
 			if o.ClientOrderID == id {
@@ -94,7 +97,14 @@ func (p *plant) sent(id string) []line {
 			}
 		}
 	}
+	return salt
+}
+
+// sent lists the requests that carried an order of main.
+func (p *plant) sent(id string) []line {
+	p.t.Helper()
 	var out []line
+	salt := p.salt(id)
 	for _, l := range p.posts() {
 		if salt != "" && strings.Contains(l.Body, salt) {
 			out = append(out, l)
