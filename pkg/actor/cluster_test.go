@@ -131,7 +131,16 @@ func TestThreeReplicas(t *testing.T) {
 	c := newCluster(t)
 	all := 0
 
-	p := c.start(nil)
+	p := c.start(nil) // which asks for one replica
+	for _, name := range []string{msgs.LogStream("a"), msgs.AskStream("a")} {
+		s, err := c.js.Stream(t.Context(), name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if cfg := s.CachedInfo().Config; cfg.Replicas != 3 || cfg.AllowDirect {
+			t.Errorf("%s has %d replicas, and any may answer: %v", name, cfg.Replicas, cfg.AllowDirect)
+		}
+	}
 	for i := range 100 {
 		id := fmt.Sprint("dead", i)
 		c.store(c.js, "cancel", id)

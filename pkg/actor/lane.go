@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -287,37 +288,19 @@ type place struct {
 // reached reports whether everything up to p has been decided.
 func (a *Actor) reached(p place) bool { return a.cursors[p.lane.index] >= p.seq }
 
-// end asks where a lane ends at present, and waits through an interruption of the broker. The stream's leader is asked,
-// not a consumer: what a consumer takes to be pending trails what is stored, and follows another replica.
+// end asks where a lane ends at present, and waits through an interruption of the broker. The stream is asked, not a
+// consumer: what a consumer takes to be pending trails what is stored. Of several replicas only the leader is asked.
 func (l *lane) end(ctx context.Context, decided cursors) (place, error) {
+	ask := l.lastOfEach
+	if l.stream.CachedInfo().Config.Replicas == 1 {
+		ask = l.lastOfAll
+	}
 	for wait := time.Millisecond; ; wait = min(2*wait, retryLast) {
-		if l.stream.CachedInfo().Config.Replicas == 1 {
-			try, cancel := context.WithTimeout(ctx, requestWait)
-			seq, err := l.lastOfAll(try, decided[l.index]+1)
-			cancel()
-			if err == nil {
-				return place{lane: l, seq: seq}, nil
-			}
-			if err := pause(ctx, wait); err != nil {
-				return place{}, err
-			}
-			continue
-		}
-		seqs, errs := make([]uint64, len(l.Subjects)), make([]error, len(l.Subjects))
 		try, cancel := context.WithTimeout(ctx, requestWait)
-		var asked sync.WaitGroup
-		for i, subject := range l.Subjects {
-			asked.Go(func() { seqs[i], errs[i] = l.lastOf(try, subject, decided[l.index]+1) })
-		}
-		asked.Wait()
+		seq, err := ask(try, decided[l.index]+1)
 		cancel()
-		err := errors.Join(errs...)
 		if err == nil {
-			p := place{lane: l}
-			for _, seq := range seqs {
-				p.seq = max(p.seq, seq)
-			}
-			return p, nil
+			return place{lane: l, seq: seq}, nil
 		}
 		if ctx.Err() == nil && wait > retryFirst {
 			l.a.log.Warn("end of the lane not known, asking again", "lane", l.Name, "error", err)
@@ -329,9 +312,9 @@ func (l *lane) end(ctx context.Context, decided cursors) (place, error) {
 }
 
 // lastOfAll is the last sequence of any of the lane's subjects, 0 when there is none at or after from. It is one request,
-// which the broker answers with the last message of each subject and an end that names the last sequence; the only
-// replica answers it, so nothing trails.
-func (l *lane) lastOfAll(ctx context.Context, from uint64) (uint64, error) {
+// which the broker answers with the last message of each subject and an end. The only replica answers it, so nothing
+// trails. A message that could not be read has the same status as none.
+func (l *lane) lastOfAll(ctx context.Context, from uint64) (last uint64, err error) {
 	conn := l.a.cfg.JS.Conn()
 	inbox := conn.NewInbox()
 	sub, err := conn.SubscribeSync(inbox)
@@ -354,16 +337,30 @@ func (l *lane) lastOfAll(ctx context.Context, from uint64) (uint64, error) {
 		if err != nil {
 			return 0, err
 		}
-		switch status := m.Header.Get("Status"); status {
-		case "":
-		case "404":
-			return 0, nil
-		case "204":
-			return strconv.ParseUint(m.Header.Get("Nats-Last-Sequence"), 10, 64)
+		switch status, what := m.Header.Get("Status"), m.Header.Get("Description"); {
+		case status == "":
+			seq, err := strconv.ParseUint(m.Header.Get(jetstream.SequenceHeader), 10, 64)
+			if err != nil {
+				return 0, fmt.Errorf("read sequence of a last message: %w", err)
+			}
+			last = max(last, seq)
+		case status == "204", status == "404" && what == "No Results":
+			return last, nil
 		default:
-			return 0, fmt.Errorf("status %s: %s", status, m.Header.Get("Description"))
+			return 0, fmt.Errorf("ask for last messages: status %s, %s", status, what)
 		}
 	}
+}
+
+// lastOfEach is lastOfAll with a request for each subject, which only the leader of a replicated stream answers.
+func (l *lane) lastOfEach(ctx context.Context, from uint64) (uint64, error) {
+	seqs, errs := make([]uint64, len(l.Subjects)), make([]error, len(l.Subjects))
+	var asked sync.WaitGroup
+	for i, subject := range l.Subjects {
+		asked.Go(func() { seqs[i], errs[i] = l.lastOf(ctx, subject, from) })
+	}
+	asked.Wait()
+	return slices.Max(seqs), errors.Join(errs...)
 }
 
 // lastOf is the sequence of a subject's last message, 0 when there is none at or after from. Only then is the last

@@ -19,8 +19,8 @@ const snapshotBucket = "SNAPSHOTS"
 const Stored = "stored"
 
 // EnsureStreams makes the streams of the accounts and those that all share, as the table of pkg/msgs says. Existing
-// streams are brought to the table's configuration. Only last values may be read from any replica: what is decided from
-// a stream is asked of its leader. replicas is 1 for a single server, 3 in a cluster.
+// streams are brought to the table's configuration, and never lose replicas. Only last values may be read from any
+// replica: what is decided from a stream is asked of its leader. replicas is 1 for a single server, 3 in a cluster.
 func EnsureStreams(ctx context.Context, js jetstream.JetStream, replicas int, accounts ...msgs.Account) error {
 	streams := msgs.SharedStreams()
 	for _, a := range accounts {
@@ -30,7 +30,7 @@ func EnsureStreams(ctx context.Context, js jetstream.JetStream, replicas int, ac
 		cfg := jetstream.StreamConfig{
 			Name: s.Name, Subjects: s.Subjects, Description: s.Doc, Replicas: replicas,
 			Retention: jetstream.LimitsPolicy, MaxMsgsPerSubject: s.MaxMsgsPerSubject, MaxBytes: s.MaxBytes,
-			AllowDirect: replicas == 1 || s.MaxMsgsPerSubject == 1, Discard: jetstream.DiscardNew, Storage: jetstream.FileStorage,
+			Discard: jetstream.DiscardNew, Storage: jetstream.FileStorage,
 		}
 		for _, family := range []string{"evt.", "feed."} {
 			if slices.ContainsFunc(s.Subjects, func(x string) bool { return strings.HasPrefix(x, family) }) {
@@ -46,6 +46,7 @@ func EnsureStreams(ctx context.Context, js jetstream.JetStream, replicas int, ac
 		if old, err := js.Stream(ctx, s.Name); err == nil {
 			cfg.Replicas = max(cfg.Replicas, old.CachedInfo().Config.Replicas)
 		}
+		cfg.AllowDirect = cfg.Replicas == 1 || s.MaxMsgsPerSubject == 1
 		if _, err := js.CreateOrUpdateStream(ctx, cfg); err != nil {
 			return fmt.Errorf("make stream %s: %w", s.Name, err)
 		}
