@@ -8,6 +8,7 @@ import (
 
 	"sluice/pkg/limits/budget"
 	"sluice/pkg/limits/catalogue"
+	"sluice/pkg/limits/gate"
 	"sluice/pkg/limits/signal"
 )
 
@@ -38,7 +39,8 @@ func wide(b *testing.B, rules int) *Limiter {
 	return l
 }
 
-// BenchmarkAcquire is one acquire and its end, beside the library's Allow and Wait for one bucket.
+// BenchmarkAcquire is one acquire and its end, each with a look at the clock, beside the library's Allow and Wait for one
+// bucket, which have no end. BenchmarkGate is the counting alone, beside AllowN, with the moment given to both.
 func BenchmarkAcquire(b *testing.B) {
 	b.Run("x-time-rate-allow", func(b *testing.B) {
 		l := rate.NewLimiter(1e9, 1e9)
@@ -102,6 +104,36 @@ func BenchmarkContended(b *testing.B) {
 					}
 				}
 			})
+		})
+	}
+}
+
+// BenchmarkGate is what the counting costs without lock and clock.
+func BenchmarkGate(b *testing.B) {
+	b.Run("x-time-rate-allow-n", func(b *testing.B) {
+		l, now := rate.NewLimiter(1e9, 1e9), time.Now()
+		for b.Loop() {
+			now = now.Add(time.Microsecond)
+			l.AllowN(now, 1)
+		}
+	})
+	for rules, name := range map[int]string{1: "one-layer", 4: "all-layers"} {
+		b.Run(name, func(b *testing.B) {
+			l := wide(b, rules)
+			w, err := l.budget.Way(order(0))
+			if err != nil {
+				b.Fatal(err)
+			}
+			b.ReportAllocs()
+			now := time.Now()
+			for b.Loop() {
+				now = now.Add(time.Microsecond)
+				p, k, err := l.budget.Enter(now, w, 1, time.Time{})
+				if k != nil || err != nil {
+					b.Fatal(err)
+				}
+				l.budget.Done(now, p, gate.Answered, -1)
+			}
 		})
 	}
 }

@@ -26,7 +26,7 @@ type Limiter struct {
 	epoch   int // of the profile in force
 	waiting map[*gate.Ticket]chan struct{}
 	timer   *time.Timer
-	random  *rand.Rand
+	random  func() int               // in permille, for waits that nobody named
 	held    map[string][]gate.Permit // permits of orders that are decided and not yet sent, by account
 }
 
@@ -36,8 +36,8 @@ func Open(p catalogue.Profile, o budget.Options) (*Limiter, error) {
 	if err != nil {
 		return nil, err
 	}
-	seed := uint64(time.Now().UnixNano())
-	return &Limiter{budget: b, waiting: map[*gate.Ticket]chan struct{}{}, random: rand.New(rand.NewPCG(seed, seed)), held: map[string][]gate.Permit{}}, nil
+	random := func() int { return rand.IntN(budget.Permille) }
+	return &Limiter{budget: b, waiting: map[*gate.Ticket]chan struct{}{}, random: random, held: map[string][]gate.Permit{}}, nil
 }
 
 // Replace puts another profile or other options in force, for instance after a catalogue was read again. What was counted
@@ -101,16 +101,14 @@ func (l *Limiter) try(now time.Time, q Request) (Permit, bool) {
 	if err != nil {
 		return Permit{}, false
 	}
-	if l.budget.Waiting() > 0 { // whoever waits goes first
-		if at, err := l.budget.Probe(now, w, q.Items); err != nil || at.After(now) {
-			return Permit{}, false
-		}
-	}
 	p, k, err := l.budget.Enter(now, w, q.Items, time.Time{})
-	if k != nil {
-		l.budget.Leave(k)
+	if k != nil { // somebody waits, perhaps for something else: its turn comes now or not at all
+		l.waiting[k] = make(chan struct{})
+		l.turn(now)
+		delete(l.waiting, k)
+		return Permit{l, w, k.Permit, now}, l.budget.Leave(k)
 	}
-	return Permit{l, w, p, now}, err == nil && k == nil
+	return Permit{l, w, p, now}, err == nil
 }
 
 // Probe says when a request could leave and takes nothing; it could leave now when that is not after now. Its error is gate.ErrNever.
@@ -169,29 +167,38 @@ type Answer struct {
 
 // Done closes the permit. Only the first time counts.
 func (p Permit) Done(a Answer) {
-	if p.l == nil {
+	if a.Signal == (signal.Signal{}) {
+		p.close(a.Outcome, a.Items, nil)
 		return
 	}
-	p.l.mu.Lock()
-	defer p.l.mu.Unlock()
-	now := time.Now()
-	p.l.budget.Done(now, p.p, a.Outcome, a.Items)
-	if a.Outcome == gate.Answered {
-		p.l.budget.Heed(now, p.sent, p.way, a.Signal, p.l.random.IntN(budget.Permille))
-	}
-	if p.l.budget.Waiting() > 0 {
-		p.l.turn(now)
-	}
+	p.close(a.Outcome, a.Items, &a.Signal)
 }
 
 // Answered closes the permit of a request that was answered with nothing to say about limits.
-func (p Permit) Answered() { p.Done(Answer{Outcome: gate.Answered, Items: -1}) }
+func (p Permit) Answered() { p.close(gate.Answered, -1, nil) }
 
 // Lost closes the permit of a request that may have arrived or may arrive yet.
-func (p Permit) Lost() { p.Done(Answer{Outcome: gate.Unknown, Items: -1}) }
+func (p Permit) Lost() { p.close(gate.Unknown, -1, nil) }
 
 // NeverLeft closes the permit of a request of which not a byte was sent.
-func (p Permit) NeverLeft() { p.Done(Answer{Outcome: gate.NeverLeft}) }
+func (p Permit) NeverLeft() { p.close(gate.NeverLeft, -1, nil) }
+
+func (p Permit) close(o gate.Outcome, items int, s *signal.Signal) {
+	l := p.l
+	if l == nil {
+		return
+	}
+	l.mu.Lock()
+	now := time.Now()
+	l.budget.Done(now, p.p, o, items)
+	if o == gate.Answered {
+		l.budget.Heed(now, p.sent, p.way, s, l.random)
+	}
+	if l.budget.Waiting() > 0 {
+		l.turn(now)
+	}
+	l.mu.Unlock()
+}
 
 // LearnTier puts the figures of a signer's or key's tier in force, as the venue's own endpoint names it.
 func (l *Limiter) LearnTier(account, tier string) (changed bool) {

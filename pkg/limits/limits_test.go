@@ -179,6 +179,27 @@ func TestCancelsDoNotWaitForOrders(t *testing.T) {
 	})
 }
 
+// TestTryPassesWhenOnlyOthersWait leaves one account waiting and wants another to take all of its own, while the one that
+// waits is not passed by its own kind.
+func TestTryPassesWhenOnlyOthersWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := open(t, "polymarket-2026-11", budget.Options{})
+		drain(t, l)
+		ctx, cancel := context.WithCancel(t.Context())
+		var waiter sync.WaitGroup
+		waiter.Go(func() { _, _ = l.Acquire(ctx, order(1)) })
+		synctest.Wait()
+		if n := l.Orders("other").Try(100); n != 60 {
+			t.Errorf("S2-34: another account gets %d, want 60", n)
+		}
+		if n := l.Orders("main").Try(1); n != 0 {
+			t.Error("one who came later went before one who waits")
+		}
+		cancel()
+		waiter.Wait()
+	})
+}
+
 // TestPenaltyOnlyLengthens stops orders for a minute, then for a second, and wants the minute.
 func TestPenaltyOnlyLengthens(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -29,6 +29,8 @@ func budgetOf(t *testing.T, name string, o Options) *Budget {
 	return b
 }
 
+func half() int { return Permille / 2 }
+
 // used is how much of a layer is used, by rule and key.
 func used(b *Budget, now time.Time, rule, key string) (used, limit int) {
 	for _, l := range b.Status(now) {
@@ -184,7 +186,7 @@ func TestRefusalIsLaidAtTheRightDoor(t *testing.T) {
 		t.Run(c.id, func(t *testing.T) {
 			b, now := budgetOf(t, c.profile, Options{Factor: Permille, Tier: c.tier}), begin()
 			w := send(t, b, now, c.q)
-			b.Heed(now, now, w, c.s, 500)
+			b.Heed(now, now, w, &c.s, half)
 			if at, err := b.Probe(now, w, c.q.Items); err != nil || at.Sub(now) < time.Minute {
 				t.Errorf("the refused one may leave after %s, %v", at.Sub(now), err)
 			}
@@ -199,7 +201,7 @@ func TestRefusalIsLaidAtTheRightDoor(t *testing.T) {
 func TestBlockedAddressStopsEverything(t *testing.T) {
 	b, now := budgetOf(t, "polymarket", Options{}), begin()
 	w := send(t, b, now, Request{Endpoint: "GET /book"})
-	b.Heed(now, now, w, signal.Signal{Kind: signal.Blocked, Wait: 5 * time.Minute, Named: true}, 0)
+	b.Heed(now, now, w, &signal.Signal{Kind: signal.Blocked, Wait: 5 * time.Minute, Named: true}, half)
 	for _, e := range []string{"GET /book", "POST /order", "gamma GET /markets"} {
 		if at, err := b.Probe(now, way(t, b, Request{Endpoint: e, Account: "a"}), 1); err != nil || at.Sub(now) < 5*time.Minute {
 			t.Errorf("%s may leave after %s, %v", e, at.Sub(now), err)
@@ -223,7 +225,7 @@ func TestStormClosesAndReopensLittleByLittle(t *testing.T) {
 		sent := now
 		now = now.Add(100 * time.Millisecond)
 		b.Done(now, p, gate.Answered, -1)
-		b.Heed(now, sent, w, signal.Signal{Kind: signal.Throttled}, 100)
+		b.Heed(now, sent, w, &signal.Signal{Kind: signal.Throttled}, half)
 	}
 	at, err := b.Probe(now, w, 0)
 	if err != nil || at.Sub(now) < 30*time.Second {
@@ -237,7 +239,7 @@ func TestStormClosesAndReopensLittleByLittle(t *testing.T) {
 		t.Error("two at once after a storm")
 	}
 	b.Done(now, p, gate.Answered, -1)
-	b.Heed(now, now, w, signal.Signal{}, 0)
+	b.Heed(now, now, w, nil, half)
 	for range 5 { // two, four, eight …
 		now = now.Add(25 * time.Second)
 		p, k, err := b.Enter(now, w, 0, time.Time{})
@@ -245,7 +247,7 @@ func TestStormClosesAndReopensLittleByLittle(t *testing.T) {
 			t.Fatal("it does not reopen")
 		}
 		b.Done(now, p, gate.Answered, -1)
-		b.Heed(now, now, w, signal.Signal{}, 0)
+		b.Heed(now, now, w, nil, half)
 	}
 }
 

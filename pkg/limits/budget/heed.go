@@ -11,11 +11,11 @@ import (
 // restartPause is how long orders rest when the venue restarts without saying for how long.
 const restartPause = 2 * time.Second
 
-// Heed takes in what an answer says to a request that was sent at sent and answered after latency. Chance is a random number
-// in permille, for a wait that nobody named. It only lowers, but for a tier, which is learned both ways.
-func (b *Budget) Heed(now, sent time.Time, w *Way, s signal.Signal, chance int) {
-	if s != (signal.Signal{}) {
-		b.listen(now, sent, w, s, chance)
+// Heed takes in that a request which was sent at sent has been answered, and what the answer says; nil: nothing. Chance gives
+// random numbers in permille, for waits that nobody named. It only lowers, but for a tier, which is learned both ways.
+func (b *Budget) Heed(now, sent time.Time, w *Way, s *signal.Signal, chance func() int) {
+	if s != nil {
+		b.listen(now, sent, w, s, chance())
 	} else {
 		for _, c := range w.counters {
 			if !c.Calm() {
@@ -26,7 +26,7 @@ func (b *Budget) Heed(now, sent time.Time, w *Way, s signal.Signal, chance int) 
 	b.feel(now, sent, w, now.Sub(sent), chance)
 }
 
-func (b *Budget) listen(now, sent time.Time, w *Way, s signal.Signal, chance int) {
+func (b *Budget) listen(now, sent time.Time, w *Way, s *signal.Signal, chance int) {
 	if s.Tier != "" {
 		b.LearnTier(now, w.account, s.Tier)
 	}
@@ -49,7 +49,7 @@ func (b *Budget) listen(now, sent time.Time, w *Way, s signal.Signal, chance int
 
 // accused is the counter that a refusal is about: the one that it names, the signer's when that one is used up, the quota,
 // or else the narrowest.
-func (b *Budget) accused(r *Way, s signal.Signal) *counter {
+func (b *Budget) accused(r *Way, s *signal.Signal) *counter {
 	var signer *counter
 	for _, c := range r.counters {
 		rule := b.rules[c.rule]
@@ -74,7 +74,7 @@ func (b *Budget) accused(r *Way, s signal.Signal) *counter {
 }
 
 // pause stops classes when the venue stops trading, and everything when the edge blocks the address.
-func (b *Budget) pause(now time.Time, r *Way, s signal.Signal) {
+func (b *Budget) pause(now time.Time, r *Way, s *signal.Signal) {
 	until := now.Add(s.Wait)
 	switch s.Kind {
 	case signal.Restarting:
@@ -94,7 +94,7 @@ func (b *Budget) pause(now time.Time, r *Way, s signal.Signal) {
 }
 
 // feel takes a slow answer for a throttle of the narrowest counter.
-func (b *Budget) feel(now, sent time.Time, r *Way, latency time.Duration, chance int) {
+func (b *Budget) feel(now, sent time.Time, r *Way, latency time.Duration, chance func() int) {
 	if latency <= 0 || len(r.counters) == 0 {
 		return
 	}
@@ -110,7 +110,7 @@ func (b *Budget) feel(now, sent time.Time, r *Way, latency time.Duration, chance
 	b.slow++
 	for _, c := range r.counters {
 		if b.rules[c.rule].Scope != catalogue.Signer {
-			b.gate.Heed(now, sent, c.Counter, gate.Advice{Throttled: true, Slow: true, Wait: max(pause, slowPause), Chance: chance})
+			b.gate.Heed(now, sent, c.Counter, gate.Advice{Throttled: true, Slow: true, Wait: max(pause, slowPause), Chance: chance()})
 			return
 		}
 	}

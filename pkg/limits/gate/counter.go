@@ -253,13 +253,14 @@ func (c *Counter) forward(t int64) time.Time {
 
 // charge counts k units at t. A bucket may go below zero.
 func (c *Counter) charge(t int64, k int) {
-	at := c.forward(t)
+	c.touched = max(c.touched, t)
 	if len(c.windows) > 0 {
 		c.log.push(c.touched, k)
 	}
 	if c.bucket == nil {
 		return
 	}
+	at := c.forward(t)
 	for burst := c.rule.Bucket.Burst; k > 0; k -= burst {
 		c.bucket.ReserveN(at, min(k, burst))
 	}

@@ -57,7 +57,7 @@ func TestSaturatedHourNeverExceedsAndUsesAll(t *testing.T) {
 		{"S0-16", "relayer-2026-02", "POST /submit", "Partner", 1, time.Hour},
 	}
 	for _, tier := range profile(t, "polymarket-2026-11").Tiers {
-		span := 100 * time.Second // the buckets are in their steady state long before
+		span := 40 * time.Second // the buckets are in their steady state long before
 		rows = append(rows, row{"C-11", "polymarket-2026-11", "POST /order", tier, 1, span},
 			row{"C-11", "polymarket-2026-11", "POST /orders", tier, 15, span},
 			row{"C-11", "polymarket-2026-11", "DELETE /orders", tier, 15, span})

@@ -112,7 +112,7 @@ func (w *weather) send(p gate.Permit) {
 			now := epoch().Add(w.now)
 			w.budget.Done(now, p, gate.Answered, -1)
 			if !w.deaf {
-				w.budget.Heed(now, epoch().Add(sent), w.way, answer, w.random.IntN(1000))
+				w.budget.Heed(now, epoch().Add(sent), w.way, &answer, func() int { return w.random.IntN(1000) })
 			}
 			w.demand()
 		})
