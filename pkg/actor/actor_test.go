@@ -214,28 +214,33 @@ func (p *bench) ask(verb, id string) uint64 {
 }
 
 // log is the family as it stands on disk.
-func log(t *testing.T, js jetstream.JetStream) (envs []msgs.Envelope) {
+func log(t *testing.T, js jetstream.JetStream) []msgs.Envelope {
 	t.Helper()
-	s, err := js.Stream(t.Context(), msgs.LogStream("a"))
+	envs, err := readLog(t.Context(), js)
 	if err != nil {
 		t.Fatal(err)
 	}
-	info, err := s.Info(t.Context())
+	return envs
+}
+
+func readLog(ctx context.Context, js jetstream.JetStream) (envs []msgs.Envelope, err error) {
+	s, err := js.Stream(ctx, msgs.LogStream("a"))
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
-	for seq := info.State.FirstSeq; seq > 0 && seq <= info.State.LastSeq; seq++ {
-		m, err := s.GetMsg(t.Context(), seq)
+	state := s.CachedInfo().State
+	for seq := state.FirstSeq; seq > 0 && seq <= state.LastSeq; seq++ {
+		m, err := s.GetMsg(ctx, seq)
 		if err != nil {
-			t.Fatal(err)
+			return nil, err
 		}
-		var e msgs.Envelope
-		if err := json.Unmarshal(m.Data, &e); err != nil {
-			t.Fatal(err)
+		e, err := msgs.DecodeEnvelope(m.Data)
+		if err != nil {
+			return nil, err
 		}
 		envs = append(envs, e)
 	}
-	return envs
+	return envs, nil
 }
 
 func kinds(envs []msgs.Envelope) (all []msgs.Type) {
@@ -487,7 +492,7 @@ func TestLostAcknowledgementIsRecognised(t *testing.T) {
 // Whatever step a crash falls between, each submit becomes exactly one intent, none is lost, and replay equals the state
 // that the last owner had. Crashes are abrupt ends of the actor at a random publish, before or after it is stored.
 func TestCrashBetweenAnyTwoSteps(t *testing.T) {
-	for seed := range uint64(6) {
+	for seed := range uint64(3) {
 		t.Run(fmt.Sprint("seed", seed), func(t *testing.T) {
 			actortest.Run(t, func(t *testing.T, b *actortest.Bubble) {
 				rng := rand.New(rand.NewPCG(seed, 1))
