@@ -72,6 +72,8 @@ func (o *Orders) Decide(now time.Time, m any) actor.Decision {
 		t.compared(m)
 	case actor.LaneEnd:
 		t.laneEnd(m)
+	case actor.Poisoned:
+		t.poisoned(m)
 	case actor.Tick:
 		t.ticked = true
 	}
