@@ -15,16 +15,16 @@ import (
 
 // Bounds of an actor.
 const (
-	unitSize      = 256                // bytes that a decision or a question takes beside its events
-	maxPending    = 2 << 20            // bytes decided and not on disk, beyond which nothing more is decided
-	inboxSize     = 256                // messages waiting for the loop; readers and performers wait beyond that
-	recordsAhead  = 256                // express records fetched ahead: a burst of fills in one pull
-	batchSize     = msgs.MaxPostOrders // submits in hand: what one post can carry
-	laneIdle      = time.Minute        // after which the broker forgets a consumer that nobody reads
-	pullExpiry    = 30 * time.Second   // of a parked pull
-	heartbeat     = 2 * time.Second    // of a parked pull: two missed ones mean that the consumer is gone
-	barrierAge    = time.Second        // beyond which cancels may have come that a barrier does not know of
-	requestWait   = 5 * time.Second    // for an answer of the broker before it is asked again
+	unitSize      = 256                    // bytes that a decision or a question takes beside its events
+	maxPending    = 2 << 20                // bytes decided and not on disk, beyond which nothing more is decided
+	inboxSize     = 256                    // messages waiting for the loop; readers and performers wait beyond that
+	recordsAhead  = 256                    // express records fetched ahead: a burst of fills in one pull
+	batchSize     = msgs.MaxPostOrders     // submits in hand: what one post can carry
+	laneIdle      = time.Minute            // after which the broker forgets a consumer that nobody reads
+	pullExpiry    = 30 * time.Second       // of a parked pull
+	heartbeat     = 2 * time.Second        // of a parked pull: two missed ones mean that the consumer is gone
+	barrierAge    = 100 * time.Millisecond // beyond which cancels may have come that a barrier does not know of; asking takes one or two
+	requestWait   = 5 * time.Second        // for an answer of the broker before it is asked again
 	retryFirst    = 50 * time.Millisecond
 	retryLast     = 2 * time.Second
 	complainAgain = time.Minute      // of what still does not work

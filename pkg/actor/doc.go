@@ -17,17 +17,29 @@
 //     only what may be repeated without harm can be one.
 //   - One append is in flight. Whatever is decided meanwhile goes into the next as one message. The events of one
 //     decision are never split over two.
-//   - Every append carries the expected last sequence of the family. A refusal whose last message is our own append
-//     means that an acknowledgement was lost; any other means that we were replaced.
+//   - Every append carries the expected last sequence of the family and a name that no other actor uses. A refusal whose
+//     last message has that name means that an acknowledgement was lost; any other means that we were replaced.
 //   - Nobody outside sees an event, and no question is answered from it, before it is on disk.
-//   - Before submits are decided the express lanes are drained to their present end, so that a cancel stored before
-//     its submit is decided wins.
+//   - What the broker delivered and nobody got, or what was read and not handed to the loop when a consumer was lost, is
+//     read again in its place; what the loop has in hand outlives the consumer.
+//   - Before submits are decided the express lanes are drained to their present end, as the stream's leader says, so that
+//     a cancel stored before its submit is decided wins. An end of the submit lane is told when every submit before it is
+//     decided, never while one is in hand.
 //   - A submit that would use a permit is decided only with the permit in hand; one that would not (killed, expired,
 //     refused) is decided at once, however long the limiter makes the others wait.
+//   - Starting folds every event: numbers follow each other, and a snapshot counts only on the log it was made of.
 //
 // # How it fails
 //
-// A lost connection is waited out. Being replaced ends Run with ErrReplaced: what is in hand is dropped unsent. A log of
-// another env, or lanes that end before their cursor, end Run with an error that says what to do. A panic in a core is
-// not recovered.
+// A lost connection, a full disk, a broker without a leader are waited out, said aloud once a minute; nothing is decided
+// meanwhile beyond a bound. Being replaced ends Run with ErrReplaced: what is in hand is dropped unsent. A log of another
+// env, a log with foreign, missing or lost messages, lanes that end before their cursor or whose stream was made anew end
+// Run with an error that says what to do. A panic in a core is not recovered: the record that was being decided goes on
+// the log as what its owner crashed with, and after two crashes to dead.<service>.poison, and to the core as Poisoned.
+// Processes that are killed blame nothing.
+//
+// # How it is tested
+//
+// On the real broker in virtual time (actortest), with messages, acknowledgements and consumers lost in between; at
+// random (TestRandomTrouble, more with SLUICE_ACTOR_SEEDS); and on three replicas in real time.
 package actor

@@ -90,6 +90,7 @@ func (l *lane) consume(ctx context.Context, ahead int, read func(ctx context.Con
 	conn := l.a.cfg.JS.Conn()
 	lost := conn.StatusChanged(nats.RECONNECTING, nats.DISCONNECTED)
 	defer conn.RemoveStatusListener(lost)
+	var said complaint
 	for number, wait := 1, retryFirst; ctx.Err() == nil; number++ {
 		for len(lost) > 0 {
 			<-lost // of the time before this consumer
@@ -104,7 +105,9 @@ func (l *lane) consume(ctx context.Context, ahead int, read func(ctx context.Con
 			break
 		}
 		if err != errIdle {
-			l.a.log.Warn("lane interrupted, opening it again", "lane", l.Name, "from", l.next, "error", err)
+			if said.due(err) {
+				l.a.log.Warn("lane interrupted, opening it again", "lane", l.Name, "from", l.next, "error", err)
+			}
 			if pause(ctx, wait) != nil {
 				break
 			}
@@ -295,6 +298,7 @@ func (l *lane) end(ctx context.Context, decided cursors) (place, error) {
 	if l.stream.CachedInfo().Config.Replicas == 1 {
 		ask = l.lastOfAll
 	}
+	var said complaint
 	for wait := time.Millisecond; ; wait = min(2*wait, retryLast) {
 		try, cancel := context.WithTimeout(ctx, requestWait)
 		seq, err := ask(try, decided[l.index]+1)
@@ -302,7 +306,7 @@ func (l *lane) end(ctx context.Context, decided cursors) (place, error) {
 		if err == nil {
 			return place{lane: l, seq: seq}, nil
 		}
-		if ctx.Err() == nil && wait > retryFirst {
+		if ctx.Err() == nil && wait > retryFirst && said.due(err) {
 			l.a.log.Warn("end of the lane not known, asking again", "lane", l.Name, "error", err)
 		}
 		if err := pause(ctx, wait); err != nil {

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 	"strconv"
 	"time"
 
@@ -254,7 +253,9 @@ func (a *Actor) append(ctx context.Context, m *nats.Msg, expect uint64) (uint64,
 		ack, err := a.cfg.JS.PublishMsg(try, m, jetstream.WithExpectLastSequenceForSubject(expect, a.subject), jetstream.WithRetryAttempts(0))
 		cancel()
 		if err == nil {
-			said.over(a.log)
+			if said.cause != "" {
+				a.log.Info("append succeeded", "after", said.cause)
+			}
 			return ack.Sequence, nil
 		}
 		switch code(err) {
@@ -264,12 +265,12 @@ func (a *Actor) append(ctx context.Context, m *nats.Msg, expect uint64) (uint64,
 			if found == nil || !transient(found) {
 				return seq, found
 			}
-			said.say(a.log, found, a.cfg.JS.Conn())
+			a.complain(&said, found)
 		default:
 			if errors.Is(err, nats.ErrMaxPayload) {
 				return 0, fmt.Errorf("append %d bytes to %s: %w", len(m.Data), a.subject, err)
 			}
-			said.say(a.log, err, a.cfg.JS.Conn())
+			a.complain(&said, err)
 		}
 		if err := pause(ctx, wait); err != nil {
 			return 0, err
@@ -302,38 +303,41 @@ func (a *Actor) whose(ctx context.Context, m *nats.Msg, expect uint64) (uint64, 
 	return 0, ErrReplaced
 }
 
-// complaint says aloud why an append does not succeed: once for each cause, and again every minute.
+// complaint says why something does not succeed: once for each cause, and again every minute.
 type complaint struct {
 	cause string
 	at    time.Time
 }
 
-func (c *complaint) say(log *slog.Logger, err error, conn *nats.Conn) {
+func (c *complaint) due(err error) bool {
 	if cause := err.Error(); cause == c.cause && time.Since(c.at) < complainAgain {
-		return
+		return false
 	}
 	c.cause, c.at = err.Error(), time.Now()
-	if code(err) != 0 {
-		log.Error("append refused; nothing is performed until it succeeds", "error", err)
-		return
-	}
-	log.Warn("append not acknowledged, asking again", "error", err, "connection", conn.Status().String(), "connection_error", conn.LastError())
+	return true
 }
 
-func (c *complaint) over(log *slog.Logger) {
-	if c.cause != "" {
-		log.Info("append succeeded", "after", c.cause)
+func (a *Actor) complain(c *complaint, err error) {
+	switch conn := a.cfg.JS.Conn(); {
+	case !c.due(err):
+	case code(err) != 0:
+		a.log.Error("append refused; nothing is performed until it succeeds", "error", err)
+	default:
+		a.log.Warn("append not acknowledged, asking again", "error", err, "connection", conn.Status().String(), "connection_error", conn.LastError())
 	}
 }
 
 // patiently does f again for as long as the broker cannot be asked.
 func (a *Actor) patiently(ctx context.Context, f func() error) error {
+	var said complaint
 	for wait := retryFirst; ; wait = min(2*wait, retryLast) {
 		err := f()
 		if err == nil || ctx.Err() != nil || !transient(err) {
 			return err
 		}
-		a.log.Warn("broker not available, asking again", "error", err)
+		if said.due(err) {
+			a.log.Warn("broker not available, asking again", "error", err)
+		}
 		if err := pause(ctx, wait); err != nil {
 			return err
 		}

@@ -116,7 +116,7 @@ func (r *running) handle(v any) {
 			r.askBarrier(v)
 		}
 	case barrierMade:
-		v.batch.barrier, v.batch.asked, v.batch.asking = v.ends, v.asked, false
+		v.batch.barrier, v.batch.made, v.batch.asking = v.ends, v.made, false
 	case grant:
 		r.granted(v)
 	case laneEnd:

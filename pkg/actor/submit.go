@@ -12,7 +12,7 @@ type batch struct {
 	taken   chan struct{} // closed when all are decided
 
 	barrier []place   // where each express lane must have been decided to before the next decision
-	asked   time.Time // when the barrier was asked for; zero while none is known
+	made    time.Time // when the barrier was answered; zero while none is known
 	asking  bool
 
 	permits int
@@ -23,7 +23,7 @@ type batch struct {
 type barrierMade struct {
 	batch *batch
 	ends  []place
-	asked time.Time
+	made  time.Time
 }
 
 // grant is permits that the limiter gave.
@@ -70,10 +70,10 @@ func (r *running) settle() {
 // or the disk was behind, a moment may have become long, and what was waited for may have been removed from the stream:
 // then it is asked again.
 func (r *running) clear(b *batch) bool {
-	if b.asked.IsZero() {
+	if b.made.IsZero() {
 		return false
 	}
-	if time.Since(b.asked) > barrierAge {
+	if time.Since(b.made) > barrierAge {
 		r.askBarrier(b)
 		return false
 	}
@@ -87,12 +87,12 @@ func (r *running) clear(b *batch) bool {
 
 // askBarrier asks where the express lanes end at present.
 func (r *running) askBarrier(b *batch) {
-	b.asked = time.Time{}
+	b.made = time.Time{}
 	if b.asking {
 		return
 	}
 	b.asking = true
-	asked, decided := time.Now(), r.cursors
+	decided := r.cursors
 	r.others.Go(func() {
 		ends, errs := make([]place, len(r.lanes)), make([]error, len(r.lanes))
 		var all sync.WaitGroup
@@ -100,7 +100,7 @@ func (r *running) askBarrier(b *batch) {
 			all.Go(func() { ends[i], errs[i] = l.end(r.intake, decided) })
 		}
 		all.Wait()
-		r.send(r.intake, barrierMade{b, ends, asked}) // an end fails only when intake has ended
+		r.send(r.intake, barrierMade{b, ends, time.Now()}) // an end fails only when intake has ended
 	})
 }
 
