@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -142,11 +143,10 @@ func (c *cluster) dense() (intents int) {
 	return len(seen)
 }
 
-// Three replicas hold what one server does: a cancel that was stored first wins, what is decided during an append is
-// packed, owners that claim from each other decide everything once, and a leader that goes away in the middle costs
-// neither an order nor the ownership.
+// Three replicas hold what one server does: a cancel that was stored first wins, owners that claim from each other decide
+// everything once, and a leader that goes away in the middle costs neither an order nor the ownership.
 func TestThreeReplicas(t *testing.T) {
-	if testing.Short() {
+	if testing.Short() && os.Getenv("SLUICE_REQUIRE_ALL") != "1" {
 		t.Skip("takes some seconds of real time")
 	}
 	c := newCluster(t)
