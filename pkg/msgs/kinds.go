@@ -23,6 +23,7 @@ const (
 	TypeHistoryQuestion Type = "svc.ledger.history"
 	TypeHistoryAnswer   Type = "svc.ledger.history.answer"
 	TypeHoldsAnswer     Type = "svc.ledger.holds.answer"
+	TypePositionAnswer  Type = "svc.ledger.position.answer"
 	TypeTxQuestion      Type = "svc.relayer.request"
 	TypeTxAnswer        Type = "svc.relayer.request.answer"
 	TypeQuotaAnswer     Type = "svc.relayer.quota.answer"
@@ -58,7 +59,7 @@ func TxKinds() []Type {
 }
 
 // LedgerKinds are the kinds of evt.ledger.<account>.
-func LedgerKinds() []Type { return []Type{KindBalance, KindReconciled, KindDiscrepancy} }
+func LedgerKinds() []Type { return []Type{KindBalance, KindReconciled, KindDiscrepancy, KindHead} }
 
 // New gives the empty event of type t, nil for an unknown one. Its head bears the type.
 func New(t Type) Event {
@@ -157,6 +158,8 @@ func newLedgerEvent(t Type) Event {
 		return new(LedgerBalance)
 	case KindReconciled, KindDiscrepancy:
 		return new(LedgerReconciled)
+	case KindHead:
+		return new(LedgerHead)
 	}
 	return nil
 }

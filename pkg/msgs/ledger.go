@@ -7,7 +7,16 @@ const (
 	KindBalance     Type = "ledger.balance"
 	KindReconciled  Type = "ledger.reconciled"
 	KindDiscrepancy Type = "ledger.discrepancy"
+	KindHead        Type = "ledger.head"
 )
+
+// Anchor is where the chain of a ledger's entries stood when an event was decided. Kept outside of the ledger's database,
+// it shows an entry that was changed there later, even when every hash after it was computed anew.
+type Anchor struct {
+	Book  string `json:"book,omitempty" doc:"which chain: drawn when the database was made"`
+	Entry uint64 `json:"entry,omitempty" doc:"number of the last entry that the hash covers"`
+	Hash  string `json:"hash,omitempty" doc:"of that entry and all before it"`
+}
 
 // LedgerBalance is one change of one balance.
 type LedgerBalance struct {
@@ -19,6 +28,7 @@ type LedgerBalance struct {
 	Reason  string     `json:"reason"`
 	Final   bool       `json:"final"`
 	Ref     Ref        `json:"ref"`
+	Anchor
 }
 
 // Ref says what a posting or a comparison is about.
@@ -43,6 +53,13 @@ type LedgerReconciled struct {
 	Match       bool       `json:"match"`
 	Explanation string     `json:"explanation,omitempty"`
 	Block       uint64     `json:"block"`
+	Anchor
+}
+
+// LedgerHead says where the chain of entries stands when entries were made that no other event tells of.
+type LedgerHead struct {
+	Head
+	Anchor
 }
 
 // BalancesAnswer is the reply to svc.ledger.<account>.balances.
@@ -139,4 +156,21 @@ type Hold struct {
 	Amount  money.Cash `json:"amount" schema:"decimal"`
 	SinceMS int64      `json:"since_ms"`
 	Ref     Ref        `json:"ref"`
+}
+
+// LedgerPosition is the reply to svc.ledger.<account>.position: what the ledger has booked of the account's streams. A log
+// that is behind it was rolled back or wiped.
+type LedgerPosition struct {
+	Account Account       `json:"account"`
+	Env     Env           `json:"env"`
+	Order   OrderPosition `json:"order"`
+	FeedSeq uint64        `json:"feed_seq" doc:"last sequence of ASK_<account> that is booked"`
+	Block   uint64        `json:"block" doc:"last block of which transfers are booked"`
+}
+
+// OrderPosition is the last event of evt.order.<account> that is booked.
+type OrderPosition struct {
+	Incarnation string `json:"incarnation" doc:"of the log, as its owner events say it; empty where they do not"`
+	N           uint64 `json:"n"`
+	Seq         uint64 `json:"seq" doc:"of its message in LOG_<account>"`
 }

@@ -77,6 +77,7 @@ func eventMessages() []Message {
 		{KindBalance, "one change of one balance"},
 		{KindReconciled, "what was expected is what the chain shows"},
 		{KindDiscrepancy, "what was expected is not what the chain shows"},
+		{KindHead, "where the chain of entries stands"},
 	}
 	out := make([]Message, len(docs))
 	for i, d := range docs {
@@ -107,6 +108,7 @@ func plainMessages() []Message {
 		{TypeHistoryQuestion, q, "which page of which changes", func() any { return new(HistoryQuestion) }},
 		{TypeHistoryAnswer, a, "a page of balance changes", func() any { return new(HistoryAnswer) }},
 		{TypeHoldsAnswer, a, "what is held, and what for", func() any { return new(HoldsAnswer) }},
+		{TypePositionAnswer, a, "what is booked of the account's streams", func() any { return new(LedgerPosition) }},
 		{TypeTxQuestion, q, "which request", func() any { return new(TxQuestion) }},
 		{TypeTxAnswer, a, "where a request stands", func() any { return new(TxAnswer) }},
 		{TypeQuotaAnswer, a, "units used, reserved and left", func() any { return new(QuotaAnswer) }},

@@ -159,6 +159,7 @@ func questionRows() []Row {
 		row("ledger.<account>.positions", TypeEmptyQuestion, TypePositionsAnswer, byLedger, "positions alone"),
 		row("ledger.<account>.history", TypeHistoryQuestion, TypeHistoryAnswer, byLedger, "a page of balance changes"),
 		row("ledger.<account>.holds", TypeEmptyQuestion, TypeHoldsAnswer, byLedger, "what is held, and for which order or request"),
+		row("ledger.<account>.position", TypeEmptyQuestion, TypePositionAnswer, byLedger, "what is booked of the account's streams"),
 		row("relayer.<account>.request", TypeTxQuestion, TypeTxAnswer, byRelayer, "one request by its id"),
 		row("relayer.<account>.quota", TypeEmptyQuestion, TypeQuotaAnswer, byRelayer, "units used, reserved and left today"),
 		row("ingest.book", TypeBookQuestion, TypeBook, byIngest, "a token's book"),
