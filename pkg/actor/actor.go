@@ -98,6 +98,9 @@ type Config struct {
 	Log       *slog.Logger
 	Tick      time.Duration // between two Ticks; 1 s
 	Grace     time.Duration // for performs to end after the stop signal; 3 s
+	// Rewinds takes up a lane whose stream was lost, made anew or rolled back, and says so with Started; without it Run ends
+	// with a *LaneError.
+	Rewinds bool
 	// Snapshots is where snapshots are kept; nil: none.
 	Snapshots jetstream.ObjectStore
 }
@@ -114,7 +117,12 @@ type Actor struct {
 	done   chan struct{} // closed when Run has ended
 
 	// What follows belongs to the loop alone.
-	seq     uint64 // last sequence of the family on the log
+	seq         uint64    // last sequence of the family on the log
+	incarnation string    // of the log
+	rewound     bool      // a lane was lost: the cursors that are written count as they stand
+	before      time.Time // of the last message before our claim; zero where there was none
+	losses      []Loss
+
 	name    string // of our append that has it; empty before the first after the claim
 	n       uint64 // number of the last event that was decided
 	epoch   uint64

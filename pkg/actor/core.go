@@ -32,6 +32,7 @@ type Decision struct {
 	Deeds  []Deed       // performed once the events, and everything decided before, are on disk
 	Early  []Deed       // performed at once: harmless when repeated, and when the events never reach the disk
 	Uses   int          // permits that the deeds use
+	Wait   bool         // of a submit, without events: it cannot be decided yet, stays in hand and is asked about again
 	Drain  bool         // the core wants to hear LaneEnd once what the submit lane holds now is decided
 }
 

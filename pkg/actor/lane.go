@@ -36,7 +36,7 @@ func (a *Actor) newLane(ctx context.Context, index int, l Lane) (*lane, error) {
 			return fmt.Errorf("open lane %s of stream %s: %w", l.Name, l.Stream, err)
 		}
 		ln.created = ln.stream.CachedInfo().Created
-		return ln.check(ctx)
+		return ln.rewind(ctx, ln.check(ctx))
 	})
 }
 

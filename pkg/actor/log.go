@@ -1,7 +1,9 @@
 package actor
 
 import (
+	"cmp"
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -60,7 +62,8 @@ func (a *Actor) claim(ctx context.Context) (uint64, error) {
 		if k := len(env.Events); k > 0 {
 			a.n = msgs.HeadOf(env.Events[k-1]).N
 		}
-		a.setCursors(env.Cursors)
+		a.setCursors(env.Cursors, env.Rewound)
+		a.incarnation = cmp.Or(env.Incarnation, rand.Text())
 		own := a.owner()
 		a.stamp(own, time.Now())
 		raw, err := json.Marshal(own)
@@ -80,18 +83,19 @@ func (a *Actor) claim(ctx context.Context) (uint64, error) {
 // last is the family's last message and its sequence, 0 where there is none.
 func (a *Actor) last(ctx context.Context) (seq uint64, env msgs.Envelope, err error) {
 	err = a.patiently(ctx, func() error {
+		a.before, a.losses = time.Time{}, nil
 		stream, err := a.cfg.JS.Stream(ctx, msgs.LogStream(a.cfg.Account))
 		if err != nil {
 			return fmt.Errorf("open log %s: %w", msgs.LogStream(a.cfg.Account), err)
 		}
 		m, err := stream.GetLastMsgForSubject(ctx, a.subject)
 		if errors.Is(err, jetstream.ErrMsgNotFound) {
-			return nil
+			return a.lookBack(ctx, stream)
 		}
 		if err != nil {
 			return fmt.Errorf("read last of %s: %w", a.subject, err)
 		}
-		seq = m.Sequence
+		seq, a.before = m.Sequence, m.Time
 		if env, err = a.decode(seq, m.Data); err == nil && len(env.Events) == 0 {
 			err = a.foreign(seq, "it holds no events")
 		}
@@ -168,13 +172,13 @@ func (a *Actor) replay(seq uint64, b []byte) error {
 		a.accused(e)
 		a.cfg.Core.Apply(e)
 	}
-	a.setCursors(env.Cursors)
+	a.setCursors(env.Cursors, env.Rewound)
 	return nil
 }
 
 // owner is a word of the owner about itself.
 func (a *Actor) owner() *msgs.OrderOwner {
-	o := &msgs.OrderOwner{Owner: a.cfg.Owner, Epoch: a.epoch}
+	o := &msgs.OrderOwner{Owner: a.cfg.Owner, Epoch: a.epoch, Incarnation: a.incarnation}
 	o.Type = msgs.Type(a.cfg.Family + ".owner")
 	return o
 }
@@ -198,6 +202,11 @@ func (a *Actor) message(events [][]byte, at cursors) *nats.Msg {
 	b = strconv.AppendQuote(b, a.cfg.Owner)
 	b = append(b, `,"epoch":`...)
 	b = strconv.AppendUint(b, a.epoch, 10)
+	b = append(b, `,"incarnation":`...)
+	b = strconv.AppendQuote(b, a.incarnation)
+	if a.rewound {
+		b = append(b, `,"rewound":true`...)
+	}
 	b = append(b, `,"cursors":{`...)
 	sep := ""
 	for i, l := range a.cfg.lanes() {
@@ -228,9 +237,13 @@ func (c *Config) lanes() []Lane {
 	return append(c.Express[:len(c.Express):len(c.Express)], *c.Submit)
 }
 
-// setCursors moves the cursors on. They never go back: another version may have written without knowing of a lane.
-func (a *Actor) setCursors(m map[string]uint64) {
+// setCursors moves the cursors on. They go back only where a lane was lost and its owner says so: else another version may
+// have written without knowing of a lane.
+func (a *Actor) setCursors(m map[string]uint64, rewound bool) {
 	for i, l := range a.cfg.lanes() {
+		if rewound {
+			a.cursors[i] = m[l.Name]
+		}
 		a.cursors[i] = max(a.cursors[i], m[l.Name])
 	}
 }

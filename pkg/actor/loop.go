@@ -42,6 +42,8 @@ func (r *running) run(ctx context.Context, stopIntake func()) error {
 		open = append(open, d)
 	}
 	r.start(Job{Deeds: open, Recovered: true})
+	r.decide(r.started())
+	r.flush()
 	for _, l := range a.lanes {
 		others.Go(func() { r.end(laneDone{l.express(intake)}) })
 	}
@@ -181,6 +183,7 @@ func (r *running) take(d Decision) {
 		u.raw = append(u.raw, raw)
 		u.size += len(raw) + 1
 		r.cfg.Core.Apply(e)
+		r.reborn(e)
 	}
 	if len(u.events) > 0 || len(u.deeds) > 0 {
 		r.since += uint64(len(u.events))

@@ -16,6 +16,7 @@ type snapshot struct {
 	Account msgs.Account      `json:"account"`
 	Env     msgs.Env          `json:"env"`
 	Family  string            `json:"family"`
+	Log     string            `json:"incarnation"`
 	Seq     uint64            `json:"seq"`
 	Append  string            `json:"append"` // name of the append at seq: another log has another one there
 	N       uint64            `json:"n"`
@@ -40,7 +41,7 @@ func (r *running) maybeSnapshot() {
 		r.since = 0
 		return
 	}
-	s := snapshot{Account: r.cfg.Account, Env: r.cfg.Env, Family: r.cfg.Family, Seq: r.seq, Append: r.name, N: r.n, Cursors: r.cursorMap(r.cursors), State: state}
+	s := snapshot{Account: r.cfg.Account, Env: r.cfg.Env, Family: r.cfg.Family, Log: r.incarnation, Seq: r.seq, Append: r.name, N: r.n, Cursors: r.cursorMap(r.cursors), State: state}
 	r.since, r.writing = 0, true
 	r.others.Go(func() {
 		if err := r.putSnapshot(r.work, s); err != nil && r.work.Err() == nil {
@@ -86,6 +87,7 @@ func (a *Actor) restore(ctx context.Context, claim uint64) uint64 {
 	if s.Account != a.cfg.Account || s.Env != a.cfg.Env || s.Family != a.cfg.Family || s.Seq >= claim || s.N >= last || !a.has(ctx, s.Seq, s.Append) {
 		a.log.Error("snapshot does not belong to this log; replaying the whole log", "snapshot_seq", s.Seq, "log_seq", claim,
 			"snapshot_env", s.Env, "snapshot_account", s.Account)
+		a.outlived(s)
 		return 0
 	}
 	if err := a.cfg.Core.Restore(s.State); err != nil {
@@ -93,7 +95,7 @@ func (a *Actor) restore(ctx context.Context, claim uint64) uint64 {
 		return 0
 	}
 	a.n = s.N
-	a.setCursors(s.Cursors)
+	a.setCursors(s.Cursors, false)
 	return s.Seq
 }
 

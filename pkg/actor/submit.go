@@ -45,7 +45,7 @@ func (r *running) settle() {
 		head := &b.records[0]
 		r.deciding = head
 		d := r.cfg.Core.Decide(time.Now(), r.meant(head))
-		if d.Uses > 0 && !r.permitted(b, d.Uses) {
+		if d.Wait || d.Uses > 0 && !r.permitted(b, d.Uses) {
 			r.deciding = nil
 			break
 		}

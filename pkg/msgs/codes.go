@@ -69,6 +69,17 @@ const (
 	VenueDown       Code = "venue_down"
 )
 
+// What is wrong with the log, at a start: why an account is held, and how its submits are refused meanwhile.
+const (
+	LogInDoubt    Code = "log_in_doubt"
+	LogLost       Code = "log_lost"
+	LogRolledBack Code = "log_rolled_back"
+	LogOther      Code = "log_other"
+	LaneLost      Code = "lane_lost"
+	UnknownOrders Code = "unknown_orders"
+	UnknownTrades Code = "unknown_trades"
+)
+
 // What is wrong with on-chain work.
 const (
 	DeadlinePassed       Code = "deadline_passed"
@@ -89,7 +100,8 @@ func Codes() []Code {
 		WouldCross, FOKNotFilled, FAKNoMatch, CapOrder, CapMarket, CapDay, CapOpenOrders, Halted, NotLive,
 		NotEnoughBalance, ExpiredInQueue, ClockSkew, DuplicateID, IDTooOld, ReplacedOrderFilled, ReplaceUnresolved,
 		NotFound, AlreadyFinal, AlreadyFilled, NotPlaced, HeldByDelay, VenueRejected, QueueFull, Poison, MarketClosed,
-		ClosedOnly, CancelOnly, Geoblocked, Blocked, Unauthorised, VersionMismatch, VenueDown, DeadlinePassed,
+		ClosedOnly, CancelOnly, Geoblocked, Blocked, Unauthorised, VersionMismatch, VenueDown, LogInDoubt, LogLost,
+		LogRolledBack, LogOther, LaneLost, UnknownOrders, UnknownTrades, DeadlinePassed,
 		QuotaExhausted, NoGas, NotCapable, WouldRevert, Reverted, DestinationNotListed, HeldByOrders,
 	}
 }

@@ -122,4 +122,5 @@ type Halt struct {
 type Resume struct {
 	Common
 	RequestID RequestID `json:"request_id"`
+	Accept    bool      `json:"accept,omitempty" doc:"also accept a log that was in doubt at the last start (order.held) as it stands"`
 }

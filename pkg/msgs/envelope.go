@@ -16,7 +16,11 @@ type Envelope struct {
 	Owner   string            `json:"owner,omitempty" doc:"name of the process that wrote it"`
 	Epoch   uint64            `json:"epoch,omitempty" doc:"of the claim under which it was written"`
 	Cursors map[string]uint64 `json:"cursors,omitempty" doc:"last stream sequence that was decided, per lane"`
-	Events  []Event           `json:"events"`
+
+	Incarnation string `json:"incarnation,omitempty" doc:"of the log: drawn when it begins and when one that was in doubt is accepted; (incarnation, n) names an event for ever"`
+	Rewound     bool   `json:"rewound,omitempty" doc:"cursors count as they stand, also where they are lower than before: a lane was lost"`
+
+	Events []Event `json:"events"`
 }
 
 // DecodeEnvelope decodes one message of the log. It is json.Unmarshal without going over the bytes once more, for whoever
@@ -36,11 +40,15 @@ func (e *Envelope) UnmarshalJSON(b []byte) error {
 		Owner   string            `json:"owner"`
 		Epoch   uint64            `json:"epoch"`
 		Cursors map[string]uint64 `json:"cursors"`
+
+		Incarnation string `json:"incarnation"`
+		Rewound     bool   `json:"rewound"`
 	}
 	if err := json.Unmarshal(b, &frame); err != nil {
 		return fmt.Errorf("decode envelope: %w", err)
 	}
-	*e = Envelope{V: frame.V, Account: frame.Account, Env: frame.Env, Owner: frame.Owner, Epoch: frame.Epoch, Cursors: frame.Cursors}
+	*e = Envelope{V: frame.V, Account: frame.Account, Env: frame.Env, Owner: frame.Owner, Epoch: frame.Epoch, Cursors: frame.Cursors,
+		Incarnation: frame.Incarnation, Rewound: frame.Rewound}
 	list, err := eventsIn(b)
 	if err != nil {
 		return fmt.Errorf("decode envelope: %w", err)

@@ -56,6 +56,8 @@ const (
 	KindResumed          Type = "order.resumed"
 	KindControlRejected  Type = "order.control_rejected"
 	KindAnomaly          Type = "order.anomaly"
+	KindCompared         Type = "order.compared"
+	KindHeld             Type = "order.held"
 )
 
 // Order is the whole state of one order, so that the latest event about it is enough.
@@ -97,9 +99,10 @@ type Fill struct {
 // when it crashes while it decides something.
 type OrderOwner struct {
 	Head
-	Owner  string  `json:"owner" doc:"name of the process"`
-	Epoch  uint64  `json:"epoch" doc:"rises with each claim"`
-	InHand *InHand `json:"in_hand,omitempty" doc:"not a claim: the owner crashed while it decided this"`
+	Owner       string  `json:"owner" doc:"name of the process"`
+	Epoch       uint64  `json:"epoch" doc:"rises with each claim"`
+	Incarnation string  `json:"incarnation,omitempty" doc:"of the log, as in the envelope"`
+	InHand      *InHand `json:"in_hand,omitempty" doc:"not a claim: the owner crashed while it decided this"`
 }
 
 // InHand is a command or private event whose decision has crashed its owner.
@@ -269,6 +272,7 @@ type OrderCancelAllDone struct {
 type OrderForeign struct {
 	Head
 	Order
+	Unexplained bool `json:"unexplained,omitempty" doc:"first seen at a start, before the log was compared: it may be an order of a lost part of this log"`
 }
 
 // OrderHalted says that nothing new leaves from here on.
@@ -287,7 +291,35 @@ type OrderResumed struct {
 	Reason  string   `json:"reason,omitempty"`
 	By      string   `json:"by" enum:"command,sluice"`
 	Barrier *Barrier `json:"barrier,omitempty" doc:"what was stored before it, while halted, stays rejected"`
+
+	Accepted    bool   `json:"accepted,omitempty" doc:"the log, which was in doubt, is accepted as it stands"`
+	Incarnation string `json:"incarnation,omitempty" doc:"of the log from here on, where it was accepted"`
 }
+
+// OrderCompared says that a claimed log agrees with the venue and the ledger, or that the settings let pass what does not:
+// from here on orders leave.
+type OrderCompared struct {
+	Head
+	Open        int     `json:"open" doc:"orders that rest at the venue"`
+	Ledger      string  `json:"ledger" enum:"agrees,absent,silent" doc:"absent: no ledger answers for the account; silent: it did not answer in time"`
+	Doubts      []Error `json:"doubts,omitempty" doc:"what does not agree, and passes by policy"`
+	Policy      string  `json:"policy,omitempty" enum:"hold,adopt,cancel,accept" doc:"by which doubts pass"`
+	Incarnation string  `json:"incarnation,omitempty" doc:"of the log from here on, where it was accepted"`
+}
+
+// OrderHeld says that a claimed log does not agree with the venue, the ledger or its lanes: it may be lost, emptied or
+// rolled back. No new order leaves until an operator accepts it; cancels work.
+type OrderHeld struct {
+	Head
+	Doubts  []Error `json:"doubts"`
+	Rewound bool    `json:"rewound,omitempty" doc:"sequences of commands begin anew: those of before mean nothing"`
+}
+
+// Incarnated is the log's incarnation from this event on, empty where it stays.
+func (e *OrderResumed) Incarnated() string { return e.Incarnation }
+
+// Incarnated is the log's incarnation from this event on, empty where it stays.
+func (e *OrderCompared) Incarnated() string { return e.Incarnation }
 
 // OrderControlRejected says that a halt, a resume or a cancel_all could not be understood; nothing was changed by it.
 type OrderControlRejected struct {

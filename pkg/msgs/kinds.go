@@ -46,7 +46,7 @@ func OrderKinds() []Type {
 	return []Type{
 		KindOwner, KindSubmitting, KindAccepted, KindFilled, KindSettled, KindSettlementFailed, KindCancelling,
 		KindCancelled, KindRejected, KindUnknown, KindCancelPending, KindCancelRejected, KindCancelAllDone, KindForeign,
-		KindHalted, KindResumed, KindControlRejected, KindAnomaly,
+		KindHalted, KindResumed, KindControlRejected, KindAnomaly, KindCompared, KindHeld,
 	}
 }
 
@@ -130,6 +130,10 @@ func newOrderEvent(t Type) Event {
 		return new(OrderControlRejected)
 	case KindAnomaly:
 		return new(OrderAnomaly)
+	case KindCompared:
+		return new(OrderCompared)
+	case KindHeld:
+		return new(OrderHeld)
 	}
 	return nil
 }

@@ -34,6 +34,7 @@ type StatusAnswer struct {
 	Account Account          `json:"account"`
 	Env     Env              `json:"env"`
 	Halted  bool             `json:"halted"`
+	Doubts  []Error          `json:"doubts,omitempty" doc:"why the account is held since its last start; see order.held"`
 	Venue   string           `json:"venue" enum:"ok,restarting,post_only,cancel_only,closed_only,disabled,blocked,unreachable"`
 	Queue   QueueStatus      `json:"queue"`
 	Open    int              `json:"open"`

@@ -64,6 +64,8 @@ func eventMessages() []Message {
 		{KindResumed, "new commands are taken again"},
 		{KindControlRejected, "a halt, a resume or a cancel_all could not be understood; nothing was changed by it"},
 		{KindAnomaly, "the venue said something that does not fit; the order's state follows the venue"},
+		{KindCompared, "after a claim: the log agrees with the venue and the ledger; orders leave from here on"},
+		{KindHeld, "after a claim: the log may be lost or rolled back; no new order leaves until it is accepted"},
 		{KindTxQueued, "a command is taken, and leaves by then at the latest"},
 		{KindTxSealed, "a unit is closed: what it holds no longer changes"},
 		{KindTxSubmitting, "on disk before the unit leaves"},

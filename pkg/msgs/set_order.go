@@ -217,8 +217,11 @@ func (c *Halt) set(f field) (bool, *Error) {
 func (c *Resume) required() []string { return []string{"request_id"} }
 
 func (c *Resume) set(f field) (bool, *Error) {
-	if f.name == "request_id" {
+	switch f.name {
+	case "request_id":
 		return true, idField(f, &c.RequestID)
+	case "accept":
+		return true, f.flag(&c.Accept)
 	}
 	return c.Common.set(f)
 }

@@ -115,7 +115,7 @@ func (e *event) cancelling() bool {
 func (e *event) known() bool {
 	switch e.Type {
 	case "order.owner", "order.submitting", "order.accepted", "order.filled", "order.settled", "order.settlement_failed",
-		"order.rejected", "order.unknown", "order.foreign", "order.anomaly":
+		"order.rejected", "order.unknown", "order.foreign", "order.anomaly", "order.compared", "order.held":
 		return true
 	}
 	return e.control() || e.cancelling()

@@ -131,7 +131,7 @@ func (a *account) take(e *event, at mark) {
 		for _, o := range e.Orders {
 			a.takeIntent(o, at)
 		}
-	case "order.halted":
+	case "order.halted", "order.held":
 		if n := len(a.halts); n == 0 || a.halts[n-1].until.set() {
 			a.halts = append(a.halts, halt{from: at})
 		}
