@@ -153,6 +153,27 @@ type Permit struct {
 	sent time.Time
 }
 
+// Exchange swaps the permit for one of another request, for which what it holds is free; it waits when that is not enough.
+// Errors: those of Acquire; the permit is then given back.
+func (p Permit) Exchange(ctx context.Context, q Request) (Permit, error) {
+	l := p.l
+	l.mu.Lock()
+	now := time.Now()
+	w, err := l.budget.Way(q)
+	if err == nil {
+		if to, ok := l.budget.Exchange(now, []gate.Permit{p.p}, w, q.Items); ok {
+			l.mu.Unlock()
+			return Permit{l, w, to, now}, nil
+		}
+	}
+	l.budget.Done(now, p.p, gate.NeverLeft, 0)
+	l.mu.Unlock()
+	if err != nil {
+		return Permit{}, err
+	}
+	return l.Acquire(ctx, q)
+}
+
 // Answer is what became of a request.
 type Answer struct {
 	// Outcome is the counting side: whether it was answered (in whatever way), is unknown, or surely never left.
@@ -217,6 +238,17 @@ func (l *Limiter) Stop(until time.Time, class gate.Class, account string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.budget.Stop(time.Now(), until, class, account)
+}
+
+// Most is how many items one request of this kind can carry and ever leave.
+func (l *Limiter) Most(q Request) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	w, err := l.budget.Way(q)
+	if err != nil {
+		return 0
+	}
+	return l.budget.Most(w)
 }
 
 // Status is the state of every counter that has been used.

@@ -17,9 +17,15 @@ type Orders struct {
 // Orders is the permits of one account.
 func (l *Limiter) Orders(account string) *Orders { return &Orders{l, account} }
 
-func (o *Orders) one() Request {
-	return Request{Endpoint: string(PostOrder), Account: o.account, Items: 1}
+// Posting is the request that places n orders: POST /order, or POST /orders when there are several.
+func Posting(account string, n int) Request {
+	if n > 1 {
+		return Request{Endpoint: string(PostOrders), Account: account, Items: n}
+	}
+	return Request{Endpoint: string(PostOrder), Account: account, Items: 1}
 }
+
+func (o *Orders) one() Request { return Posting(o.account, 1) }
 
 // Try takes up to want permits without waiting and says how many.
 func (o *Orders) Try(want int) int {
@@ -61,10 +67,7 @@ func (o *Orders) Return(unused int) {
 // waits while the batch's own limits do not allow it, and takes what is missing when fewer are held. Errors: those of
 // Acquire; what was held is then given back.
 func (o *Orders) Post(ctx context.Context, n int) (Permit, error) {
-	q := o.one()
-	if n > 1 {
-		q.Endpoint, q.Items = string(PostOrders), n
-	}
+	q := Posting(o.account, n)
 	o.l.mu.Lock()
 	now := time.Now()
 	w, err := o.l.budget.Way(q)

@@ -97,18 +97,22 @@ func Standard() Profile {
 // New makes a limiter of a short profile, at its full figures. It panics on figures that no request could meet, which are
 // the programmer's own.
 func New(p Profile) *Limiter {
-	long, err := catalogue.Build(p.long())
-	if err != nil {
-		panic(err)
-	}
-	l, err := Open(long, budget.Options{Factor: budget.Permille})
+	l, err := Open(p.Long(), budget.Options{Factor: budget.Permille})
 	if err != nil {
 		panic(err)
 	}
 	return l
 }
 
-// long is the profile as a catalogue writes it.
+// Long is the profile as a catalogue has it. It panics like New.
+func (p Profile) Long() catalogue.Profile {
+	long, err := catalogue.Build(p.long())
+	if err != nil {
+		panic(err)
+	}
+	return long
+}
+
 func (p Profile) long() catalogue.Profile {
 	out := catalogue.Profile{Name: p.Name, Source: p.Source, Date: "2026-11-15", API: "clob"}
 	if p.Source == "" {

@@ -13,7 +13,6 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/prometheus/client_golang/prometheus"
 
-	"sluice/pkg/limits"
 	"sluice/pkg/money"
 	"sluice/pkg/msgs"
 	"sluice/pkg/polymarket"
@@ -60,8 +59,8 @@ type Config struct {
 	BookAge time.Duration
 	// FactAge is how old a market fact may be for a signature; 0 is any age.
 	FactAge time.Duration
-	// Limits is what the venue documents; the zero value is limits.Standard.
-	Limits limits.Profile
+	// Limits are the figures that every call keeps below.
+	Limits Limits
 
 	// Log takes life cycle, throttles and trouble; nil is silent.
 	Log *slog.Logger
@@ -149,9 +148,6 @@ func (c Config) withDefaults() Config {
 	}
 	if c.BookAge == 0 {
 		c.BookAge = defaultBookAge
-	}
-	if c.Limits.Name == "" {
-		c.Limits = limits.Standard()
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)

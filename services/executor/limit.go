@@ -1,60 +1,49 @@
 package executor
 
 import (
-	"errors"
+	"fmt"
 
 	"sluice/pkg/limits"
-	"sluice/pkg/limits/gate"
-	"sluice/pkg/limits/signal"
-	"sluice/pkg/polymarket"
+	"sluice/pkg/limits/budget"
+	"sluice/pkg/limits/catalogue"
 )
 
-// ended tells the limits what became of a request: when it was answered, and what the answer asks for. What is unknown may
-// arrive yet, and is counted until it surely has.
-func ended(o polymarket.Outcome) limits.Answer {
-	a := limits.Answer{Outcome: gate.Answered, Items: -1}
-	switch o := o.(type) {
-	case polymarket.NeverLeft:
-		a.Outcome = gate.NeverLeft
-	case polymarket.Unknown:
-		a.Outcome = gate.Unknown
-	case polymarket.RetryAfter:
-		if o.Reason == polymarket.ReasonRateLimited {
-			a.Signal = signal.Signal{Kind: signal.Throttled, Cause: o.VenueMessage, Wait: o.Duration, Named: o.Duration > 0}
+// Limits say what the venue documents and how much of it is used.
+type Limits struct {
+	// Profile holds the figures. The zero value is the catalogue's default: of each layer the smaller of two dated figures,
+	// until the venue shows more.
+	Profile catalogue.Profile
+	// Options are the share that is used; the zero value is the conservative 0.8 of each figure.
+	Options budget.Options
+}
+
+// defaultProfile is the catalogue's own choice for this venue.
+const defaultProfile = "polymarket"
+
+// limiter puts the figures in force. Errors: those of the options.
+func (l Limits) limiter() (*limits.Limiter, error) {
+	p := l.Profile
+	if p.Name == "" {
+		c, err := catalogue.Load()
+		if err != nil {
+			return nil, fmt.Errorf("load catalogue of limits: %w", err)
+		}
+		if p, err = c.Profile(defaultProfile); err != nil {
+			return nil, err
 		}
 	}
-	return a
+	return limits.Open(p, l.Options)
 }
 
-// endedAll is ended for the orders of one request: one that may have left makes all of it count.
-func endedAll(of []polymarket.Outcome) limits.Answer {
-	var all limits.Answer
-	for i, o := range of {
-		a := ended(o)
-		if i == 0 || a.Outcome == gate.Unknown || all.Outcome == gate.NeverLeft {
-			a.Signal = later(a.Signal, all.Signal)
-			all = a
-			continue
-		}
-		all.Signal = later(all.Signal, a.Signal)
-	}
-	return all
-}
+// cancelChunk is how many ids go in one request at most, and chunkShare which part of what could leave at once: whoever must
+// cancel something else meanwhile finds the rest.
+const (
+	cancelChunk = 100
+	chunkShare  = 2
+)
 
-func later(a, b signal.Signal) signal.Signal {
-	if b.Kind != "" && (a.Kind == "" || b.Wait > a.Wait) {
-		return b
-	}
-	return a
-}
-
-// endedRead is ended for a read.
-func endedRead(err error) limits.Answer {
-	if err == nil {
-		return limits.Answer{Outcome: gate.Answered, Items: -1}
-	}
-	if e, ok := errors.AsType[*polymarket.Error](err); ok {
-		return ended(e.Outcome)
-	}
-	return limits.Answer{Outcome: gate.Unknown}
+// chunk is how many ids are cancelled with one request.
+func (p *performer) chunk() int {
+	most := p.limits.Most(limits.Request{Endpoint: string(limits.DeleteOrders), Account: p.account})
+	return max(1, min(cancelChunk, most/chunkShare))
 }

@@ -34,10 +34,6 @@ const (
 	lookFirst = 250 * time.Millisecond // the venue shows an order within some tenths of a second
 	lookLast  = 5 * time.Second
 	sendBy    = sendByMS * time.Millisecond
-
-	// cancelChunk is how many ids go in one request: a batch dearer than the smallest burst of the venue's cancel
-	// buckets, 120, could never pass.
-	cancelChunk = 100
 )
 
 // Perform does a job and returns when all of it has ended.
@@ -108,9 +104,20 @@ func (p *performer) post(ctx context.Context, job actor.Job, posts []Post) {
 		permit.NeverLeft()
 		return
 	}
+	q := limits.Posting(p.account, len(out))
+	if len(out) < len(posts) {
+		var err error
+		if permit, err = permit.Exchange(ctx, q); err != nil {
+			for _, id := range ids {
+				p.deliver(ctx, job, id, polymarket.NeverLeft{Cause: polymarket.ErrTooLate})
+			}
+			return
+		}
+	}
+	with, done := carry(ctx, q, permit)
+	defer done()
 	began := time.Now()
-	outcomes := p.venue.Post(ctx, out, by)
-	permit.Done(endedAll(outcomes))
+	outcomes := p.venue.Post(with, out, by)
 	p.count.took("post", time.Since(began))
 	for i, o := range outcomes {
 		p.seen.see(o)

@@ -13,12 +13,12 @@ import (
 
 // cancel asks until the venue has answered. Cancels go before everything else and have a bucket of their own.
 func (p *performer) cancel(ctx context.Context, job actor.Job, ids []msgs.OrderID) {
-	for chunk := range slices.Chunk(ids, cancelChunk) {
+	for chunk := range slices.Chunk(ids, p.chunk()) {
 		endpoint := limits.DeleteOrders
 		if len(chunk) == 1 {
 			endpoint = limits.DeleteOrder
 		}
-		a, ok := p.ask(ctx, limits.Request{Endpoint: string(endpoint), Account: p.account, Items: len(chunk)}, func() (CancelAnswer, polymarket.Outcome) {
+		a, ok := p.ask(ctx, limits.Request{Endpoint: string(endpoint), Account: p.account, Items: len(chunk)}, func(ctx context.Context) (CancelAnswer, polymarket.Outcome) {
 			return p.venue.Cancel(ctx, chunk)
 		}, chunk)
 		if !ok {
@@ -31,7 +31,7 @@ func (p *performer) cancel(ctx context.Context, job actor.Job, ids []msgs.OrderI
 func (p *performer) cancelEverything(ctx context.Context, job actor.Job, own int) {
 	// The venue counts one for the request and one for each order that it ends: ours as far as we know, and in the end
 	// those that it names.
-	a, ok := p.ask(ctx, limits.Request{Endpoint: string(limits.CancelAll), Account: p.account, Items: own}, func() (CancelAnswer, polymarket.Outcome) {
+	a, ok := p.ask(ctx, limits.Request{Endpoint: string(limits.CancelAll), Account: p.account, Items: own}, func(ctx context.Context) (CancelAnswer, polymarket.Outcome) {
 		return p.venue.CancelEverything(ctx)
 	}, nil)
 	if ok {
@@ -40,19 +40,16 @@ func (p *performer) cancelEverything(ctx context.Context, job actor.Job, own int
 }
 
 // ask repeats a cancel until there is an answer; ok is false when ctx ended first.
-func (p *performer) ask(ctx context.Context, q limits.Request, call func() (CancelAnswer, polymarket.Outcome), ids []msgs.OrderID) (a CancelAnswer, ok bool) {
+func (p *performer) ask(ctx context.Context, q limits.Request, call func(context.Context) (CancelAnswer, polymarket.Outcome), ids []msgs.OrderID) (a CancelAnswer, ok bool) {
 	for wait := lookFirst; ; wait = min(2*wait, lookLast) {
 		permit, err := p.limits.Acquire(ctx, q)
 		if err != nil {
 			return a, false
 		}
 		began := time.Now()
-		a, failed := call()
-		end := ended(failed)
-		if failed == nil {
-			end.Items = len(a.Cancelled)
-		}
-		permit.Done(end)
+		with, done := carry(ctx, q, permit)
+		a, failed := call(with)
+		done()
 		p.count.took("cancel", time.Since(began))
 		if failed == nil {
 			p.log.Debug("cancelled", "asked", len(ids), "cancelled", len(a.Cancelled), "refused", len(a.Refused))

@@ -17,13 +17,15 @@ func (p *performer) lookup(ctx context.Context, job actor.Job, l Lookup) {
 		return
 	}
 	for wait := lookFirst; ; wait = min(2*wait, lookLast) {
-		permit, err := p.limits.Acquire(ctx, limits.Request{Endpoint: string(limits.GetOrder), Account: p.account})
+		q := limits.Request{Endpoint: string(limits.GetOrder), Account: p.account}
+		permit, err := p.limits.Acquire(ctx, q)
 		if err != nil {
 			return
 		}
+		with, done := carry(ctx, q, permit)
 		asked := time.Now().UnixMilli()
-		o, found, err := p.venue.Order(ctx, l.OrderID)
-		permit.Done(endedRead(err))
+		o, found, err := p.venue.Order(with, l.OrderID)
+		done()
 		switch {
 		case ctx.Err() != nil:
 			return
@@ -49,13 +51,15 @@ func (p *performer) lookup(ctx context.Context, job actor.Job, l Lookup) {
 // readOpen asks for what rests until the venue answers.
 func (p *performer) readOpen(ctx context.Context, job actor.Job) {
 	for wait := lookFirst; ; wait = min(2*wait, lookLast) {
-		permit, err := p.limits.Acquire(ctx, limits.Request{Endpoint: string(limits.GetOrders), Account: p.account})
+		q := limits.Request{Endpoint: string(limits.GetOrders), Account: p.account}
+		permit, err := p.limits.Acquire(ctx, q)
 		if err != nil {
 			return
 		}
+		with, done := carry(ctx, q, permit)
 		asked := time.Now().UnixMilli()
-		orders, err := p.venue.OpenOrders(ctx)
-		permit.Done(endedRead(err))
+		orders, err := p.venue.OpenOrders(with)
+		done()
 		if err == nil {
 			job.Deliver(OpenOrders{AsOfMS: asked, Orders: orders})
 			return

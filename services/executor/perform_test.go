@@ -57,6 +57,19 @@ type stage struct {
 	mu   sync.Mutex
 	got  []any
 	core *bench
+
+	api  polymarket.CLOB
+	next func(*http.Request) (*http.Response, error) // behind the meter
+}
+
+// RoundTrip is the way behind the meter.
+func (s *stage) RoundTrip(r *http.Request) (*http.Response, error) { return s.next(r) }
+
+// meterWith puts other limits before the fake venue.
+func (s *stage) meterWith(l *limits.Limiter) {
+	api := s.api
+	api.HTTP = metered(&http.Client{Transport: s}, l, "main")
+	s.p.limits, s.p.venue = l, newCLOB(api, "main", polymarket.Credentials{Key: "old", Secret: "c2VjcmV0", Passphrase: "p"})
 }
 
 // onStage runs a test in a bubble. answer is what the venue says; requests for keys are answered by themselves.
@@ -74,15 +87,15 @@ func onStage(t *testing.T, answer func(method, path, body string) (int, http.Hea
 		if err != nil {
 			t.Fatal(err)
 		}
-		api := polymarket.CLOB{BaseURL: "http://venue", HTTP: pipe.Client(), ChainID: polymarket.Polygon, Key: key}
+		api := polymarket.CLOB{BaseURL: "http://venue", ChainID: polymarket.Polygon, Key: key}
 		log := slog.New(slog.DiscardHandler)
 		if testing.Verbose() {
 			log = slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))
 		}
-		s := &stage{t: t, v: v, core: newBench(t, Rules{})}
+		s := &stage{t: t, v: v, core: newBench(t, Rules{}), api: api, next: pipe.Transport().RoundTrip}
 		s.core.now = time.Now()
-		s.p = &performer{account: "main", venue: newCLOB(api, "main", polymarket.Credentials{Key: "old", Secret: "c2VjcmV0", Passphrase: "p"}),
-			signer: signer{key, polymarket.Polygon}, limits: limits.New(limits.Standard()), log: log, count: newCounters(), revoked: &revoked{}, seen: &venueState{}}
+		s.p = &performer{account: "main", signer: signer{key, polymarket.Polygon}, log: log, count: newCounters(), revoked: &revoked{}, seen: &venueState{}}
+		s.meterWith(limits.New(limits.Standard()))
 		test(s)
 	})
 }

@@ -43,7 +43,11 @@ func New(cfg Config) (*Service, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open jetstream: %w", err)
 	}
-	s := &Service{cfg: cfg, js: js, count: newCounters(), limits: limits.New(cfg.Limits)}
+	l, err := cfg.Limits.limiter()
+	if err != nil {
+		return nil, err
+	}
+	s := &Service{cfg: cfg, js: js, count: newCounters(), limits: l}
 	if err := s.count.register(cfg.Metrics); err != nil {
 		return nil, fmt.Errorf("register metrics: %w", err)
 	}

@@ -118,7 +118,7 @@ func newPath(b *testing.B) *path {
 func (p *path) runExecutor(base string) {
 	wide := limits.Bucket{PerSecond: 1_000_000, Burst: 1_000_000}
 	s, err := executor.New(executor.Config{Env: msgs.Sandbox, NATS: p.nc, CLOB: base,
-		Limits:   limits.Profile{Name: "none", Orders: wide, Cancels: wide, AllIP: limits.Window{Calls: 10_000_000, Per: time.Second}},
+		Limits:   executor.Limits{Profile: limits.Profile{Name: "none", Orders: wide, Cancels: wide, AllIP: limits.Window{Calls: 10_000_000, Per: time.Second}}.Long()},
 		Accounts: []executor.Account{{Name: "main", Key: p.key, Credentials: polymarket.Credentials{Key: "k", Secret: "AAAA", Passphrase: "p"}}}})
 	if err != nil {
 		p.b.Fatal(err)

@@ -347,10 +347,10 @@ func TestJudgeSeesTwoWriters(t *testing.T) {
 // journal each second in which it was too much.
 func TestJudgeSeesALimitExceeded(t *testing.T) {
 	cfg := setup{executor: func(c *executor.Config) {
-		c.Limits = limits.Standard()
-		c.Limits.Name = "too much"
-		c.Limits.Orders.PerSecond *= 10
-		c.Limits.Orders.Burst *= 10
+		much := limits.Standard()
+		much.Orders.PerSecond *= 10
+		much.Orders.Burst *= 10
+		c.Limits.Profile = much.Long()
 	}}
 	inPlant(t, cfg, func(p *plant) {
 		p.executor().stop()

@@ -289,6 +289,15 @@ func (b *Budget) Batch(endpoint string) (n int) {
 	return n
 }
 
+// Most is how many items one request of a way can carry and ever leave.
+func (b *Budget) Most(w *Way) int {
+	n := min(maxItems, w.lane.Most())
+	if w.batch > 0 {
+		n = min(n, w.batch)
+	}
+	return n
+}
+
 // Exchange swaps permits for one request of another way, all or nothing.
 func (b *Budget) Exchange(now time.Time, old []gate.Permit, w *Way, items int) (gate.Permit, bool) {
 	if !w.carries(items) {

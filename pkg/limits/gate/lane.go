@@ -3,6 +3,7 @@ package gate
 import (
 	"errors"
 	"fmt"
+	"math"
 	"time"
 )
 
@@ -85,6 +86,27 @@ type MissError struct {
 
 func (e *MissError) Error() string {
 	return fmt.Sprintf("deadline is before the first free slot at %s", e.At.UTC().Format(time.RFC3339Nano))
+}
+
+// Most is how many items one request of the lane can have and ever leave.
+func (l *Lane) Most() int {
+	most := math.MaxInt
+	for _, leg := range l.legs {
+		c := leg.Counter
+		if c.rule.Closed {
+			return 0
+		}
+		if leg.Item == 0 || leg.After && c.rule.Bucket != nil && c.rule.Bucket.Negative {
+			continue
+		}
+		for i := range c.windows {
+			most = min(most, (c.windows[i].N-leg.Request)/leg.Item)
+		}
+		if b := c.rule.Bucket; b != nil {
+			most = min(most, (b.Burst-leg.Request)/leg.Item)
+		}
+	}
+	return max(0, most)
 }
 
 func (l *Lane) push(t int64, k *Ticket) {

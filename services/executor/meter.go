@@ -1,0 +1,147 @@
+package executor
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptrace"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"sluice/pkg/limits"
+	"sluice/pkg/limits/gate"
+	"sluice/pkg/limits/signal"
+)
+
+// meter is the one door to the venue: a request of an account leaves through it with a permit, and what its answer says
+// about limits is heard at the moment at which it came.
+type meter struct {
+	next    http.RoundTripper
+	limits  *limits.Limiter
+	account string
+}
+
+// Bounds of what is looked at of an answer before its reader sees it.
+const (
+	readOfRefusal   = 4 << 10 // what is said about limits stands in short answers
+	readOfCancelled = 8 << 20 // the most that the client reads of any answer
+)
+
+// metered is a client whose requests go through the meter.
+func metered(c *http.Client, l *limits.Limiter, account string) *http.Client {
+	out := *c
+	if out.Transport == nil {
+		out.Transport = http.DefaultTransport
+	}
+	out.Transport = &meter{next: out.Transport, limits: l, account: account}
+	return &out
+}
+
+// fare is the permit that a call brings along, and what its repeats cost.
+type fare struct {
+	q      limits.Request
+	permit limits.Permit
+	spent  atomic.Bool
+}
+
+type fareKey struct{}
+
+// carry gives the calls under a context a permit; what they need beyond it they take themselves. done gives the permit back
+// when no call has used it.
+func carry(ctx context.Context, q limits.Request, p limits.Permit) (with context.Context, done func()) {
+	f := &fare{q: q, permit: p}
+	return context.WithValue(ctx, fareKey{}, f), func() {
+		if f.spent.CompareAndSwap(false, true) {
+			p.NeverLeft()
+		}
+	}
+}
+
+// RoundTrip waits for a permit unless the request's context brings one, sends, and closes the permit by what became of it.
+// A request that gets no permit fails before its first byte.
+func (m *meter) RoundTrip(r *http.Request) (*http.Response, error) {
+	e := endpointOf(r)
+	permit, err := m.permit(r.Context(), e)
+	if err != nil {
+		if r.Body != nil {
+			_ = r.Body.Close() // nothing was read of it
+		}
+		return nil, err
+	}
+	var left atomic.Bool
+	trace := &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { left.Store(true) }}
+	res, err := m.next.RoundTrip(r.WithContext(httptrace.WithClientTrace(r.Context(), trace)))
+	switch {
+	case err == nil:
+		permit.Done(answered(e, res))
+	case left.Load():
+		permit.Lost()
+	default:
+		permit.NeverLeft()
+	}
+	return res, err
+}
+
+func (m *meter) permit(ctx context.Context, e limits.Endpoint) (limits.Permit, error) {
+	q := limits.Request{Endpoint: string(e), Account: m.account}
+	if f, ok := ctx.Value(fareKey{}).(*fare); ok && f.q.Endpoint == q.Endpoint {
+		if f.spent.CompareAndSwap(false, true) {
+			return f.permit, nil
+		}
+		q = f.q
+	}
+	return m.limits.Acquire(ctx, q)
+}
+
+// endpointOf is what a request asks for, as the limits name it.
+func endpointOf(r *http.Request) limits.Endpoint {
+	switch path := r.URL.Path; {
+	case strings.HasPrefix(path, "/auth/"):
+		return limits.Keys
+	case strings.HasPrefix(path, "/data/order/"):
+		return limits.GetOrder
+	default:
+		return limits.Endpoint(r.Method + " " + path)
+	}
+}
+
+// answered tells the limits of an answer. What it reads of the body is put back.
+func answered(e limits.Endpoint, res *http.Response) limits.Answer {
+	a := limits.Answer{Outcome: gate.Answered, Items: -1}
+	var body []byte
+	switch {
+	case res.StatusCode >= http.StatusBadRequest:
+		body = peek(res, readOfRefusal)
+	case e == limits.CancelAll || e == limits.CancelMarket:
+		var ended struct {
+			Cancelled []json.RawMessage `json:"canceled"`
+		}
+		if json.Unmarshal(peek(res, readOfCancelled), &ended) == nil {
+			a.Items = len(ended.Cancelled)
+		}
+	}
+	a.Signal = signal.Read(signal.Answer{Status: res.StatusCode, Header: res.Header, Body: body}, time.Now())
+	return a
+}
+
+// peek reads the beginning of a body and puts it back. An error is left for who reads the body.
+func peek(res *http.Response, most int64) []byte {
+	b, err := io.ReadAll(io.LimitReader(res.Body, most))
+	rest := io.Reader(res.Body)
+	if err != nil {
+		rest = broken{err}
+	}
+	res.Body = struct {
+		io.Reader
+		io.Closer
+	}{io.MultiReader(bytes.NewReader(b), rest), res.Body}
+	return b
+}
+
+// broken is what is left of a body that could not be read.
+type broken struct{ err error }
+
+func (b broken) Read([]byte) (int, error) { return 0, b.err }
