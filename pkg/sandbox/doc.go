@@ -15,6 +15,10 @@
 // /_sandbox/faults, where GET shows the faults and POST changes those it names: {"drop_answer":{"next":1}},
 // {"cut_sockets":true}, {"tick_change":{"market":"sandbox-coin","tick":"0.001"}}, {"restart":{"down_ms":2000,"window_ms":5000}}.
 //
+// The venue's limits are counted by a second implementation with a table of its own (limits_*.go): windows per address at the
+// edge, which refuses, queues or blocks what is over, and buckets per signer with the venue's headers. The journal says what was
+// allowed and what was counted. GET /_sandbox/limits shows both; POST changes {"enforce":true}, {"edge":"queue"}, {"tiers":{"main":"Gold"}}.
+//
 // One mutex guards the state; no I/O happens under it. Time comes from the time package only, so that a sandbox
 // can live in a testing/synctest bubble behind an in-memory listener.
 package sandbox

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -78,6 +79,11 @@ type Faults struct {
 	ServerProcesses bool   `json:"server_processes"`
 	// HTMLError answers 502 with a page of HTML instead of processing.
 	HTMLError Fault `json:"html_error"`
+	// BlockPage answers 403 with the edge's page of HTML instead of processing: the address is blocked.
+	BlockPage Fault `json:"block_page"`
+	// LieHeaders replaces these headers in answers; an empty value takes the header away. As at the venue, names are in any case.
+	LieHeaders Fault             `json:"lie_headers"`
+	Headers    map[string]string `json:"headers"`
 	// Restarting answers 425 to everything that posts or cancels, with RetryAfterS (1).
 	Restarting  bool  `json:"restarting"`
 	RetryAfterS int64 `json:"retry_after_s"`
@@ -127,7 +133,9 @@ func (s *Sandbox) SetFaults(change func(*Faults)) {
 func (s *Sandbox) Faults() Faults {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.faults
+	f := s.faults
+	f.Headers = maps.Clone(f.Headers)
+	return f
 }
 
 // CutSockets closes every socket.
@@ -199,6 +207,7 @@ func (s *Sandbox) commandFaults(body []byte) error {
 	var err error
 	s.SetFaults(func(f *Faults) {
 		next := *f
+		next.Headers = maps.Clone(f.Headers) // what is refused changes nothing
 		c.Faults = &next
 		d := json.NewDecoder(bytes.NewReader(body))
 		d.DisallowUnknownFields()

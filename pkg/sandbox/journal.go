@@ -118,6 +118,7 @@ type requestLine struct {
 	Kind    string `json:"kind"`
 	AtUS    int64  `json:"at_us"`
 	ID      int64  `json:"id"`
+	Address string `json:"address"`
 	Method  string `json:"method"`
 	Path    string `json:"path"`
 	Query   string `json:"query"`

@@ -1,60 +1,52 @@
 package sandbox
 
 import (
+	"fmt"
+	"maps"
 	"net/http"
 	"slices"
-	"strconv"
+	"strings"
 	"time"
+
+	"github.com/ethereum/go-ethereum/common"
 )
 
 const (
-	ipWindow    = 10 * time.Second
 	recordEvery = time.Second
-	// nano is what a bucket counts in: a token is so many, and each nanosecond brings rate of them.
-	nano = int64(time.Second)
-	// maxRefill bounds the time that a refill looks back over: every bucket is full long before.
-	maxRefill = time.Minute
-
-	// allEndpoints is the limit over the whole CLOB; an endpoint without its own falls under this one only.
-	allEndpoints = 9000
+	clobAPI     = "clob"
 
 	ordersBucket  = "orders"
 	cancelsBucket = "cancels"
-	standardTier  = "Standard"
 )
 
-// perEndpoint are the documented limits per IP and 10 s of the endpoints that have their own.
-func perEndpoint() map[string]int {
-	return map[string]int{
-		"GET /ok": 100, "GET /book": 1500, "GET /price": 1500, "GET /midpoint": 1500,
-		"POST /books": 500, "POST /prices": 500, "POST /midpoints": 500,
-		"GET /prices-history": 1000, "GET /tick-size": 200, "GET /data/orders": 500, "GET /data/trades": 500,
-		"GET /notifications": 125, "GET /balance-allowance": 200, "GET /balance-allowance/update": 50,
-		"POST /auth/api-key": 100, "GET /auth/derive-api-key": 100, "GET /auth/api-keys": 100, "DELETE /auth/api-key": 100,
-		"POST /order": 5000, "DELETE /order": 5000, "POST /orders": 2000, "DELETE /orders": 2000,
-		"DELETE /cancel-all": 250, "DELETE /cancel-market-orders": 1500,
+// apiOf splits a served path into the API that it stands for and the path there. Everything without a prefix is the CLOB.
+func apiOf(path string) (api, rest string) {
+	for prefix, api := range map[string]string{"/gamma/": "gamma", "/data-api/": "data", "/user-pnl/": "user-pnl", "/bridge/": "bridge", "/relayer/": "relayer"} {
+		if after, ok := strings.CutPrefix(path, prefix); ok {
+			return api, "/" + after
+		}
 	}
+	return clobAPI, path
 }
 
-// limits counts what arrives. Windows hold the arrival times of the last ten seconds.
+// limits counts what arrives.
 type limits struct {
-	allowed map[string]int
-	recent  map[string][]time.Time
-	buckets map[bucketKey]*bucket
-	second  map[limitKey]*limitCount // since the last record
+	table   Limits
+	covered map[string][]int          // windows that an endpoint falls under, of those that are served
+	passed  map[windowKey][]time.Time // when requests went through a window, in order; some later than now when they are held
+	buckets map[bucketKey]*bucket     // of signers
+	tiers   map[common.Address]Tier   // of signers that have another than the first
+	units   map[string][]time.Time    // of builders, when spent
+	names   map[string]string         // of builders, by their credentials
+	builder map[string]Builder        // of builders that have another tier than the first
+	second  map[limitKey]*limitCount  // since the last record
+	total   map[limitKey]*limitCount  // since the start
 	ticking bool
 }
 
-type bucketKey struct {
-	key  *apiKey
-	name string
-}
-
-// bucket refills continuously up to its burst. A negative balance is debt of a cancel-all.
-type bucket struct {
-	rate, burst int64 // tokens
-	nanos       int64
-	at          time.Time
+type windowKey struct {
+	window  int
+	address string
 }
 
 type limitKey struct{ scope, account, endpoint string }
@@ -72,98 +64,99 @@ type limitLine struct {
 	Excess   int    `json:"excess"`
 }
 
-func (l *limits) init() {
-	l.allowed, l.recent = perEndpoint(), map[string][]time.Time{}
-	l.buckets, l.second = map[bucketKey]*bucket{}, map[limitKey]*limitCount{}
+// limitsLine tells the reader of a journal what was allowed.
+type limitsLine struct {
+	Kind    string `json:"kind"`
+	AtUS    int64  `json:"at_us"`
+	Enforce bool   `json:"enforce"`
+	Edge    Edge   `json:"edge"`
+	Limits
 }
 
-// countIP counts a request and reports whether it is over its window. All clients of a sandbox share one address.
-func (s *Sandbox) countIP(endpoint string, at time.Time) bool {
-	over := s.limits.window("", allEndpoints, at)
-	if n, own := s.limits.allowed[endpoint]; own {
-		over = s.limits.window(endpoint, n, at) || over
+type tierLine struct {
+	Kind    string `json:"kind"`
+	AtUS    int64  `json:"at_us"`
+	Account string `json:"account"`
+	Tier    string `json:"tier"`
+}
+
+// init puts the configured figures in force.
+func (l *limits) init(cfg Config) error {
+	table, err := Edition(EditionNow)
+	if cfg.Limits != nil {
+		table, err = *cfg.Limits, cfg.Limits.Check()
 	}
-	s.count(limitKey{"ip", "", endpoint}, 1, over)
-	return over
-}
-
-// window adds one arrival to a sliding window and reports whether the window is now over n.
-func (l *limits) window(name string, n int, at time.Time) bool {
-	recent := append(l.recent[name], at)
-	from, _ := slices.BinarySearchFunc(recent, at.Add(-ipWindow), time.Time.Compare)
-	l.recent[name] = recent[from:]
-	return len(recent)-from > n
-}
-
-// spend takes n tokens of a signer's bucket, or with debt runs it into the negative. The answer carries the venue's headers; spent tells that it is a refusal.
-func (s *Sandbox) spend(k *apiKey, name string, n int, debt bool) (a answer, spent bool) {
-	b := s.limits.buckets[bucketKey{k, name}]
-	if b == nil {
-		b = newBucket(name)
-		s.limits.buckets[bucketKey{k, name}] = b
+	*l = limits{
+		table: table, covered: map[string][]int{}, passed: map[windowKey][]time.Time{}, buckets: map[bucketKey]*bucket{},
+		tiers: map[common.Address]Tier{}, units: map[string][]time.Time{}, names: map[string]string{}, builder: map[string]Builder{},
+		second: map[limitKey]*limitCount{}, total: map[limitKey]*limitCount{},
 	}
-	over := b.take(int64(n), debt, s.cfg.Enforce)
-	s.count(limitKey{"signer", k.account, name}, n, over)
-	a = answer{header: http.Header{}}
-	if over && s.cfg.Enforce {
-		a = refuse(http.StatusTooManyRequests, "Too Many Requests").with("Retry-After", strconv.FormatInt(b.wait(int64(n)), 10))
-	} else if over {
-		a = a.with("Poly-RateLimit-Warning", "true")
-	}
-	a = a.with("Poly-RateLimit-Remaining", units(floorDiv(b.nanos, nano))).
-		with("Poly-RateLimit-Reset", units(time.Now().Unix()+b.wait(b.burst))).
-		with("Poly-RateLimit-Tier", standardTier)
-	return a, over && s.cfg.Enforce
+	return err
 }
 
-func newBucket(name string) *bucket {
-	b := &bucket{rate: 40, burst: 60, at: time.Now()}
-	if name == cancelsBucket {
-		b.rate, b.burst = 80, 120
-	}
-	b.nanos = b.burst * nano
-	return b
+// recordTable writes down what is allowed.
+func (s *Sandbox) recordTable() {
+	s.journal.add(limitsLine{"limits", time.Now().UnixMicro(), s.cfg.Enforce, s.cfg.Edge, s.limits.table})
 }
 
-// take refills and takes n tokens; over when they are not all there. What is over is refused when enforced and then
-// takes nothing; otherwise it empties the bucket. With debt a bucket that holds one token lets any number through.
-func (b *bucket) take(n int64, debt, enforce bool) (over bool) {
-	now := time.Now()
-	b.nanos = min(b.burst*nano, b.nanos+int64(min(now.Sub(b.at), maxRefill))*b.rate)
-	b.at = now
-	over = b.nanos < n*nano && !(debt && b.nanos >= nano)
-	if !over {
-		b.nanos -= n * nano
-	} else if !enforce {
-		b.nanos = max(b.nanos-n*nano, min(b.nanos, 0))
+// windows are those that a request falls under. Its endpoint is the route that serves it, so that ids are no endpoints.
+func (l *limits) windows(q *request) []int {
+	method, path := q.method, q.path
+	if m, p, found := strings.Cut(q.route, " "); found {
+		method, path = m, p
 	}
-	return over
+	of, known := l.covered[method+" "+path]
+	if known {
+		return of
+	}
+	api, rest := apiOf(path)
+	for i := range l.table.Windows {
+		if l.table.Windows[i].covers(api, method+" "+rest) {
+			of = append(of, i)
+		}
+	}
+	if q.route != "/" { // what is not served has names without end
+		l.covered[method+" "+path] = of
+	}
+	return of
 }
 
-// wait is how many whole seconds pass until n tokens are there, rounded up.
-func (b *bucket) wait(n int64) int64 {
-	missing := max(0, n*nano-b.nanos)
-	return (missing + b.rate*nano - 1) / (b.rate * nano)
+// free is the first moment from at on at which a window has room for one more.
+func (l *limits) free(k windowKey, at time.Time) time.Time {
+	w := &l.table.Windows[k.window]
+	passed := l.passed[k]
+	from, _ := slices.BinarySearchFunc(passed, at.Add(-w.per()), time.Time.Compare)
+	passed = passed[from:]
+	l.passed[k] = passed
+	if len(passed) < w.N {
+		return at
+	}
+	return passed[len(passed)-w.N].Add(w.per() + 1)
 }
 
-func floorDiv(a, b int64) int64 {
-	q := a / b
-	if a%b < 0 {
-		q--
+// pass lets a request through its windows at a moment.
+func (l *limits) pass(keys []windowKey, at time.Time) {
+	for _, k := range keys {
+		i, _ := slices.BinarySearchFunc(l.passed[k], at, time.Time.Compare)
+		for i < len(l.passed[k]) && l.passed[k][i].Equal(at) {
+			i++
+		}
+		l.passed[k] = slices.Insert(l.passed[k], i, at)
 	}
-	return q
 }
 
 // count adds to the counts of the present second and plans their record.
 func (s *Sandbox) count(k limitKey, n int, over bool) {
-	c := s.limits.second[k]
-	if c == nil {
-		c = &limitCount{}
-		s.limits.second[k] = c
-	}
-	c.count += n
-	if over {
-		c.excess += n
+	for _, of := range []map[limitKey]*limitCount{s.limits.second, s.limits.total} {
+		c := of[k]
+		if c == nil {
+			c = &limitCount{}
+			of[k] = c
+		}
+		c.count += n
+		if over {
+			c.excess += n
+		}
 	}
 	if !s.limits.ticking {
 		s.limits.ticking = true
@@ -174,25 +167,94 @@ func (s *Sandbox) count(k limitKey, n int, over bool) {
 // recordLimits writes the counts of the last second, in a fixed order.
 func (s *Sandbox) recordLimits() {
 	s.limits.ticking = false
-	var lines []limitLine
-	now := time.Now().UnixMicro()
-	for k, c := range s.limits.second {
-		lines = append(lines, limitLine{"limit", now, k.scope, k.account, k.endpoint, c.count, recordEvery.Milliseconds(), c.excess})
-	}
-	slices.SortFunc(lines, compareLimits)
-	for _, l := range lines {
+	for _, l := range linesOf(s.limits.second, recordEvery) {
 		s.journal.add(l)
 	}
 	clear(s.limits.second)
+}
+
+func linesOf(counts map[limitKey]*limitCount, span time.Duration) []limitLine {
+	lines := make([]limitLine, 0, len(counts))
+	now := time.Now().UnixMicro()
+	for k, c := range counts {
+		lines = append(lines, limitLine{"limit", now, k.scope, k.account, k.endpoint, c.count, span.Milliseconds(), c.excess})
+	}
+	slices.SortFunc(lines, compareLimits)
+	return lines
 }
 
 func compareLimits(a, b limitLine) int {
 	return slices.Compare([]string{a.Scope, a.Account, a.Endpoint}, []string{b.Scope, b.Account, b.Endpoint})
 }
 
+// SetTier gives the signer of an account another tier. What its buckets hold stays, up to the new burst.
+func (s *Sandbox) SetTier(account, tier string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.setTier(account, tier)
+}
+
+func (s *Sandbox) setTier(account, tier string) error {
+	t, known := s.limits.table.tier(tier)
+	if !known || tier == "" {
+		return fmt.Errorf("set tier of %s: no tier %q in edition %s", account, tier, s.limits.table.Edition)
+	}
+	for owner, name := range s.names {
+		if name != account {
+			continue
+		}
+		s.limits.tiers[owner] = t
+		for k, b := range s.limits.buckets {
+			if k.owner == owner {
+				b.become(t.tokens(k.name))
+			}
+		}
+		s.journal.add(tierLine{"tier", time.Now().UnixMicro(), account, t.Name})
+		return nil
+	}
+	return fmt.Errorf("set tier of %s: no such account", account)
+}
+
+// tierOf is the tier of a signer; false when signers have no buckets.
+func (l *limits) tierOf(owner common.Address) (Tier, bool) {
+	if t, own := l.tiers[owner]; own {
+		return t, true
+	}
+	return l.table.tier("")
+}
+
 // getTier shows the signer's tier.
-func (s *Sandbox) getTier(*request) answer {
+func (s *Sandbox) getTier(q *request) answer {
+	t, known := s.limits.tierOf(q.key.owner)
+	if !known {
+		return refuse(http.StatusNotFound, "no rate limit tier")
+	}
 	return ok(map[string]any{
-		"tier": standardTier, "orders_per_second": 40, "orders_burst": 60, "cancels_per_second": 80, "cancels_burst": 120,
+		"tier": t.Name, "orders_per_second": t.Orders.Rate, "orders_burst": t.Orders.Burst,
+		"cancels_per_second": t.Cancels.Rate, "cancels_burst": t.Cancels.Burst,
 	})
+}
+
+// LimitUse is how often one limit was counted since the start, and how much of it was over.
+type LimitUse struct {
+	Scope   string `json:"scope"`
+	Account string `json:"account"`
+	Limit   string `json:"limit"`
+	Count   int    `json:"count"`
+	Excess  int    `json:"excess"`
+}
+
+// LimitUses is the venue's own count of every limit that was used, in a fixed order.
+func (s *Sandbox) LimitUses() []LimitUse {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.limitUses()
+}
+
+func (s *Sandbox) limitUses() []LimitUse {
+	out := make([]LimitUse, 0, len(s.limits.total))
+	for _, l := range linesOf(maps.Clone(s.limits.total), 0) {
+		out = append(out, LimitUse{l.Scope, l.Account, l.Endpoint, l.Count, l.Excess})
+	}
+	return out
 }

@@ -18,12 +18,17 @@ func TestJournalKeepsItsFormat(t *testing.T) {
 		tr := w.trader("main")
 		o := tr.limit("sandbox-coin", 0, "BUY", "0.52", "10")
 		tr.must(o, "matched")
+		if err := w.s.SetTier("main", "Gold"); err != nil {
+			t.Fatal(err)
+		}
 		time.Sleep(2 * time.Second)
 		want := map[string]string{
 			"meta":    "accounts at_us env kind markets seed",
-			"request": "account answer at_us body done_us fate id kind method path query status",
+			"request": "account address answer at_us body done_us fate id kind method path query status",
 			"order":   "account at_us condition_id filled kind maker_amount order_id price reason request salt side size status taker_amount timestamp_ms token_id type",
 			"trade":   "at_us kind legs status taker_order_id trade_id tx_hash",
+			"limits":  "at_us builders edge edition enforce kind tiers windows",
+			"tier":    "account at_us kind tier",
 			"limit":   "account at_us count endpoint excess kind scope window_ms",
 		}
 		seen := map[string]map[string]any{}

@@ -3,6 +3,7 @@ package sandbox
 import (
 	"errors"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -29,6 +30,7 @@ type request struct {
 	query   url.Values
 	rawText string // of the query
 	route   string // the pattern it was served by: one name for all ids
+	address string // whom the edge counts it for
 	header  http.Header
 	body    []byte
 	param   func(string) string
@@ -97,7 +99,13 @@ func (s *Sandbox) routes() *http.ServeMux {
 		"GET /data/trades": s.private(s.getTrades), "GET /data/pre-migration-orders": s.private(s.getNothing),
 		"GET /order-scoring": s.private(s.getScoring), "POST /orders-scoring": s.private(s.postScoring),
 		"POST /v1/heartbeats": s.private(s.postHeartbeat), "POST /heartbeats": s.private(s.postOldHeartbeat),
-		"/": s.notServed,
+
+		"GET /gamma/markets": s.open(s.getGammaMarkets), "GET /gamma/events": s.open(s.getGammaEvents), "GET /gamma/public-search": s.open(s.getSearch),
+		"GET /gamma/tags": s.open(s.getEmptyList), "GET /gamma/comments": s.open(s.getEmptyList),
+		"GET /data-api/{$}": s.open(s.getOK), "GET /data-api/positions": s.open(s.getPositions), "GET /data-api/closed-positions": s.open(s.getEmptyList),
+		"GET /data-api/trades": s.open(s.getPublicTrades), "GET /data-api/activity": s.open(s.getPublicTrades),
+		"POST /relayer/submit": s.open(s.submit),
+		"/":                    s.notServed,
 	} {
 		mux.Handle(pattern, s.serve(h))
 	}
@@ -106,6 +114,7 @@ func (s *Sandbox) routes() *http.ServeMux {
 	mux.HandleFunc("GET /_sandbox/journal", s.serveJournal)
 	mux.HandleFunc("GET /_sandbox/info", s.serveInfo)
 	mux.HandleFunc("/_sandbox/faults", s.serveFaults)
+	mux.HandleFunc("/_sandbox/limits", s.serveLimits)
 	return mux
 }
 
@@ -115,10 +124,13 @@ func (s *Sandbox) serve(h handler) http.Handler {
 		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 		q := &request{
 			at: time.Now(), method: r.Method, path: r.URL.Path, query: r.URL.Query(), rawText: r.URL.RawQuery,
-			header: r.Header, body: body, param: r.PathValue, route: r.Pattern,
+			header: r.Header, body: body, param: r.PathValue, route: r.Pattern, address: addressOf(r.RemoteAddr),
 		}
 		plan := s.arrive(q)
 		var a answer
+		if plan.hold > 0 && !s.pause(r, plan.hold) {
+			plan.lose = true
+		}
 		_, tooLong := errors.AsType[*http.MaxBytesError](err)
 		switch {
 		case plan.lose, err != nil && !tooLong: // who goes away in the middle of a request has asked for nothing
@@ -140,6 +152,9 @@ func (s *Sandbox) serve(h handler) http.Handler {
 			hangUp(w)
 			return
 		}
+		for name, text := range plan.lie {
+			a = a.with(name, text)
+		}
 		if reply(w, a) != nil {
 			s.record(q, a, fateDropped)
 			return
@@ -155,9 +170,10 @@ func (s *Sandbox) serve(h handler) http.Handler {
 // plan is what the faults do to one request.
 type plan struct {
 	lose, drop bool
-	late       time.Duration
+	hold, late time.Duration // before it is processed, before it is answered
 	instead    *answer
-	process    bool // also when answered with instead
+	lie        map[string]string // headers of the answer
+	process    bool              // also when answered with instead
 }
 
 // arrive numbers and counts a request and lets the faults decide about it.
@@ -168,14 +184,15 @@ func (s *Sandbox) arrive(q *request) (p plan) {
 	q.id = s.requests
 	endpoint := q.route
 	f := &s.faults
-	if over := s.countIP(endpoint, q.at); over && s.cfg.Enforce {
-		p.instead = new(refuse(http.StatusTooManyRequests, "Too Many Requests"))
+	if p.hold, p.instead = s.throttle(q); p.instead != nil {
 		return p
 	}
 	switch {
 	case f.LoseRequest.strikes(s.rng, endpoint):
 		p.lose = true
 		return p
+	case f.BlockPage.strikes(s.rng, endpoint):
+		p.instead = new(edgePage(http.StatusForbidden, "Sorry, you have been blocked"))
 	case f.HTMLError.strikes(s.rng, endpoint):
 		p.instead = &answer{status: http.StatusBadGateway, header: http.Header{"Content-Type": {contentHTML}},
 			body: []byte("<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>")}
@@ -195,6 +212,9 @@ func (s *Sandbox) arrive(q *request) (p plan) {
 		p.late = time.Duration(f.LateMS) * time.Millisecond
 	}
 	p.drop = f.DropAnswer.strikes(s.rng, endpoint)
+	if f.LieHeaders.strikes(s.rng, endpoint) {
+		p.lie = maps.Clone(f.Headers)
+	}
 	return p
 }
 
@@ -240,7 +260,9 @@ func reply(w http.ResponseWriter, a answer) error {
 	h := w.Header()
 	h.Set("Content-Type", contentJSON)
 	for k, v := range a.header {
-		h[k] = v
+		if h[k] = v; v[0] == "" {
+			delete(h, k)
+		}
 	}
 	w.WriteHeader(a.status)
 	_, err := w.Write(a.body)
@@ -254,7 +276,7 @@ func (s *Sandbox) record(q *request, a answer, fate string) {
 		text = secretAnswer
 	}
 	s.journal.add(requestLine{
-		Kind: "request", AtUS: q.at.UnixMicro(), ID: q.id, Method: q.method, Path: q.path, Query: q.rawText, Account: q.account,
+		Kind: "request", AtUS: q.at.UnixMicro(), ID: q.id, Address: q.address, Method: q.method, Path: q.path, Query: q.rawText, Account: q.account,
 		Body: string(q.body), Status: a.status, Answer: text, Fate: fate, DoneUS: time.Now().UnixMicro(),
 	})
 }

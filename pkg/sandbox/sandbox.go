@@ -46,8 +46,16 @@ type Config struct {
 	Walk time.Duration
 	// FeeRates are taker fee rates by market slug in millionths: 70000 is 0.07 of shares × p × (1−p).
 	FeeRates map[string]int64
-	// Enforce answers 429 above the documented limits; otherwise they are only counted and warned about.
+	// Enforce refuses what is above the limits; otherwise it is only counted and warned about.
 	Enforce bool
+	// Edge is what happens to a request that is above a window while Enforce is set; EdgeHold is how long a queueing edge
+	// holds it, 0 means 10 s.
+	Edge     Edge
+	EdgeHold time.Duration
+	// Limits are the figures; nil means those of today (EditionNow).
+	Limits *Limits
+	// Tiers are signers' tiers by account; others have the first.
+	Tiers map[string]string
 	// PageSize bounds the pages of lists; 0 means 500.
 	PageSize int
 }
@@ -93,13 +101,15 @@ type Sandbox struct {
 	requests int64 // so far
 }
 
-// New starts a sandbox: its journal, its markets, its liquidity. The error is that of opening the journal file.
+// New starts a sandbox: its journal, its markets, its liquidity. The error is that of opening the journal file, or of limits and
+// tiers that make no sense.
 func New(cfg Config) (*Sandbox, error) {
 	cfg.Seed = cmp.Or(cfg.Seed, defaultSeed)
 	cfg.MineAfter = cmp.Or(cfg.MineAfter, defaultMineAfter)
 	cfg.ConfirmAfter = cmp.Or(cfg.ConfirmAfter, defaultConfirmAfter)
 	cfg.RequoteAfter = cmp.Or(cfg.RequoteAfter, defaultRequoteAfter)
 	cfg.PageSize = cmp.Or(cfg.PageSize, defaultPageSize)
+	cfg.EdgeHold = cmp.Or(cfg.EdgeHold, defaultEdgeHold)
 	s := &Sandbox{
 		cfg: cfg, log: cfg.Log, done: make(chan struct{}),
 		byToken: map[string]*market{}, byCond: map[string]*market{}, names: map[common.Address]string{},
@@ -112,16 +122,23 @@ func New(cfg Config) (*Sandbox, error) {
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
+	if err := s.limits.init(cfg); err != nil {
+		return nil, err
+	}
 	j, err := openJournal(cfg.JournalFile, &s.running, s.done, s.log)
 	if err != nil {
 		return nil, fmt.Errorf("open journal: %w", err)
 	}
 	s.journal = j
-	s.limits.init()
 	s.mux = s.routes()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.seed()
+	for account, tier := range cfg.Tiers {
+		if err := s.setTier(account, tier); err != nil {
+			return nil, err
+		}
+	}
 	if cfg.Walk > 0 {
 		s.after(cfg.Walk, s.walk)
 	}
@@ -149,6 +166,7 @@ func (s *Sandbox) seed() {
 	s.maker, s.makerKey = s.walletOf(owner, house.SignatureType), s.keyFor(login{owner, "0"})
 	s.fund(s.maker, house.Name, makerCash, makerShares)
 	s.recordMeta(append(Accounts(), house))
+	s.recordTable()
 	for _, m := range s.markets {
 		s.requote(m)
 	}

@@ -21,6 +21,11 @@ type venue struct {
 	trades  map[string]*trade
 	lookups map[string][]lookup // by order id
 	limits  map[string]*excess
+
+	allowed  *allowed // nil when the journal does not say
+	tiers    []tierChange
+	arrivals []arrival
+	covers   map[string][]int // windows by endpoint
 }
 
 // post is one order carried by one request, whatever became of it.
@@ -73,7 +78,7 @@ func newVenue(c *court) *venue {
 	return &venue{
 		court: c, wallets: map[string]string{}, bySlug: map[string]string{}, tokens: map[string][]string{}, market: map[string]string{},
 		orders: map[string]*venueOrder{}, trades: map[string]*trade{},
-		lookups: map[string][]lookup{}, limits: map[string]*excess{},
+		lookups: map[string][]lookup{}, limits: map[string]*excess{}, covers: map[string][]int{},
 	}
 }
 
@@ -127,6 +132,11 @@ type journalLine struct {
 	Scope    text `json:"scope"`
 	Endpoint text `json:"endpoint"`
 	Excess   text `json:"excess"`
+	Tier     text `json:"tier"`
+	Address  text `json:"address"`
+	Windows  list `json:"windows"`
+	Tiers    list `json:"tiers"`
+	Builders list `json:"builders"`
 }
 
 func (v *venue) read(r io.Reader) error {
@@ -159,6 +169,10 @@ func (v *venue) take(l *journalLine) string {
 		return v.takeTrade(l)
 	case "limit":
 		return v.takeLimit(l)
+	case "limits":
+		return v.takeAllowed(l)
+	case "tier":
+		return v.takeTier(l)
 	case "":
 		return "no kind"
 	}

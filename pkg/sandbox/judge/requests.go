@@ -90,6 +90,7 @@ func (v *venue) takeRequest(l *journalLine) string {
 	if l.Status == "429" {
 		v.court.verdict.PostsThrottled++
 	}
+	v.arrive(l)
 	path := strings.TrimSuffix(string(l.Path), "/")
 	switch {
 	case l.Method == "POST" && (path == "/order" || path == "/orders"):

@@ -1,6 +1,7 @@
 package judge
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -135,11 +136,24 @@ type Finding struct {
 	Why           string `json:"why"`
 }
 
-// Excess is the worst excess seen over one limit, in that limit's own unit.
+// Excess is how far one limit was passed, in that limit's own unit: by the venue's own counts the most in one of them and how
+// many there were, and by the judge's recount of all arrivals.
 type Excess struct {
-	Limit string `json:"limit"`
-	Max   string `json:"max_excess"`
-	Times int    `json:"times"`
+	Limit     string `json:"limit"`
+	Max       string `json:"max_excess"`
+	Times     int    `json:"times"`
+	Recounted int64  `json:"recounted"`
+}
+
+// LimitUse is one limit by the judge's recount. Worst is the fullest span of a window, or what was missing in a bucket.
+type LimitUse struct {
+	Limit   string `json:"limit"`
+	Arrived int64  `json:"arrived"`
+	Allowed int64  `json:"allowed"`
+	Worst   int64  `json:"worst"`
+	Excess  int64  `json:"excess"`
+	FirstUs int64  `json:"first_us"`
+	LastUs  int64  `json:"last_us"`
 }
 
 // Verdict is what the judge found. It marshals as one JSON object: "content", the counts and the wrongs by name,
@@ -151,6 +165,8 @@ type Verdict struct {
 	// Unfamiliar counts well-formed things of kinds the judge does not know, by name.
 	Unfamiliar map[string]int `json:"unfamiliar,omitempty"`
 	Excesses   []Excess       `json:"excesses,omitempty"`
+	// Limits are all limits that were used, when the journal says what was allowed.
+	Limits []LimitUse `json:"limits,omitempty"`
 	// Findings hold at most Options.MaxFindings of each kind, in the order found; the counts are always exact.
 	Findings []Finding `json:"findings"`
 }
@@ -206,7 +222,7 @@ func (v Verdict) String() string {
 		}
 	}
 	for _, e := range v.Excesses {
-		fmt.Fprintf(&b, "limit %s: at most %s over, %d times\n", e.Limit, e.Max, e.Times)
+		fmt.Fprintf(&b, "limit %s: at most %s over, %d times; counted again %d over\n", e.Limit, cmp.Or(e.Max, "0"), e.Times, e.Recounted)
 	}
 	names := make([]string, 0, len(v.Unfamiliar))
 	for name := range v.Unfamiliar {
