@@ -103,7 +103,7 @@ func (s *Sandbox) recordTable() {
 func (l *limits) windows(q *request) []int {
 	method, path := q.method, q.path
 	if m, p, found := strings.Cut(q.route, " "); found {
-		method, path = m, p
+		method, path = m, strings.TrimSuffix(p, "{$}")
 	}
 	of, known := l.covered[method+" "+path]
 	if known {
