@@ -60,6 +60,7 @@ func TestToolsAgainstARunningPlant(t *testing.T) {
 	t.Run("dead list", func(t *testing.T) { deadLetters(t, r) })
 	t.Run("doctor", func(t *testing.T) { doctors(t, r) })
 	t.Run("judge", func(t *testing.T) { judges(t, r) })
+	t.Run("limits status", func(t *testing.T) { limitStatus(t, r) })
 }
 
 func submits(t *testing.T, r *running) {

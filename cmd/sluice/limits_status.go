@@ -1,0 +1,176 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"math/big"
+	"strconv"
+	"strings"
+	"time"
+
+	"sluice/pkg/limits/budget"
+	"sluice/pkg/limits/catalogue"
+	"sluice/pkg/msgs"
+)
+
+type limitsExplainCmd struct {
+	profileFlags
+	Endpoint string `arg:"" help:"For instance \"POST /order\", or \"gamma GET /markets\"."`
+	Items    int    `name:"items" default:"1" help:"Orders or ids in the request."`
+}
+
+// governing is one layer that a request falls under.
+type governing struct {
+	Rule       string `json:"rule"`
+	Scope      string `json:"scope"`
+	Documented string `json:"documented"`
+	Used       string `json:"used"`
+	Cost       int    `json:"cost"`
+	PerSecond  string `json:"requests_per_second"` // that it alone would sustain
+	Source     string `json:"source"`
+	Date       string `json:"date"`
+
+	rate *big.Rat // requests a second
+}
+
+// Run explains what governs a request.
+func (c *limitsExplainCmd) Run(a *app) error {
+	p, o, err := c.profile()
+	if err != nil {
+		return err
+	}
+	list, err := governs(p, o, c.Endpoint, c.Items)
+	if err != nil {
+		return err
+	}
+	if len(list) == 0 {
+		return problem("not_limited", fmt.Sprintf("no rule of profile %s is for %q", p.Name, c.Endpoint), "name it as the catalogue does: sluice limits show "+p.Name)
+	}
+	binding := list[0]
+	var rows [][]string
+	for _, g := range list {
+		if g.rate.Cmp(binding.rate) < 0 {
+			binding = g
+		}
+		rows = append(rows, []string{g.Rule, g.Scope, g.Documented, g.Used, strconv.Itoa(g.Cost), g.PerSecond, g.Date, g.Source})
+	}
+	rows = append(rows, []string{}, []string{fmt.Sprintf("binding: %s, %s: %s requests a second with %d in each", binding.Rule, binding.Used, binding.PerSecond, c.Items)})
+	return a.print(map[string]any{"profile": p.Name, "endpoint": c.Endpoint, "items": c.Items, "binding": binding.Rule, "requests_per_second": binding.PerSecond, "layers": list},
+		[]string{"RULE", "PER", "DOCUMENTED", "USED", "COST", "REQUESTS/S", "DATE", "SOURCE"}, rows)
+}
+
+// governs lists the layers of an endpoint as they would be in force.
+func governs(p catalogue.Profile, o budget.Options, endpoint string, items int) ([]governing, error) {
+	now := time.Now()
+	b, err := budget.New(p, o, now)
+	if err != nil {
+		return nil, problem(msgs.BadValue, err.Error(), "see: sluice limits show "+p.Name)
+	}
+	if _, err := b.Way(budget.Request{Endpoint: endpoint, Account: "me"}); err != nil {
+		return nil, fmt.Errorf("explain %s: %w", endpoint, err)
+	}
+	e := catalogue.ParseEndpoint(endpoint, p.API)
+	var out []governing
+	for _, l := range b.Status(now) {
+		charge, _ := p.Rule(l.Rule).Cost(e)
+		g := governing{Rule: l.Rule, Scope: l.Scope, Cost: charge.Request + charge.Item*items, Source: l.Source, Date: l.Date}
+		unit := "in"
+		if l.Kind == string(catalogue.BucketKind) {
+			unit = "full in"
+		}
+		g.Documented, g.Used = strconv.Itoa(l.Full), fmt.Sprintf("%d %s %s", l.Limit, unit, spanText(l.Per))
+		g.rate = new(big.Rat).Mul(big.NewRat(int64(l.Limit), int64(max(1, g.Cost))), big.NewRat(int64(time.Second), max(1, int64(l.Per))))
+		g.PerSecond = strings.TrimSuffix(strings.TrimRight(g.rate.FloatString(2), "0"), ".")
+		out = append(out, g)
+	}
+	return out, nil
+}
+
+type limitsStatusCmd struct {
+	busFlags
+	Account []string `name:"account" help:"Accounts; all that are configured when absent."`
+}
+
+// use is one layer of a running limiter.
+type use struct {
+	Account   string `json:"account"`
+	Scope     string `json:"scope"`
+	Layer     string `json:"layer"`
+	Used      int64  `json:"used"`
+	Limit     int64  `json:"limit"`
+	PerMS     int64  `json:"per_ms"`
+	Headroom  int64  `json:"headroom_percent"`
+	IsLimited bool   `json:"is_limited"`
+	FreeAtMS  int64  `json:"free_at_ms,omitempty"`
+}
+
+// Run shows how full the limits of a running executor are.
+func (c *limitsStatusCmd) Run(a *app) error {
+	names := c.Account
+	if len(names) == 0 {
+		accounts, _, err := a.accounts()
+		if err != nil {
+			return err
+		}
+		for _, acc := range accounts {
+			names = append(names, string(acc.Name))
+		}
+	}
+	nc, err := c.strategy()
+	if err != nil {
+		return err
+	}
+	defer nc.Close()
+	uses := []use{}
+	seen := map[string]bool{}
+	venues := map[string]string{}
+	for _, name := range names {
+		var s msgs.StatusAnswer
+		if err := ask(nc, msgs.SvcSubject("executor", msgs.Account(name), "status"), msgs.Empty{}, &s); err != nil {
+			return a.hint(msgs.Account(name), err)
+		}
+		venues[name] = s.Venue
+		for _, l := range s.Limits {
+			u := useOf(name, l, s.AsOfMS)
+			if u.Scope == string(catalogue.IP) { // counted once for all accounts of an executor
+				u.Account = ""
+			}
+			key := u.Account + u.Scope + u.Layer + strconv.FormatInt(u.PerMS, 10) + s.Owner
+			if !seen[key] {
+				seen[key] = true
+				uses = append(uses, u)
+			}
+		}
+	}
+	var rows [][]string
+	for _, u := range uses {
+		rows = append(rows, []string{u.Scope, cmp.Or(u.Account, "all"), u.Layer, fmt.Sprintf("%d/%d in %s", u.Used, u.Limit, spanText(time.Duration(u.PerMS)*time.Millisecond)),
+			bar(u.Headroom), fmt.Sprintf("%d%%", u.Headroom), limitedText(u)})
+	}
+	return a.print(map[string]any{"limits": uses, "venue": venues}, []string{"PER", "ACCOUNT", "LIMIT", "USED", "HEADROOM", "", "FREE"}, rows)
+}
+
+func useOf(account string, l msgs.LimitState, asOf int64) use {
+	u := use{Account: account, Scope: l.Scope, Layer: l.Layer, PerMS: l.PerMS, FreeAtMS: l.FreeAtMS}
+	u.Used, _ = strconv.ParseInt(l.Used, 10, 64)
+	u.Limit, _ = strconv.ParseInt(l.Limit, 10, 64)
+	if u.Limit > 0 {
+		u.Headroom = min(max(0, u.Limit-u.Used), u.Limit) * 100 / u.Limit
+	}
+	u.IsLimited = l.FreeAtMS > asOf
+	return u
+}
+
+func limitedText(u use) string {
+	if !u.IsLimited {
+		return "now"
+	}
+	return "limited until " + time.UnixMilli(u.FreeAtMS).Format("15:04:05.000")
+}
+
+// bar draws what is free, a block for each ten percent.
+func bar(percent int64) string {
+	const blocks = 10
+	n := int(percent) * blocks / 100
+	return strings.Repeat("█", n) + strings.Repeat("░", blocks-n)
+}
