@@ -27,6 +27,8 @@ const noBus = "no_bus"
 type busFlags struct {
 	NATS string `name:"nats" env:"NATS_URL" default:"${nats}" help:"URL of the NATS server, with user:password where it wants them."`
 	Data string `name:"data" env:"SLUICE_DATA" default:"data" type:"path" help:"Data directory of sluice up."`
+
+	dialer nats.CustomDialer // of a test that watches the connection; nil for the usual one
 }
 
 // strategy connects as who a strategy is: it may send commands, ask, and listen.
@@ -47,6 +49,9 @@ func (b *busFlags) service() (*nats.Conn, error) {
 				"run it where sluice up runs, name its data directory with --data, or give --nats nats://service:PASSWORD@host:4222")
 		}
 		opts = append(opts, nats.UserInfo("service", password))
+	}
+	if b.dialer != nil {
+		opts = append(opts, nats.SetCustomDialer(b.dialer))
 	}
 	return b.connect(b.NATS, opts...)
 }

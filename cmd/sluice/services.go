@@ -10,6 +10,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 
+	"sluice/pkg/actor"
 	"sluice/pkg/actor/natsd"
 	"sluice/pkg/money"
 	"sluice/pkg/msgs"
@@ -138,6 +139,10 @@ type executorCmd struct {
 	DryRun bool   `name:"dry-run" help:"Sign and check everything, and post nothing."`
 
 	Exclusive bool `name:"exclusive" help:"End when another process owns one of the accounts, instead of waiting as a spare."`
+
+	SnapshotEvery uint64 `name:"snapshot-every" help:"Events of an account between two snapshots of its state; 5000 when absent."`
+
+	passing func(point string) // of the crash variable
 }
 
 // capFlags bound what may be at stake. Absent is no bound, but when live an order and a day have one.
@@ -168,6 +173,11 @@ func (f *capFlags) caps() (caps executor.Caps, err error) {
 // Run runs the executor by itself.
 func (c *executorCmd) Run(a *app) error {
 	log := a.logger(a.err)
+	passing, err := a.crash()
+	if err != nil {
+		return err
+	}
+	c.passing = passing
 	accounts, ignored, err := a.accounts()
 	if err != nil {
 		return err
@@ -176,6 +186,9 @@ func (c *executorCmd) Run(a *app) error {
 	c.venueFlags = c.in(a.cli.Env)
 	if err := a.checkVenue(log, c.CLOB); err != nil {
 		return err
+	}
+	if passing != nil {
+		c.dialer = &actor.Dialer{Passing: passing}
 	}
 	nc, err := c.busConn(a.ctx, log)
 	if err != nil {
@@ -215,7 +228,7 @@ func (c *executorCmd) config(a *app, nc *nats.Conn, accounts []account, log *slo
 		return executor.Config{}, err
 	}
 	cfg := executor.Config{Env: msgs.Env(a.cli.Env), Owner: c.Owner, NATS: nc, Replicas: c.Replicas, CLOB: c.CLOB, DryRun: c.DryRun, Exclusive: c.Exclusive,
-		Log: log.With("service", "executor")}
+		SnapshotEvery: c.SnapshotEvery, Passing: c.passing, Log: log.With("service", "executor")}
 	for _, acc := range accounts {
 		cfg.Accounts = append(cfg.Accounts, executor.Account{Name: acc.Name, Key: acc.Key, Kind: acc.Kind, Funder: acc.Funder,
 			Credentials: acc.Credentials, Caps: caps})

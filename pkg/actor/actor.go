@@ -103,6 +103,10 @@ type Config struct {
 	Rewinds bool
 	// Snapshots is where snapshots are kept; nil: none.
 	Snapshots jetstream.ObjectStore
+	// SnapshotEvery is how many events are between two snapshots; 5000.
+	SnapshotEvery uint64
+	// Passing is told of each point that is passed, see Points, from any goroutine; nil: nobody is.
+	Passing func(point string)
 }
 
 // Actor is one account's owner of one family of events.
@@ -159,6 +163,12 @@ func New(cfg Config) *Actor {
 	}
 	if cfg.Grace == 0 {
 		cfg.Grace = graceDefault
+	}
+	if cfg.SnapshotEvery == 0 {
+		cfg.SnapshotEvery = snapshotEvery
+	}
+	if cfg.Passing == nil {
+		cfg.Passing = pass
 	}
 	if cfg.Published == nil {
 		cfg.Published = func([]msgs.Event) {}

@@ -18,10 +18,12 @@ import (
 func (a *Actor) append(ctx context.Context, m *nats.Msg, expect uint64) (uint64, error) {
 	var said complaint
 	for wait := retryFirst; ; wait = min(2*wait, retryLast) {
+		a.cfg.Passing(BeforeAppend)
 		try, cancel := context.WithTimeout(ctx, requestWait)
 		ack, err := a.cfg.JS.PublishMsg(try, m, jetstream.WithExpectLastSequenceForSubject(expect, a.subject), jetstream.WithRetryAttempts(0))
 		cancel()
 		if err == nil {
+			a.cfg.Passing(BeforeAck)
 			if said.cause != "" {
 				a.log.Info("append succeeded", "after", said.cause)
 			}

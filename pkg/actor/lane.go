@@ -186,6 +186,7 @@ func (r *reader) take(wait jetstream.NextOpt) (record, error) {
 // hand gives v, which ends with the record of sequence last, to the loop, and waits until it is taken.
 func (r *reader) hand(ctx, life context.Context, v any, last uint64, taken <-chan struct{}) error {
 	began := time.Now()
+	r.a.cfg.Passing(BeforeRead)
 	if !r.a.send(ctx, v) {
 		return ctx.Err() // the loop does not have it: the next consumer starts with it
 	}

@@ -36,6 +36,7 @@ type unit struct {
 	at     cursors // when it was decided
 	deeds  []Deed
 	after  func()
+	became bool // of a deed: see AfterOutcome
 }
 
 // flight is the one append that is under way.

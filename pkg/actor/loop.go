@@ -106,18 +106,24 @@ func (r *running) handle(v any) {
 	stopped := r.intake.Err() != nil
 	switch v := v.(type) {
 	case record:
+		r.cfg.Passing(AfterRead)
 		r.hear(&v)
 	case outcome:
+		r.cfg.Passing(BeforeOutcome)
+		n := r.n
 		r.decide(v.m)
+		r.noteOutcome(n)
 	case query:
 		answer := v.ask(r.n)
 		r.keep(unit{at: r.cursors, after: func() { v.reply <- answer }})
 	case *batch:
 		if !stopped {
+			r.cfg.Passing(AfterRead)
 			r.hand = v
 			r.askBarrier(v)
 		}
 	case barrierMade:
+		r.cfg.Passing(AfterBarrier)
 		v.batch.barrier, v.batch.made, v.batch.asking = v.ends, v.made, false
 	case grant:
 		r.granted(v)
@@ -241,6 +247,7 @@ func (r *running) landed(v appended) error {
 		return v.err
 	}
 	r.stored(v.seq)
+	r.passed(f)
 	r.release(f)
 	r.maybeSnapshot()
 	return nil

@@ -32,7 +32,7 @@ func (a *Actor) snapshotName() string { return a.cfg.Family + "." + string(a.cfg
 // maybeSnapshot writes the state beside the loop when enough has happened since the last one. It is called when the log
 // has just caught up with the state, and does nothing when more has been decided meanwhile.
 func (r *running) maybeSnapshot() {
-	if r.cfg.Snapshots == nil || r.writing || r.since < snapshotEvery || len(r.pending) > 0 {
+	if r.cfg.Snapshots == nil || r.writing || r.since < r.cfg.SnapshotEvery || len(r.pending) > 0 {
 		return
 	}
 	state, err := r.cfg.Core.Snapshot()
@@ -44,9 +44,11 @@ func (r *running) maybeSnapshot() {
 	s := snapshot{Account: r.cfg.Account, Env: r.cfg.Env, Family: r.cfg.Family, Log: r.incarnation, Seq: r.seq, Append: r.name, N: r.n, Cursors: r.cursorMap(r.cursors), State: state}
 	r.since, r.writing = 0, true
 	r.others.Go(func() {
+		r.cfg.Passing(BeforeSnapshot)
 		if err := r.putSnapshot(r.work, s); err != nil && r.work.Err() == nil {
 			r.log.Error("snapshot not written; recovery will be slower", "error", err)
 		}
+		r.cfg.Passing(AfterSnapshot)
 		r.end(snapshotDone{})
 	})
 }

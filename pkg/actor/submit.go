@@ -92,6 +92,7 @@ func (r *running) askBarrier(b *batch) {
 		return
 	}
 	b.asking = true
+	r.cfg.Passing(BeforeBarrier)
 	decided := r.cursors
 	r.others.Go(func() {
 		ends, errs := make([]place, len(r.lanes)), make([]error, len(r.lanes))
@@ -107,6 +108,7 @@ func (r *running) askBarrier(b *batch) {
 // permitted reports whether the batch holds uses permits, and sees to it that it gets them. Permits that had to be waited
 // for make the barrier old: a cancel may have come meanwhile.
 func (r *running) permitted(b *batch, uses int) bool {
+	r.cfg.Passing(BeforePermit)
 	lim := r.cfg.Limiter
 	if lim == nil {
 		b.permits += uses
@@ -117,6 +119,7 @@ func (r *running) permitted(b *batch, uses int) bool {
 		b.permits += lim.Try(want)
 	}
 	if b.permits >= uses {
+		r.cfg.Passing(AfterPermit)
 		return true
 	}
 	if b.stop == nil {

@@ -66,6 +66,12 @@ type Config struct {
 	Log *slog.Logger
 	// Metrics takes the counters; nil shows them nowhere.
 	Metrics prometheus.Registerer
+
+	// SnapshotEvery is how many events of an account are between two snapshots; 0 is the actor's default.
+	SnapshotEvery uint64
+	// Passing is told of each point that is passed, see Points, from any goroutine; nil: nobody is. It is for tests that
+	// end the process at a certain point.
+	Passing func(point string)
 }
 
 // Account is one trading identity.
@@ -145,6 +151,9 @@ func (c Config) withDefaults() Config {
 		t := http.DefaultTransport.(*http.Transport).Clone()
 		t.MaxIdleConnsPerHost = maxIdle
 		c.HTTP = &http.Client{Transport: t}
+	}
+	if c.Passing != nil {
+		c.HTTP = watched(c.HTTP, c.Passing)
 	}
 	if c.BookAge == 0 {
 		c.BookAge = defaultBookAge
