@@ -109,13 +109,10 @@ func (r *running) askBarrier(b *batch) {
 // for make the barrier old: a cancel may have come meanwhile.
 func (r *running) permitted(b *batch, uses int) bool {
 	r.cfg.Passing(BeforePermit)
-	lim := r.cfg.Limiter
+	lim, want := r.cfg.Limiter, max(len(b.records), uses)-b.permits
 	if lim == nil {
 		b.permits += uses
-		return true
-	}
-	want := max(len(b.records), uses) - b.permits
-	if b.permits < uses && b.stop == nil {
+	} else if b.permits < uses && b.stop == nil {
 		b.permits += lim.Try(want)
 	}
 	if b.permits >= uses {

@@ -8,6 +8,7 @@ import (
 	"net/http/httptrace"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"sluice/pkg/actor"
 )
@@ -16,7 +17,7 @@ import (
 const (
 	BeforeConnection = "before-connection" // a request is signed and has no connection
 	AfterConnection  = "after-connection"  // it has one
-	BeforeWrite      = "before-write"      // its body has passed the last check of the time to send; nothing is written
+	BeforeWrite      = "before-write"      // its body has passed the last check of the time to send; none of it is written, at most the headers are
 	AfterWrite       = "after-write"       // all of it is with the operating system
 	BeforeAnswer     = "before-answer"     // the first byte of the answer is here
 	AfterAnswer      = "after-answer"      // all of the answer is read, and nobody has looked at it
@@ -60,43 +61,62 @@ func (w *watch) RoundTrip(r *http.Request) (*http.Response, error) {
 		return w.through.RoundTrip(r)
 	}
 	w.passing(BeforeConnection)
-	r = r.WithContext(w.trace(r.Context()))
-	r.Body = &watchedBody{ReadCloser: r.Body, first: func() { w.passing(BeforeWrite) }}
+	p := &passage{passing: w.passing, length: r.ContentLength}
+	r = r.WithContext(httptrace.WithClientTrace(r.Context(), &httptrace.ClientTrace{
+		GotConn: p.connected, GotFirstResponseByte: func() { w.passing(BeforeAnswer) },
+	}))
+	r.Body = &leaving{ReadCloser: r.Body, p: p}
 	if again := r.GetBody; again != nil {
 		r.GetBody = func() (io.ReadCloser, error) {
 			b, err := again()
-			return &watchedBody{ReadCloser: b, first: func() { w.passing(BeforeWrite) }}, err
+			return &leaving{ReadCloser: b, p: p}, err
 		}
 	}
 	a, err := w.through.RoundTrip(r)
 	if err == nil {
-		a.Body = &watchedBody{ReadCloser: a.Body, last: sync.OnceFunc(func() { w.passing(AfterAnswer) })}
+		a.Body = &arriving{a.Body, sync.OnceFunc(func() { w.passing(AfterAnswer) })}
 	}
 	return a, err
 }
 
-func (w *watch) trace(ctx context.Context) context.Context {
-	var conn *watchedConn
-	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-		GotConn: func(i httptrace.GotConnInfo) {
-			conn, _ = i.Conn.(*watchedConn)
-			w.passing(AfterConnection)
-		},
-		// It comes before the last bytes are flushed, from the goroutine that flushes them.
-		WroteRequest: func(i httptrace.WroteRequestInfo) {
-			if conn != nil && i.Err == nil {
-				conn.last = true
-			}
-		},
-		GotFirstResponseByte: func() { w.passing(BeforeAnswer) },
-	})
+// passage is one request on its way.
+type passage struct {
+	passing func(string)
+	length  int64                       // of its body
+	conn    atomic.Pointer[watchedConn] // nil when somebody has wrapped it
 }
 
-// watchedConn tells when the last bytes of a request are written.
+func (p *passage) connected(i httptrace.GotConnInfo) {
+	c, _ := i.Conn.(*watchedConn)
+	p.conn.Store(c)
+	p.passing(AfterConnection)
+}
+
+// leaving is the body of a request, on its way into the transport's buffer.
+type leaving struct {
+	io.ReadCloser
+	p    *passage
+	read int64
+}
+
+func (b *leaving) Read(into []byte) (int, error) {
+	n, err := b.ReadCloser.Read(into)
+	if n > 0 && b.read == 0 {
+		b.p.passing(BeforeWrite)
+	}
+	b.read += int64(n)
+	if c := b.p.conn.Load(); c != nil && n > 0 && b.read == b.p.length {
+		c.last = true
+	}
+	return n, err
+}
+
+// watchedConn tells when the last bytes of a request are written: with the write that follows the last read of its body,
+// because the transport writes all that it has read before it reads on.
 type watchedConn struct {
 	net.Conn
 	passing func(string)
-	last    bool // the next write ends a request; only the goroutine that writes touches it
+	last    bool // the next write ends a request; belongs to the goroutine that writes
 }
 
 func (c *watchedConn) Write(b []byte) (int, error) {
@@ -108,20 +128,16 @@ func (c *watchedConn) Write(b []byte) (int, error) {
 	return n, err
 }
 
-// watchedBody tells of the first bytes that were read and of the end.
-type watchedBody struct {
+// arriving is the body of an answer.
+type arriving struct {
 	io.ReadCloser
-	first, last func()
+	end func()
 }
 
-func (b *watchedBody) Read(p []byte) (int, error) {
-	n, err := b.ReadCloser.Read(p)
-	if n > 0 && b.first != nil {
-		b.first()
-		b.first = nil
-	}
-	if err == io.EOF && b.last != nil {
-		b.last()
+func (b *arriving) Read(into []byte) (int, error) {
+	n, err := b.ReadCloser.Read(into)
+	if err == io.EOF {
+		b.end()
 	}
 	return n, err
 }

@@ -1,0 +1,182 @@
+package crash
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"sluice/services/executor"
+)
+
+const (
+	shortKills  = 20 // of a run without SLUICE_KILLS: one at each point
+	dropPerMill = 100
+	losePerMill = 50
+	// deepest is the most times that a point is passed before the kill: what an executor decides in about a second.
+	deepest = 6
+	// settling is how long the judge may look again at a plant without faults: what is looked up is given up after a while.
+	settling = 60 * time.Second
+)
+
+// tally is what the kills at one point met.
+type tally struct {
+	kills, broker int // of the executor; of these, with the broker
+	open          int // kills that left an intent without an outcome
+	intents       int // these intents
+}
+
+// TestCrashes kills the executor at every one of its points while commands come in, a third of the times together with the
+// broker, at a venue that loses requests and answers. Whoever starts next goes on. In the end nothing was sent twice, nothing
+// was lost, nothing left after its cancel, and the log says what the journal says.
+func TestCrashes(t *testing.T) {
+	kills := shortKills
+	if n, err := strconv.Atoi(os.Getenv("SLUICE_KILLS")); err == nil {
+		kills = n
+	}
+	seed := uint64(time.Now().UnixNano())
+	if n, err := strconv.ParseUint(os.Getenv("SLUICE_SEED"), 10, 64); err == nil {
+		seed = n
+	}
+	t.Logf("seed %d", seed)
+	began := time.Now()
+	c := &campaign{t: t, p: newPlant(t), rng: rand.New(rand.NewPCG(seed, 2)), tallies: map[string]*tally{}}
+	c.storm, c.book = newStorm(c.p, seed), c.p.logbook()
+	c.p.owned(c.restart(""))
+	c.p.faults("{'drop_answer':{'per_mille':%d},'lose_request':{'per_mille':%d}}", dropPerMill, losePerMill)
+	c.storm.run()
+	for i, points := 0, executor.Points(); i < kills; i++ {
+		c.round(points[i%len(points)], i%3 == 2)
+	}
+	c.storm.end()
+	c.p.faults("{'drop_answer':{},'lose_request':{}}")
+	c.p.owned(c.restart(""))
+	c.report(kills, time.Since(began))
+}
+
+// campaign is a row of kills in one plant.
+type campaign struct {
+	t       *testing.T
+	p       *plant
+	rng     *rand.Rand
+	storm   *storm
+	book    *logbook
+	last    *process
+	tallies map[string]*tally
+}
+
+// restart ends the executor that runs and starts another.
+func (c *campaign) restart(crashAt string) *process {
+	if c.last != nil {
+		c.last.kill()
+		c.p.freeLease()
+	}
+	c.last = c.p.executor(crashAt)
+	return c.last
+}
+
+// round lets an executor run until it kills itself at a point.
+func (c *campaign) round(point string, broker bool) {
+	c.t.Helper()
+	e := c.restart(fmt.Sprintf("%s:%d:KILL", point, 1+c.rng.IntN(depth(point))))
+	c.p.until(e.name+" comes to "+point, e.ended, e)
+	if broker {
+		c.p.restartBroker()
+	}
+	c.book.read()
+	n := c.tallies[point]
+	if n == nil {
+		n = &tally{}
+		c.tallies[point] = n
+	}
+	n.kills++
+	if broker {
+		n.broker++
+	}
+	if open := c.book.open(); open > 0 {
+		n.open++
+		n.intents += open
+	}
+}
+
+// depth is how often a point may be passed before the kill.
+func depth(point string) int {
+	if strings.HasSuffix(point, "-snapshot") {
+		return 1
+	}
+	return deepest
+}
+
+// report judges, counts, and prints.
+func (c *campaign) report(kills int, took time.Duration) {
+	c.t.Helper()
+	v := c.p.content(settling)
+	c.book.read()
+	twice, overdone, lost, after, reached := c.count()
+	var b strings.Builder
+	fmt.Fprintf(&b, "%d kills in %s, commands published %d (cancels %d, repeats %d), orders %d, at the venue %d\n\n",
+		kills, took.Round(time.Second), c.storm.published, c.storm.cancels, c.storm.repeats, c.storm.next, reached)
+	fmt.Fprintf(&b, "| point | kills | with the broker | left an open intent | open intents |\n|---|---|---|---|---|\n")
+	var sum tally
+	for _, point := range executor.Points() {
+		n := c.tallies[point]
+		if n == nil {
+			n = &tally{}
+		}
+		fmt.Fprintf(&b, "| %s | %d | %d | %d | %d |\n", point, n.kills, n.broker, n.open, n.intents)
+		sum.kills, sum.broker, sum.open, sum.intents = sum.kills+n.kills, sum.broker+n.broker, sum.open+n.open, sum.intents+n.intents
+	}
+	fmt.Fprintf(&b, "| all | %d | %d | %d | %d |\n\n", sum.kills, sum.broker, sum.open, sum.intents)
+	fmt.Fprintf(&b, "counted by token, price and size: sent twice %d, traded beyond its size %d, lost %d, sent after cancel %d\n", twice, overdone, lost, after)
+	fmt.Fprintf(&b, "the judge: %s\n", v)
+	c.t.Log("\n" + b.String())
+	if path := os.Getenv("SLUICE_CRASH_REPORT"); path != "" {
+		if err := os.WriteFile(path, []byte(b.String()), 0o600); err != nil {
+			c.t.Error(err)
+		}
+	}
+	if twice+overdone+lost+after > 0 {
+		c.t.Errorf("sent twice %d, traded beyond its size %d, lost %d, sent after cancel %d, want none", twice, overdone, lost, after)
+	}
+	if sum.kills != kills || sum.open == 0 || reached == 0 {
+		c.t.Errorf("%d kills of %d, %d left an open intent, %d orders reached the venue: nothing is shown", sum.kills, kills, sum.open, reached)
+	}
+}
+
+// count recounts what the judge says without any id of ours: by token, price and size.
+func (c *campaign) count() (twice, overdone, lost, after, reached int) {
+	seen := c.p.seen()
+	for id, k := range c.storm.orders {
+		at := c.storm.submitted[id]
+		if at > 0 && c.book.state[id] == "" {
+			c.t.Logf("lost: %s, stored at %d", id, at)
+			lost++
+		}
+		v := seen[k]
+		if v == nil {
+			if slices.Contains([]string{"open", "filled", "delayed"}, c.book.state[id]) {
+				c.t.Logf("lost: %s is told %s and the venue never had it", id, c.book.state[id])
+				lost++
+			}
+			continue
+		}
+		reached++
+		if len(v.ids) > 1 {
+			c.t.Logf("sent twice: %s %v", id, v.ids)
+			twice++
+		}
+		if v.traded > size(c.t, k.size) {
+			c.t.Logf("traded beyond its size: %s %v %v", id, k, v.traded)
+			overdone++
+		}
+		if cancel := c.storm.cancelled[id]; cancel > 0 && at > cancel {
+			c.t.Logf("sent after cancel: %s, cancelled at %d and stored at %d", id, cancel, at)
+			after++
+		}
+	}
+	return twice, overdone, lost, after, reached
+}

@@ -1,0 +1,250 @@
+package crash
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"sluice/pkg/money"
+	"sluice/pkg/msgs"
+	"sluice/pkg/sandbox/judge"
+)
+
+func (p *plant) call() (context.Context, context.CancelFunc) {
+	return context.WithTimeout(p.t.Context(), patience)
+}
+
+// self is this test binary.
+func self(t testing.TB) string {
+	t.Helper()
+	at, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return at
+}
+
+// logbook is what the account's log has told so far.
+type logbook struct {
+	p     *plant
+	next  uint64            // sequence
+	state map[string]string // last state by client_order_id
+	event []logged
+}
+
+// logged is one event of the log, as far as the tests look at it.
+type logged struct {
+	Seq           uint64    `json:"-"`
+	Stored        time.Time `json:"-"`
+	Owner         string    `json:"-"`
+	Type          string    `json:"type"`
+	ClientOrderID string    `json:"client_order_id"`
+	OrderID       string    `json:"order_id"`
+	State         string    `json:"state"`
+	Final         bool      `json:"final"`
+	Late          bool      `json:"late"`
+	Error         *msgs.Error
+	Orders        []struct {
+		ClientOrderID string `json:"client_order_id"`
+		OrderID       string `json:"order_id"`
+	} `json:"orders"`
+}
+
+func (p *plant) logbook() *logbook { return &logbook{p: p, next: 1, state: map[string]string{}} }
+
+// read takes in what has been written since the last time.
+func (l *logbook) read() {
+	l.p.t.Helper()
+	ctx, cancel := l.p.call()
+	defer cancel()
+	stream, err := l.p.js.Stream(ctx, msgs.LogStream(account))
+	if err != nil {
+		l.p.t.Fatal(err)
+	}
+	for {
+		m, err := stream.GetMsg(ctx, l.next, jetstream.WithGetMsgSubject(msgs.EvtSubject(msgs.FamilyOrder, account)))
+		if errors.Is(err, jetstream.ErrMsgNotFound) {
+			return
+		}
+		if err != nil {
+			l.p.t.Fatal(err)
+		}
+		var env struct {
+			Owner  string
+			Events []logged
+		}
+		if err := json.Unmarshal(m.Data, &env); err != nil {
+			l.p.t.Fatal(err)
+		}
+		for _, e := range env.Events {
+			e.Seq, e.Stored, e.Owner = m.Sequence, m.Time, env.Owner
+			l.event = append(l.event, e)
+			if e.Type == string(msgs.KindSubmitting) {
+				for _, o := range e.Orders {
+					l.state[o.ClientOrderID] = string(msgs.Submitting)
+				}
+			} else if e.State != "" {
+				l.state[e.ClientOrderID] = e.State
+			}
+		}
+		l.next = m.Sequence + 1
+	}
+}
+
+// open is how many intents have no outcome.
+func (l *logbook) open() (n int) {
+	for _, s := range l.state {
+		if s == string(msgs.Submitting) || s == string(msgs.Unknown) {
+			n++
+		}
+	}
+	return n
+}
+
+// events are those of a kind about an order.
+func (l *logbook) events(kind, id string) (out []logged) {
+	for _, e := range l.event {
+		about := e.ClientOrderID == id
+		for _, o := range e.Orders {
+			about = about || o.ClientOrderID == id
+		}
+		if e.Type == kind && about {
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+// judged runs sluice judge on the plant, and gives its verdict.
+func (p *plant) judged(settle time.Duration) judge.Verdict {
+	p.t.Helper()
+	cmd := exec.Command(program(p.t), "judge", "-o", "json", "--journal", p.urls.CLOB+"/_sandbox/journal", "--nats", p.serviceURL(p.port),
+		"--accounts", account, "--settle", settle.String())
+	cmd.Env = []string{"HOME=" + built.dir}
+	var errs strings.Builder
+	cmd.Stderr = &errs
+	b, err := cmd.Output()
+	var v judge.Verdict
+	if fail := json.Unmarshal(b, &v); fail != nil {
+		p.t.Fatalf("judge: %v, %v\n%s%s", err, fail, b, errs.String())
+	}
+	return v
+}
+
+// content demands that the judge finds nothing wrong.
+func (p *plant) content(settle time.Duration) judge.Verdict {
+	p.t.Helper()
+	v := p.judged(settle)
+	if !v.Content() {
+		p.t.Errorf("the judge is not content\n%s", v)
+	}
+	if len(v.Unfamiliar) > 0 {
+		p.t.Errorf("the judge does not know %v", v.Unfamiliar)
+	}
+	return v
+}
+
+// journalLine is a line of the sandbox's journal, as far as the tests look at it.
+type journalLine struct {
+	Kind    string `json:"kind"`
+	AtUS    int64  `json:"at_us"`
+	Account string `json:"account"`
+	Method  string `json:"method"`
+	Path    string `json:"path"`
+	Body    string `json:"body"`
+	Fate    string `json:"fate"`
+	Word    string `json:"-"` // its status
+	Answer  string `json:"answer"`
+	Request int64  `json:"request"`
+	OrderID string `json:"order_id"`
+	TokenID string `json:"token_id"`
+	Price   string `json:"price"`
+	Size    string `json:"size"`
+	TradeID string `json:"trade_id"`
+	Legs    []struct {
+		OrderID string `json:"order_id"`
+		Size    string `json:"size"`
+	} `json:"legs"`
+}
+
+// journal reads the sandbox's journal.
+func (p *plant) journal() (lines []journalLine) {
+	p.t.Helper()
+	r, err := http.Get(p.urls.CLOB + "/_sandbox/journal")
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	defer r.Body.Close()
+	d := json.NewDecoder(bufio.NewReader(r.Body))
+	for d.More() {
+		var l struct {
+			journalLine
+			Status json.RawMessage `json:"status"` // a number or a word
+		}
+		if err := d.Decode(&l); err != nil {
+			p.t.Fatal(err)
+		}
+		l.Word = strings.Trim(string(l.Status), `"`)
+		lines = append(lines, l.journalLine)
+	}
+	return lines
+}
+
+// atVenue is what the venue has had for one token, price and size: which orders, and how much of them was traded.
+type atVenue struct {
+	ids    map[string]bool
+	traded money.Size
+}
+
+// seen is what the venue has had of the account, by what the journal says.
+func (p *plant) seen() map[key]*atVenue {
+	p.t.Helper()
+	out, byID, trades := map[key]*atVenue{}, map[string]*atVenue{}, map[string]journalLine{}
+	for _, l := range p.journal() {
+		switch {
+		case l.Kind == "order" && l.Account == account:
+			k := key{l.TokenID, plain(l.Price), plain(l.Size)}
+			if out[k] == nil {
+				out[k] = &atVenue{ids: map[string]bool{}}
+			}
+			out[k].ids[l.OrderID] = true
+			byID[l.OrderID] = out[k]
+		case l.Kind == "trade":
+			trades[l.TradeID] = l // the last line of a trade counts
+		}
+	}
+	for _, l := range trades {
+		for _, leg := range l.Legs {
+			if v := byID[leg.OrderID]; v != nil && l.Word != "FAILED" {
+				v.traded += size(p.t, leg.Size)
+			}
+		}
+	}
+	return out
+}
+
+func size(t testing.TB, decimal string) money.Size {
+	t.Helper()
+	s, err := money.Parse[money.Size](decimal)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// plain is a decimal without zeros at its end.
+func plain(decimal string) string {
+	if !strings.Contains(decimal, ".") {
+		return decimal
+	}
+	return strings.TrimRight(strings.TrimRight(decimal, "0"), ".")
+}
