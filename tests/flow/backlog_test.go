@@ -1,0 +1,150 @@
+package flow
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"sluice/pkg/limits/budget"
+	"sluice/pkg/limits/catalogue"
+	"sluice/pkg/sandbox"
+	"sluice/services/executor"
+)
+
+// backlog is how many orders wait in the tests below. The whole demand is 40,000, which takes minutes of a processor:
+// go test ./tests/flow -run TestBacklog -backlog 40000
+var backlog = flag.Int("backlog", 750, "orders that wait in the tests of backlogs")
+
+// documented is an executor's limits by a profile of the catalogue, in full, for one tier.
+func documented(t *testing.T, profile, tier string, factor int) executor.Limits {
+	t.Helper()
+	c, err := catalogue.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := c.Profile(profile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return executor.Limits{Profile: p, Options: budget.Options{Factor: factor, Tier: tier}}
+}
+
+// edition is the venue's side of it.
+func edition(t *testing.T, name string) *sandbox.Limits {
+	t.Helper()
+	l, err := sandbox.Edition(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &l
+}
+
+// store puts n submits on the bus while nobody reads them.
+func (p *plant) store(n int) {
+	p.t.Helper()
+	subject := subjectOf("main", "submit")
+	for i := range n {
+		m := nats.NewMsg(subject)
+		m.Data = []byte(submitOf(coin, fmt.Sprintf("o-%d", i), "BUY", "GTC", "0.10", "5", always))
+		if i%200 == 199 || i == n-1 { // the answer to one says that those before are stored
+			p.publish(p.bus, subject, m.Data)
+			continue
+		}
+		if err := p.bus.PublishMsg(m); err != nil {
+			p.t.Fatal(err)
+		}
+	}
+}
+
+// drained is what the venue's journal says about the draining of a backlog.
+type drained struct {
+	taken            int // orders that rest
+	posts, throttled int // requests
+	first, last      time.Time
+	next             int // line of the journal
+}
+
+// read goes on reading the journal.
+func (d *drained) read(p *plant) {
+	p.t.Helper()
+	lines := p.venue.Journal(d.next)
+	d.next += len(lines)
+	for _, b := range lines {
+		switch {
+		case bytes.Contains(b, []byte(`"kind":"order"`)):
+			if bytes.Contains(b, []byte(`"account":"main"`)) && bytes.Contains(b, []byte(`"status":"live"`)) {
+				d.taken++
+			}
+		case bytes.Contains(b, []byte(`"kind":"request"`)):
+			var l line
+			if err := json.Unmarshal(b, &l); err != nil {
+				p.t.Fatal(err)
+			}
+			if l.Status == 429 {
+				d.throttled++
+			}
+			if l.Method == "POST" && strings.HasPrefix(l.Path, "/order") {
+				at := time.UnixMicro(l.AtUS)
+				if d.posts++; d.posts == 1 {
+					d.first = at
+				}
+				d.last = at
+			}
+		}
+	}
+}
+
+// drain waits until all of a backlog rest at the venue.
+func (p *plant) drain(n int, most time.Duration) (d drained) {
+	p.t.Helper()
+	for end := time.Now().Add(most); d.taken < n; p.pass(time.Second) {
+		if d.read(p); time.Now().After(end) {
+			p.t.Fatalf("after %s %d of %d orders rest: %+v", most, d.taken, n, d)
+		}
+	}
+	return d
+}
+
+// TestBacklogDrainsInTheLeastTime lets an executor find a backlog and drain it at the venue's whole figures, which enforces them
+// and counts for itself: nothing is refused, nothing is over by the venue's count or the judge's, and from the first arrival to
+// the last it takes at most a hundredth more than the arithmetic of the limits asks for.
+func TestBacklogDrainsInTheLeastTime(t *testing.T) {
+	n := *backlog
+	for _, c := range []struct {
+		id, profile, tier, edition string
+		least                      time.Duration
+	}{
+		{"M-5 Standard", "polymarket-2026-11", "Standard", sandbox.EditionNow, time.Duration(n-60) * time.Second / 40},
+		{"M-5 Gold", "polymarket-2026-11", "Gold", sandbox.EditionNow, time.Duration(n-600) * time.Second / 400},
+		// In batches of fifteen, a thousand in ten seconds.
+		{"M-5 February", "polymarket-2026-02", "", sandbox.EditionFeb, time.Duration((n/15-1)/1000) * 10 * time.Second},
+	} {
+		t.Run(c.id, func(t *testing.T) {
+			cfg := setup{idle: true, sandbox: sandbox.Config{Enforce: true, Limits: edition(t, c.edition)},
+				executor: func(e *executor.Config) { e.Limits = documented(t, c.profile, c.tier, budget.Permille) }}
+			if c.tier != "" {
+				cfg.sandbox.Tiers = map[string]string{"main": c.tier}
+			}
+			inPlant(t, cfg, func(p *plant) {
+				p.store(n)
+				p.start("drainer")
+				p.ready()
+				d := p.drain(n, c.least+5*time.Minute)
+				took := d.last.Sub(d.first)
+				t.Logf("%d orders in %d requests, %s from first to last, least %s", n, d.posts, took, c.least)
+				if d.throttled != 0 {
+					t.Errorf("%d requests were answered 429", d.throttled)
+				}
+				if most := c.least*100/99 + time.Second/4; took > most {
+					t.Errorf("took %s, want at most %s", took, most)
+				}
+			})
+		})
+	}
+}
