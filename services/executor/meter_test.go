@@ -157,3 +157,27 @@ func TestCancelsComeInChunksThatCanLeave(t *testing.T) {
 		}
 	})
 }
+
+// TestRepeatThatGetsNoPermitGivesBackWhatWasHeld decides two new orders, whose permits are held, beside two repeats, while
+// nothing may leave for longer than anybody waits: no permit stays behind that nobody would ever spend.
+func TestRepeatThatGetsNoPermitGivesBackWhatWasHeld(t *testing.T) {
+	onStage(t, func(_, _, _ string) (int, http.Header, string) { return 200, nil, `{}` }, func(s *stage) {
+		deeds, _ := s.intents(4)
+		for i := 2; i < 4; i++ {
+			p := deeds[i].(Post)
+			p.Again = true
+			deeds[i] = p
+		}
+		if n := s.p.limits.Orders("main").Try(2); n != 2 {
+			t.Fatalf("%d permits, want 2", n)
+		}
+		s.p.limits.Stop(time.Now().Add(10*time.Second), limits.Order, "main")
+		s.do(deeds...)
+		if calls := s.v.seen(); len(calls) != 0 {
+			t.Errorf("left: %v", calls)
+		}
+		if n := s.used("orders"); n != 0 {
+			t.Errorf("%d permits stay behind", n)
+		}
+	})
+}

@@ -137,11 +137,15 @@ func (p *performer) permit(ctx context.Context, by time.Time, posts []Post) (lim
 	ctx, cancel := context.WithDeadline(ctx, by)
 	defer cancel()
 	orders := p.limits.Orders(p.account)
+	again := 0
 	for _, d := range posts {
-		if !d.Again {
-			continue
+		if d.Again {
+			again++
 		}
+	}
+	for held := len(posts) - again; held < len(posts); held++ {
 		if _, err := orders.Wait(ctx, 1); err != nil {
+			orders.Return(held) // else nobody would ever spend them
 			return limits.Permit{}, false
 		}
 	}

@@ -148,3 +148,31 @@ func TestBacklogDrainsInTheLeastTime(t *testing.T) {
 		})
 	}
 }
+
+// TestBacklogDrainsThroughBadWeather drains a backlog while one answer in twenty is lost, two requests in a hundred end in a 5xx,
+// the engine restarts for ninety seconds and then takes post-only orders for two minutes. Nothing is over a limit, no order
+// leaves twice, and beside the time that the venue takes nothing it lasts hardly longer than the limits ask for.
+func TestBacklogDrainsThroughBadWeather(t *testing.T) {
+	const down, window = 90 * time.Second, 2 * time.Minute
+	n := *backlog
+	least := time.Duration(n-60)*time.Second/40 + down + window
+	cfg := setup{idle: true, sandbox: sandbox.Config{Enforce: true, Limits: edition(t, sandbox.EditionNow)},
+		executor: func(e *executor.Config) { e.Limits = documented(t, "polymarket-2026-11", "Standard", budget.Permille) }}
+	inPlant(t, cfg, func(p *plant) {
+		p.store(n)
+		p.venue.SetFaults(func(f *sandbox.Faults) {
+			f.DropAnswer, f.ServerError = sandbox.Fault{PerMille: 50}, sandbox.Fault{PerMille: 20}
+		})
+		p.start("drainer")
+		p.ready()
+		p.pass(10 * time.Second)
+		p.venue.Restart(down, window)
+		d := p.drain(n, least+10*time.Minute)
+		took := d.last.Sub(d.first)
+		t.Logf("%d orders in %d requests, %s from first to last, least %s", n, d.posts, took, least)
+		if d.throttled != 0 {
+			t.Errorf("%d requests were answered 429", d.throttled)
+		}
+		p.venue.SetFaults(func(f *sandbox.Faults) { f.DropAnswer, f.ServerError = sandbox.Fault{}, sandbox.Fault{} })
+	})
+}
