@@ -153,7 +153,7 @@ func TestBacklogDrainsInTheLeastTime(t *testing.T) {
 // the engine restarts for ninety seconds and then takes post-only orders for two minutes. Nothing is over a limit, no order
 // leaves twice, and beside the time that the venue takes nothing it lasts hardly longer than the limits ask for.
 func TestBacklogDrainsThroughBadWeather(t *testing.T) {
-	const down, window = 90 * time.Second, 2 * time.Minute
+	const down, window, backOff = 90 * time.Second, 2 * time.Minute, 30 * time.Second
 	n := *backlog
 	least := time.Duration(n-60)*time.Second/40 + down + window
 	cfg := setup{idle: true, sandbox: sandbox.Config{Enforce: true, Limits: edition(t, sandbox.EditionNow)},
@@ -172,6 +172,9 @@ func TestBacklogDrainsThroughBadWeather(t *testing.T) {
 		t.Logf("%d orders in %d requests, %s from first to last, least %s", n, d.posts, took, least)
 		if d.throttled != 0 {
 			t.Errorf("%d requests were answered 429", d.throttled)
+		}
+		if most := least*100/99 + backOff; took > most {
+			t.Errorf("took %s, want at most %s", took, most)
 		}
 		p.venue.SetFaults(func(f *sandbox.Faults) { f.DropAnswer, f.ServerError = sandbox.Fault{}, sandbox.Fault{} })
 	})
