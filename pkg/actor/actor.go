@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -101,6 +102,8 @@ type Config struct {
 	// Rewinds takes up a lane whose stream was lost, made anew or rolled back, and says so with Started; without it Run ends
 	// with a *LaneError.
 	Rewinds bool
+	// First is what the core hears before anything else, once the log is folded.
+	First []any
 	// Snapshots is where snapshots are kept; nil: none.
 	Snapshots jetstream.ObjectStore
 	// SnapshotEvery is how many events are between two snapshots; 5000.
@@ -119,6 +122,8 @@ type Actor struct {
 	inbox  chan any      // what the loop hears: records, batches, outcomes, questions
 	ending chan any      // ends of what the loop itself started; heard even when the inbox has to wait
 	done   chan struct{} // closed when Run has ended
+
+	flyingSince atomic.Pointer[time.Time] // when the append in flight was sent; nil while there is none
 
 	// What follows belongs to the loop alone.
 	seq         uint64    // last sequence of the family on the log
@@ -192,6 +197,7 @@ func New(cfg Config) *Actor {
 // is too large for the log.
 func (a *Actor) Run(ctx context.Context) error {
 	defer close(a.done)
+	defer a.flyingSince.Store(nil)
 	seq, err := a.claim(ctx)
 	if err == nil {
 		err = a.fold(ctx, seq)
@@ -240,6 +246,15 @@ func (a *Actor) Ask(ctx context.Context, f func(n uint64) any) (any, error) {
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
+}
+
+// Stuck is for how long the append in flight has not been acknowledged, 0 when none is.
+func (a *Actor) Stuck() time.Duration {
+	since := a.flyingSince.Load()
+	if since == nil {
+		return 0
+	}
+	return time.Since(*since)
 }
 
 // Tell hands the core a message from outside the lanes.

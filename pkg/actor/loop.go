@@ -37,6 +37,9 @@ func (r *running) run(ctx context.Context, stopIntake func()) error {
 	a, intake, others := r.Actor, r.intake, r.others
 	r.onDisk.n, r.onDisk.at = a.n, a.cursors
 
+	for _, m := range a.cfg.First {
+		r.decide(m)
+	}
 	var open []Deed
 	for d := range a.cfg.Core.Open() {
 		open = append(open, d)
@@ -229,6 +232,7 @@ func (r *running) flush() {
 		return
 	}
 	r.flying = f
+	r.flyingSince.Store(&f.sent)
 	m, expect := r.message(raw, f.units[k-1].at), r.seq
 	f.name = m.Header.Get(msgs.HeaderAppend)
 	r.others.Go(func() {
@@ -257,6 +261,7 @@ func (r *running) landed(v appended) error {
 func (r *running) stored(seq uint64) {
 	f := r.flying
 	r.flying, r.seq, r.name = nil, seq, f.name
+	r.flyingSince.Store(nil)
 	for _, u := range f.units {
 		r.onDisk.n += uint64(len(u.events))
 	}

@@ -53,6 +53,11 @@ type Config struct {
 
 	// Accounts are whom it trades for, 1 to 64.
 	Accounts []Account
+	// Data is the data directory in which halts that were ordered without the bus leave their marks; empty is none.
+	Data string
+	// CancelAfterLogLoss cancels everything at the venue, for each account that this process owns, when the log has been
+	// out of reach for so long; 0 is never, else 5 s or more.
+	CancelAfterLogLoss time.Duration
 	// DryRun signs and checks everything, and posts nothing.
 	DryRun bool
 	// BookAge is how old a book may be for a max_slippage; 0 is a minute.
@@ -116,6 +121,7 @@ func (c *Config) Check() error {
 	bad(c.Replicas < 0 || c.Replicas > 5, "replicas %d: want 1 to 5", c.Replicas)
 	bad(len(c.Accounts) == 0 || len(c.Accounts) > maxAccounts, "%d accounts: want 1 to %d", len(c.Accounts), maxAccounts)
 	bad(c.BookAge < 0 || c.FactAge < 0, "book_age and fact_age must not be negative")
+	bad(c.CancelAfterLogLoss != 0 && c.CancelAfterLogLoss < minLogLoss, "cancel_after_log_loss %s: want %s or more, or 0 for never", c.CancelAfterLogLoss, minLogLoss)
 	seen := map[msgs.Account]bool{}
 	for i := range c.Accounts {
 		a := &c.Accounts[i]

@@ -121,15 +121,7 @@ func (t *turn) halt(a *Asked, c *msgs.Halt) {
 		t.raise(a, c.RequestID, b)
 		return
 	}
-	var leaving []msgs.OrderID
-	for _, ord := range t.walk() {
-		if ord.State == msgs.Submitting && !ord.held() {
-			leaving = append(leaving, ord.OrderID)
-		}
-	}
-	if len(leaving) > 0 {
-		t.early(HoldBack{leaving})
-	}
+	t.holdBack()
 }
 
 // resume lets new commands pass. What was stored while halted does not: the halt's watermark moves up to the resume.

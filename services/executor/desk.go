@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -61,6 +62,11 @@ func (d *desk) run(ctx context.Context, leases *actor.Leases, snapshots jetstrea
 		return nil // the context has ended
 	}
 	venue := newCLOB(api, d.cfg.Name, creds)
+	watching, unwatch := context.WithCancel(ctx)
+	var watch sync.WaitGroup
+	watch.Go(func() { d.watchLog(watching, venue) })
+	defer watch.Wait()
+	defer unwatch()
 	for ctx.Err() == nil {
 		lease, err := leases.Hold(ctx, msgs.FamilyOrder+"."+string(d.cfg.Name), d.s.cfg.Exclusive, func(string) { d.is(deskSpare) })
 		if err != nil && ctx.Err() != nil {
@@ -89,8 +95,11 @@ func (d *desk) own(ctx context.Context, v Venue, snapshots jetstream.ObjectStore
 	defer stop()
 	served := make(chan error, 1)
 	go func() { served <- d.serve(ctx, act) }()
+	var heeding sync.WaitGroup
+	heeding.Go(func() { d.heedMarks(ctx, act) })
 	err := act.Run(ctx)
 	stop()
+	heeding.Wait()
 	return errors.Join(err, <-served)
 }
 
@@ -115,6 +124,7 @@ func (d *desk) newActor(v Venue, snapshots jetstream.ObjectStore) *actor.Actor {
 		Submit: &actor.Lane{Name: laneSubmit, Stream: msgs.AskStream(name), Subjects: []string{cmd(msgs.VerbSubmit), cmd(msgs.VerbReplace)}},
 		Hear:   d.ear.hear, Perform: p.Perform, Limiter: s.limits.Orders(string(name)), Published: d.published, Log: d.log, Snapshots: snapshots,
 		SnapshotEvery: s.cfg.SnapshotEvery, Passing: s.cfg.Passing,
+		First: d.firstWords(),
 	})
 }
 

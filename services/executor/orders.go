@@ -70,6 +70,8 @@ func (o *Orders) Decide(now time.Time, m any) actor.Decision {
 		t.again(m)
 	case OpenOrders:
 		t.compared(m)
+	case HaltMark:
+		t.marked(m)
 	case actor.LaneEnd:
 		t.laneEnd(m)
 	case actor.Poisoned:
