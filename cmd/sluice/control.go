@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/alecthomas/kong"
 	"github.com/nats-io/nats.go"
 
 	"sluice/pkg/actor"
@@ -16,14 +17,18 @@ import (
 
 type haltCmd struct {
 	accountFlags
-	All     bool          `name:"all" help:"Every account."`
-	Reason  string        `name:"reason" help:"Why, for whoever reads the log."`
-	Cancel  bool          `name:"cancel" help:"Also cancel everything open."`
+	All    bool   `name:"all" help:"Every account."`
+	Reason string `name:"reason" help:"Why, for whoever reads the log."`
+	Cancel bool   `name:"cancel" help:"Also cancel everything open."`
+	directFlags
 	Timeout time.Duration `name:"timeout" default:"15s" help:"How long to wait for the accounts' word."`
 }
 
 // Run halts one account or all of them, and waits until each has said so; with --cancel until nothing of it rests.
-func (c *haltCmd) Run(a *app) error {
+func (c *haltCmd) Run(a *app, k *kong.Context) error {
+	if c.Direct {
+		return c.direct(a, k)
+	}
 	done := msgs.KindHalted
 	if c.Cancel {
 		done = msgs.KindCancelAllDone

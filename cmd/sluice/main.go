@@ -35,7 +35,8 @@ type cli struct {
 	Executor    executorCmd    `cmd:"" help:"Drain the order queues to the venue."`
 	Order       orderCmd       `cmd:"" help:"Send orders and look at them."`
 	Markets     marketsCmd     `cmd:"" help:"List the markets that can be traded."`
-	Halt        haltCmd        `cmd:"" help:"Let nothing new leave."`
+	CancelAll   emergencyCmd   `cmd:"" name:"cancel-all" help:"Cancel everything of an account; with --direct without the bus."`
+	Halt        haltCmd        `cmd:"" help:"Let nothing new leave; with --direct without the bus."`
 	Resume      resumeCmd      `cmd:"" help:"Take new commands again."`
 	Dead        deadCmd        `cmd:"" help:"Look at what could not be decided."`
 	Judge       judgeCmd       `cmd:"" help:"Recompute from a journal what went wrong."`

@@ -135,6 +135,7 @@ func (c *ingestCmd) config(a *app, nc *nats.Conn, accounts []account, log *slog.
 type executorCmd struct {
 	serviceFlags
 	capFlags
+	lossFlags
 	Owner  string `name:"owner" env:"SLUICE_OWNER" help:"Name of this process in the log; host name and pid when absent."`
 	DryRun bool   `name:"dry-run" help:"Sign and check everything, and post nothing."`
 
@@ -228,6 +229,7 @@ func (c *executorCmd) config(a *app, nc *nats.Conn, accounts []account, log *slo
 		return executor.Config{}, err
 	}
 	cfg := executor.Config{Env: msgs.Env(a.cli.Env), Owner: c.Owner, NATS: nc, Replicas: c.Replicas, CLOB: c.CLOB, DryRun: c.DryRun, Exclusive: c.Exclusive,
+		Data: c.Data, CancelAfterLogLoss: c.CancelAfterLogLoss,
 		SnapshotEvery: c.SnapshotEvery, Passing: c.passing, Log: log.With("service", "executor")}
 	for _, acc := range accounts {
 		cfg.Accounts = append(cfg.Accounts, executor.Account{Name: acc.Name, Key: acc.Key, Kind: acc.Kind, Funder: acc.Funder,

@@ -24,6 +24,7 @@ type upCmd struct {
 	URLFile    string `name:"url-file" help:"Write where the venue is to this file, as JSON, once ready."`
 	httpFlags
 	capFlags
+	lossFlags
 }
 
 // Run starts NATS, the local venue, ingest and the executor, says when they are ready, and runs until it is told to stop.
@@ -106,7 +107,7 @@ func (c *upCmd) plant(a *app, server *natsd.Server, log *slog.Logger) (*plant, e
 		return nil, fmt.Errorf("connect to the embedded bus: %w", err)
 	}
 	urls := sandbox.URLsFor(boxListener.Addr().String())
-	flags := serviceFlags{venueFlags: venueFlags{CLOB: urls.CLOB, WSMarket: urls.WSMarket, WSUser: urls.WSUser}, Replicas: 1}
+	flags := serviceFlags{busFlags: busFlags{Data: c.Data}, venueFlags: venueFlags{CLOB: urls.CLOB, WSMarket: urls.WSMarket, WSUser: urls.WSUser}, Replicas: 1}
 	metrics := newRegistry()
 	in, err := (&ingestCmd{serviceFlags: flags, Profile: "dashboard"}).config(a, nc, accounts, log)
 	if err != nil {
@@ -117,7 +118,7 @@ func (c *upCmd) plant(a *app, server *natsd.Server, log *slog.Logger) (*plant, e
 	if err != nil {
 		return nil, err
 	}
-	ex, err := (&executorCmd{serviceFlags: flags, capFlags: c.capFlags}).config(a, nc, accounts, log)
+	ex, err := (&executorCmd{serviceFlags: flags, capFlags: c.capFlags, lossFlags: c.lossFlags}).config(a, nc, accounts, log)
 	if err != nil {
 		return nil, err
 	}

@@ -31,22 +31,35 @@ func (e *HeldError) Error() string {
 // other again and again. What keeps the log whole is the fence, and a holder that has lost its lease without knowing it
 // is stopped by that.
 type Leases struct {
-	kv    jetstream.KeyValue
-	js    jetstream.JetStream
-	owner string
-	log   *slog.Logger
+	kv       jetstream.KeyValue
+	js       jetstream.JetStream
+	replicas int
+	owner    string
+	log      *slog.Logger
 }
 
 // OpenLeases opens the bucket of leases, making it where it is missing. owner is the name of this process.
 func OpenLeases(ctx context.Context, js jetstream.JetStream, replicas int, owner string, log *slog.Logger) (*Leases, error) {
-	kv, err := js.CreateOrUpdateKeyValue(ctx, jetstream.KeyValueConfig{
-		Bucket: leaseBucket, Description: "who owns which family of events", History: 1, Storage: jetstream.MemoryStorage,
-		Replicas: replicas, LimitMarkerTTL: leaseTTL,
-	})
+	kv, err := openBucket(ctx, js, replicas)
 	if err != nil {
 		return nil, fmt.Errorf("open leases: %w", err)
 	}
-	return &Leases{kv: kv, js: js, owner: owner, log: log}, nil
+	return &Leases{kv: kv, js: js, replicas: replicas, owner: owner, log: log}, nil
+}
+
+func openBucket(ctx context.Context, js jetstream.JetStream, replicas int) (jetstream.KeyValue, error) {
+	return js.CreateOrUpdateKeyValue(ctx, jetstream.KeyValueConfig{
+		Bucket: leaseBucket, Description: "who owns which family of events", History: 1, Storage: jetstream.MemoryStorage,
+		Replicas: replicas, LimitMarkerTTL: leaseTTL,
+	})
+}
+
+// reopen makes the bucket again: a server that starts anew does not have it any more.
+func (l *Leases) reopen(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, leaseTTL)
+	defer cancel()
+	_, err := openBucket(ctx, l.js, l.replicas)
+	return err
 }
 
 // Lease is the right to claim, for as long as its context lives.
@@ -85,7 +98,7 @@ func (l *Leases) Hold(ctx context.Context, name string, exclusive bool, spare fu
 				}
 			}
 		} else {
-			l.log.Warn("lease not obtained, asking again", "lease", name, "error", err)
+			l.log.Warn("lease not obtained, asking again", "lease", name, "error", err, "bucket_error", l.reopen(ctx))
 		}
 		if err := l.freed(ctx, name); err != nil {
 			return nil, err

@@ -99,7 +99,8 @@ func TestEmergencyCancelOutlastsABadVenue(t *testing.T) {
 	})
 }
 
-// A connection that comes back in time is no emergency.
+// A broker that comes back in time is no emergency, and the account is worked for again although what the broker kept in
+// memory, the leases and the market facts, is gone.
 func TestShortInterruptionIsNoEmergency(t *testing.T) {
 	inPlant(t, func(p *plant) { p.cfg.CancelAfterLogLoss = 5 * time.Second }, func(t *testing.T, p *plant) {
 		p.submit("a", msgs.Buy, msgs.GTC, "0.10", "10")
@@ -112,6 +113,11 @@ func TestShortInterruptionIsNoEmergency(t *testing.T) {
 		if n := p.open(); n != 1 || p.cancelsAtVenue() != 0 {
 			t.Errorf("%d orders rest after %d cancel-alls, want 1 and none", n, p.cancelsAtVenue())
 		}
+		p.publishFacts()
+		p.pass(5 * time.Second)
+		p.submit("after", msgs.Buy, msgs.GTC, "0.10", "10")
+		p.pass(time.Second)
+		p.want("after", "submitting accepted")
 	})
 }
 

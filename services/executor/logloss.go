@@ -31,11 +31,11 @@ func (w *logWatch) run(ctx context.Context) {
 	for asked := time.Now(); pause(ctx, probeEvery) == nil; {
 		began := asked
 		asked = time.Now()
+		if owned, known := w.owns(); known {
+			ours = owned
+		}
 		if w.alive(ctx) {
 			lost, done = 0, false
-			if owned, known := w.owns(); known {
-				ours = owned
-			}
 			continue
 		}
 		// A process that stood still has not been watching: only what it saw counts.

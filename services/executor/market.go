@@ -3,6 +3,7 @@ package executor
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -14,6 +15,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"sluice/pkg/actor"
 	"sluice/pkg/msgs"
 )
 
@@ -46,9 +48,46 @@ func (f *facts) now() *Facts { return f.shown.Load() }
 
 // follow reads the last value of every market and every change, until ctx ends. A market whose fact is gone from the bus
 // (the stream is in memory) keeps the one that was read.
+//
+// Whenever the connection comes back it begins anew: the server may have started again without the stream, or with another
+// one whose sequences begin at one.
 func (f *facts) follow(ctx context.Context, js jetstream.JetStream) error {
+	back := js.Conn().StatusChanged(nats.CONNECTED)
+	defer js.Conn().RemoveStatusListener(back)
+	known := map[msgs.ConditionID]*Market{}
+	for {
+		life, end := context.WithCancel(ctx)
+		go func() {
+			select {
+			case <-back:
+				end()
+			case <-life.Done():
+			}
+		}()
+		err := f.read(life, js, known)
+		interrupted := life.Err() != nil
+		end()
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case errors.Is(err, jetstream.ErrStreamNotFound):
+			if err := actor.EnsureStreams(ctx, js, 1); err != nil {
+				f.log.Warn("stream of market facts not made anew, trying again", "error", err)
+			}
+		case err != nil && !interrupted:
+			return err
+		}
+		if pause(ctx, lookFirst) != nil {
+			return nil
+		}
+	}
+}
+
+// read takes what is there and what comes into known, until ctx ends.
+func (f *facts) read(ctx context.Context, js jetstream.JetStream, known map[msgs.ConditionID]*Market) error {
 	c, err := js.OrderedConsumer(ctx, msgs.MarketStream, jetstream.OrderedConsumerConfig{
 		FilterSubjects: []string{msgs.MDSubject(venue, "market", "*")}, DeliverPolicy: jetstream.DeliverLastPerSubjectPolicy,
+		MaxResetAttempts: 1, // what the library tries by itself cannot be interrupted
 	})
 	if err != nil {
 		return fmt.Errorf("follow market facts: %w", err)
@@ -58,7 +97,7 @@ func (f *facts) follow(ctx context.Context, js jetstream.JetStream) error {
 		return fmt.Errorf("follow market facts: %w", err)
 	}
 	defer it.Stop()
-	known := map[msgs.ConditionID]*Market{}
+	defer context.AfterFunc(ctx, it.Stop)()
 	for {
 		m, err := it.Next(jetstream.NextContext(ctx))
 		if ctx.Err() != nil {
