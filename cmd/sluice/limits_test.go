@@ -228,3 +228,54 @@ func TestStatusSaysUntilWhen(t *testing.T) {
 		}
 	}
 }
+
+// tenOrders is the venue's profile with a window of one's own on top.
+const tenOrders = `profiles:
+- name: mine
+  date: 2026-11-22
+  source: a test
+  api: clob
+  from: [polymarket]
+  rules:
+  - {name: my orders, scope: ip, class: order, for: [POST /order], layers: [{n: 10, per: 1m}]}
+`
+
+// A running plant takes over a file that changes, and keeps what is in force when the file has a mistake, which the log names
+// with its line.
+func TestLimitsAreReadAgainWhileRunning(t *testing.T) {
+	file := limitsFile(t, tenOrders)
+	dir := t.TempDir()
+	r := up(t, dir, nil, "--limits", file, "--limits-profile", "mine", "--limits-factor", "1")
+	rest(t, r, "first")
+	limit := func() (n int64) {
+		var s struct{ Limits []use }
+		one(t, ok(t, r.tool("limits", "status", "-o", "json")...), &s)
+		for _, l := range s.Limits {
+			if l.Layer == "my orders" {
+				n = l.Limit
+			}
+		}
+		return n
+	}
+	if n := limit(); n != 10 {
+		t.Fatalf("the window of the file is %d, want 10", n)
+	}
+	write := func(text string) {
+		t.Helper()
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(strings.Replace(tenOrders, "n: 10", "n: 2500", 1))
+	eventually(t, "the larger window is in force", func() bool { return limit() == 2500 })
+	write(strings.Replace(tenOrders, "n: 10,", "n: -12345,", 1))
+	eventually(t, "the mistake is in the log", func() bool {
+		b, err := os.ReadFile(r.Log)
+		return err == nil && strings.Contains(string(b), "mine.yaml:8") && strings.Contains(string(b), "in force stay")
+	})
+	if n := limit(); n != 2500 {
+		t.Errorf("after the mistake the window is %d", n)
+	}
+	rest(t, r, "second")
+	refused(t, call(t, append([]string{"up", "--data", t.TempDir(), "--limits-profile", "mine"}, anywhere()...)...), "mine", "sluice limits list")
+}

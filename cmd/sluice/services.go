@@ -136,6 +136,7 @@ type executorCmd struct {
 	serviceFlags
 	capFlags
 	lossFlags
+	limitFlags
 	Owner  string `name:"owner" env:"SLUICE_OWNER" help:"Name of this process in the log; host name and pid when absent."`
 	DryRun bool   `name:"dry-run" help:"Sign and check everything, and post nothing."`
 
@@ -220,6 +221,7 @@ func (c *executorCmd) Run(a *app) error {
 	g := newGroup(log)
 	g.add("health", func(ctx context.Context) error { return serveHealth(ctx, l, s.Ready, metrics) })
 	g.add("executor", s.Run)
+	g.add("limits", func(ctx context.Context) error { return c.reload(ctx, log, s.SetLimits) })
 	return g.run(a.ctx)
 }
 
@@ -228,7 +230,11 @@ func (c *executorCmd) config(a *app, nc *nats.Conn, accounts []account, log *slo
 	if err != nil {
 		return executor.Config{}, err
 	}
-	cfg := executor.Config{Env: msgs.Env(a.cli.Env), Owner: c.Owner, NATS: nc, Replicas: c.Replicas, CLOB: c.CLOB, DryRun: c.DryRun, Exclusive: c.Exclusive,
+	figures, err := c.read()
+	if err != nil {
+		return executor.Config{}, err
+	}
+	cfg := executor.Config{Limits: figures, Env: msgs.Env(a.cli.Env), Owner: c.Owner, NATS: nc, Replicas: c.Replicas, CLOB: c.CLOB, DryRun: c.DryRun, Exclusive: c.Exclusive,
 		Data: c.Data, CancelAfterLogLoss: c.CancelAfterLogLoss,
 		SnapshotEvery: c.SnapshotEvery, Passing: c.passing, Log: log.With("service", "executor")}
 	for _, acc := range accounts {

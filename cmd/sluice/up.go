@@ -25,6 +25,7 @@ type upCmd struct {
 	httpFlags
 	capFlags
 	lossFlags
+	limitFlags
 }
 
 // Run starts NATS, the local venue, ingest and the executor, says when they are ready, and runs until it is told to stop.
@@ -118,7 +119,7 @@ func (c *upCmd) plant(a *app, server *natsd.Server, log *slog.Logger) (*plant, e
 	if err != nil {
 		return nil, err
 	}
-	ex, err := (&executorCmd{serviceFlags: flags, capFlags: c.capFlags, lossFlags: c.lossFlags}).config(a, nc, accounts, log)
+	ex, err := (&executorCmd{serviceFlags: flags, capFlags: c.capFlags, lossFlags: c.lossFlags, limitFlags: c.limitFlags}).config(a, nc, accounts, log)
 	if err != nil {
 		return nil, err
 	}
@@ -132,6 +133,7 @@ func (c *upCmd) plant(a *app, server *natsd.Server, log *slog.Logger) (*plant, e
 	g.add("sandbox", func(ctx context.Context) error { return box.Serve(ctx, boxListener, c.URLFile) })
 	g.add("ingest", ingestService.Run)
 	g.add("executor", executorService.Run)
+	g.add("limits", func(ctx context.Context) error { return c.reload(ctx, log, executorService.SetLimits) })
 	g.add("health", func(ctx context.Context) error { return serveHealth(ctx, health, p.ready, metrics) })
 	return p, nil
 }

@@ -20,19 +20,35 @@ type Limits struct {
 // defaultProfile is the catalogue's own choice for this venue.
 const defaultProfile = "polymarket"
 
+// profile is the profile meant.
+func (l Limits) profile() (catalogue.Profile, error) {
+	if l.Profile.Name != "" {
+		return l.Profile, nil
+	}
+	c, err := catalogue.Load()
+	if err != nil {
+		return catalogue.Profile{}, fmt.Errorf("load catalogue of limits: %w", err)
+	}
+	return c.Profile(defaultProfile)
+}
+
 // limiter puts the figures in force. Errors: those of the options.
 func (l Limits) limiter() (*limits.Limiter, error) {
-	p := l.Profile
-	if p.Name == "" {
-		c, err := catalogue.Load()
-		if err != nil {
-			return nil, fmt.Errorf("load catalogue of limits: %w", err)
-		}
-		if p, err = c.Profile(defaultProfile); err != nil {
-			return nil, err
-		}
+	p, err := l.profile()
+	if err != nil {
+		return nil, err
 	}
 	return limits.Open(p, l.Options)
+}
+
+// SetLimits puts other figures in force while the service runs; what was counted stays counted. Errors: those of the options;
+// the figures in force then stay.
+func (s *Service) SetLimits(l Limits) error {
+	p, err := l.profile()
+	if err != nil {
+		return err
+	}
+	return s.limits.Replace(p, l.Options)
 }
 
 // cancelChunk is how many ids go in one request at most, and chunkShare which part of what could leave at once: whoever must
