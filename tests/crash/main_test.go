@@ -1,14 +1,19 @@
 package crash
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/nats-io/nats-server/v2/server"
 
 	"sluice/pkg/actor"
 	"sluice/pkg/actor/natsd"
@@ -36,17 +41,45 @@ func TestMain(m *testing.M) {
 // brokerPassword is of the user that services connect as.
 const brokerPassword = "crash-test"
 
-// beBroker is a broker like the one of sluice up, until it is killed. It says its address on its first line.
+// beBroker is a broker like the one of sluice up, until it is killed. It says its address on its first line. A lax one does
+// not sync.
 func beBroker(dir string) {
-	s, err := natsd.Start(context.Background(), natsd.Config{
-		Dir: dir, Listen: os.Getenv(asBroker + "_LISTEN"), Stored: actor.Stored, ServicePassword: brokerPassword,
-	})
+	listen := os.Getenv(asBroker + "_LISTEN")
+	url, err := "", error(nil)
+	if os.Getenv(asBroker+"_LAX") != "" {
+		url, err = lax(dir, listen)
+	} else {
+		var s *natsd.Server
+		if s, err = natsd.Start(context.Background(), natsd.Config{Dir: dir, Listen: listen, Stored: actor.Stored, ServicePassword: brokerPassword}); err == nil {
+			url = s.ClientURL()
+		}
+	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-	fmt.Println(s.ClientURL())
+	fmt.Println(url)
 	select {}
+}
+
+// lax is a broker as it comes: it acknowledges what is not on disk yet.
+func lax(dir, listen string) (string, error) {
+	at, err := net.ResolveTCPAddr("tcp", listen)
+	if err != nil {
+		return "", err
+	}
+	s, err := server.NewServer(&server.Options{
+		Host: at.IP.String(), Port: cmp.Or(at.Port, server.RANDOM_PORT), NoSigs: true, JetStream: true, StoreDir: dir,
+		JetStreamMaxMemory: 512 << 20, JetStreamMaxStore: 64 << 30,
+	})
+	if err != nil {
+		return "", err
+	}
+	s.Start()
+	if !s.ReadyForConnections(patience) {
+		return "", errors.New("not ready")
+	}
+	return s.ClientURL(), nil
 }
 
 // built is the program under test.

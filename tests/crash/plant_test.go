@@ -2,6 +2,7 @@ package crash
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -32,13 +33,21 @@ type plant struct {
 	bus     *nats.Conn // of a strategy
 	service *nats.Conn // of a service
 	js      jetstream.JetStream
-	started int // executors
+	started int  // executors
+	lax     bool // the broker does not sync
 }
 
 // newPlant starts everything but an executor.
 func newPlant(t testing.TB) *plant {
 	t.Helper()
 	p := &plant{t: t, dir: t.TempDir(), port: "127.0.0.1:0"}
+	p.begin()
+	return p
+}
+
+func (p *plant) begin() {
+	t := p.t
+	t.Helper()
 	program(t)
 	p.startBroker()
 	file := filepath.Join(p.dir, "urls.json")
@@ -54,7 +63,6 @@ func newPlant(t testing.TB) *plant {
 	}
 	p.ingest = start(t, "ingest", nil, false, program(t), "ingest", "--nats", p.serviceURL(p.port), "--http", "127.0.0.1:0",
 		"--clob", p.urls.CLOB, "--ws-market", p.urls.WSMarket, "--ws-user", p.urls.WSUser, "--unsafe-no-sync")
-	return p
 }
 
 func (p *plant) connect(url string, opts ...nats.Option) *nats.Conn {
@@ -70,9 +78,17 @@ func (p *plant) connect(url string, opts ...nats.Option) *nats.Conn {
 // startBroker starts a broker on the directory, at the address of the one before.
 func (p *plant) startBroker() {
 	p.t.Helper()
-	env := []string{asBroker + "=" + filepath.Join(p.dir, "nats"), asBroker + "_LISTEN=" + p.port}
-	p.broker = start(p.t, "nats", env, true, self(p.t))
+	p.broker = start(p.t, "nats", p.brokerEnv(), true, self(p.t))
 	p.port = strings.TrimPrefix(p.broker.line, "nats://")
+}
+
+// brokerEnv makes the test binary be the broker.
+func (p *plant) brokerEnv() []string {
+	env := []string{asBroker + "=" + filepath.Join(p.dir, "nats"), asBroker + "_LISTEN=" + p.port}
+	if p.lax {
+		env = append(env, asBroker+"_LAX=1")
+	}
+	return env
 }
 
 // restartBroker kills the broker and starts it again.
@@ -100,6 +116,10 @@ func (p *plant) executorAt(port, crashAt string, args ...string) *process {
 	var env []string
 	if crashAt != "" {
 		env = append(env, "SLUICE_CRASH_AT="+crashAt)
+	}
+	if strings.HasSuffix(crashAt, ":STOP") {
+		// What stood still at the point goes on before anything notices how late it is.
+		env = append(env, "GOMAXPROCS=1")
 	}
 	return start(p.t, fmt.Sprintf("executor-%d", p.started), env, false, append([]string{program(p.t), "executor", "--nats", p.serviceURL(port),
 		"--http", "127.0.0.1:0", "--clob", p.urls.CLOB, "--owner", fmt.Sprintf("executor-%d", p.started), "--snapshot-every", "40",
@@ -194,7 +214,7 @@ func (p *plant) freeLease() {
 	if err == nil {
 		err = kv.Delete(ctx, "order."+account)
 	}
-	if err != nil {
+	if err != nil && !errors.Is(err, jetstream.ErrBucketNotFound) { // leases end with the broker
 		p.t.Logf("lease not freed, it runs out by itself: %v", err)
 	}
 }

@@ -29,6 +29,12 @@ type process struct {
 // waited for.
 func start(t testing.TB, name string, env []string, line bool, args ...string) *process {
 	t.Helper()
+	return launch(t, name, env, line, false, args...)
+}
+
+// launch is start, perhaps for a process and its children as a group.
+func launch(t testing.TB, name string, env []string, line, group bool, args ...string) *process {
+	t.Helper()
 	p := &process{name: name, cmd: exec.Command(args[0], args[1:]...), done: make(chan struct{})}
 	f, err := os.CreateTemp(logs(t), name+"-*.log")
 	if err != nil {
@@ -47,6 +53,7 @@ func start(t testing.TB, name string, env []string, line bool, args ...string) *
 		defer w.Close()
 		out, p.cmd.Stdout = r, w
 	}
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: group}
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -98,6 +105,14 @@ func (p *process) said() string {
 func (p *process) send(t testing.TB, s syscall.Signal) {
 	t.Helper()
 	if err := p.cmd.Process.Signal(s); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		t.Fatal(err)
+	}
+}
+
+// group sends a signal to all of a group.
+func (p *process) group(t testing.TB, s syscall.Signal) {
+	t.Helper()
+	if err := syscall.Kill(-p.cmd.Process.Pid, s); err != nil && !errors.Is(err, syscall.ESRCH) {
 		t.Fatal(err)
 	}
 }

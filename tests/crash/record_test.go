@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
 	"net/http"
 	"os"
 	"os/exec"
@@ -39,6 +40,8 @@ type logbook struct {
 	next  uint64            // sequence
 	state map[string]string // last state by client_order_id
 	event []logged
+
+	cursors map[string]uint64
 }
 
 // logged is one event of the log, as far as the tests look at it.
@@ -56,6 +59,7 @@ type logged struct {
 	Orders        []struct {
 		ClientOrderID string `json:"client_order_id"`
 		OrderID       string `json:"order_id"`
+		Salt          uint64 `json:"salt"`
 	} `json:"orders"`
 }
 
@@ -79,8 +83,9 @@ func (l *logbook) read() {
 			l.p.t.Fatal(err)
 		}
 		var env struct {
-			Owner  string
-			Events []logged
+			Owner   string
+			Events  []logged
+			Cursors map[string]uint64
 		}
 		if err := json.Unmarshal(m.Data, &env); err != nil {
 			l.p.t.Fatal(err)
@@ -96,8 +101,27 @@ func (l *logbook) read() {
 				l.state[e.ClientOrderID] = e.State
 			}
 		}
-		l.next = m.Sequence + 1
+		l.next, l.cursors = m.Sequence+1, env.Cursors
 	}
+}
+
+// rest waits until everything that was asked is decided and has come to an end.
+func (l *logbook) rest() {
+	l.p.t.Helper()
+	ctx, cancel := l.p.call()
+	defer cancel()
+	stream, err := l.p.js.Stream(ctx, msgs.AskStream(account))
+	if err != nil {
+		l.p.t.Fatal(err)
+	}
+	l.p.until("every command is decided and every intent has an outcome", func() bool {
+		info, err := stream.Info(ctx)
+		if err != nil {
+			return false
+		}
+		l.read()
+		return l.open() == 0 && max(l.cursors["express"], l.cursors["submit"]) >= info.State.LastSeq
+	})
 }
 
 // open is how many intents have no outcome.
@@ -124,11 +148,14 @@ func (l *logbook) events(kind, id string) (out []logged) {
 	return out
 }
 
+// settling is how long the judge may look again at a plant that runs: a trade settles within a second.
+const settling = 20 * time.Second
+
 // judged runs sluice judge on the plant, and gives its verdict.
-func (p *plant) judged(settle time.Duration) judge.Verdict {
+func (p *plant) judged() judge.Verdict {
 	p.t.Helper()
 	cmd := exec.Command(program(p.t), "judge", "-o", "json", "--journal", p.urls.CLOB+"/_sandbox/journal", "--nats", p.serviceURL(p.port),
-		"--accounts", account, "--settle", settle.String())
+		"--accounts", account, "--settle", "0s")
 	cmd.Env = []string{"HOME=" + built.dir}
 	var errs strings.Builder
 	cmd.Stderr = &errs
@@ -141,16 +168,29 @@ func (p *plant) judged(settle time.Duration) judge.Verdict {
 }
 
 // content demands that the judge finds nothing wrong.
-func (p *plant) content(settle time.Duration) judge.Verdict {
+func (p *plant) content() judge.Verdict {
 	p.t.Helper()
-	v := p.judged(settle)
-	if !v.Content() {
-		p.t.Errorf("the judge is not content\n%s", v)
-	}
+	v := p.charged(nil)
 	if len(v.Unfamiliar) > 0 {
 		p.t.Errorf("the judge does not know %v", v.Unfamiliar)
 	}
 	return v
+}
+
+// charged demands that the judge finds exactly so much wrong, once the plant has come to rest.
+func (p *plant) charged(want map[judge.Kind]int) (v judge.Verdict) {
+	p.t.Helper()
+	for end := time.Now().Add(settling); ; {
+		v = p.judged()
+		got := wrongs(p.t, v)
+		if maps.Equal(got, want) {
+			return v
+		}
+		if time.Now().After(end) {
+			p.t.Errorf("the judge finds %v, want %v\n%s", got, want, v)
+			return v
+		}
+	}
 }
 
 // journalLine is a line of the sandbox's journal, as far as the tests look at it.
@@ -247,4 +287,20 @@ func plain(decimal string) string {
 		return decimal
 	}
 	return strings.TrimRight(strings.TrimRight(decimal, "0"), ".")
+}
+
+// wrongs are the counts of a verdict that are not zero. Limits are left out: each executor starts with full buckets, and
+// here they start one after the other.
+func wrongs(t testing.TB, v judge.Verdict) map[judge.Kind]int {
+	t.Helper()
+	all := map[judge.Kind]int{}
+	b, err := json.Marshal(v.Wrong)
+	if err == nil {
+		err = json.Unmarshal(b, &all)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	maps.DeleteFunc(all, func(k judge.Kind, n int) bool { return n == 0 || k == "lost" || k == judge.LimitsExceeded })
+	return all
 }

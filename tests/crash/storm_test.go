@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"sync/atomic"
 	"time"
 )
 
@@ -20,14 +21,19 @@ type storm struct {
 	submitted, cancelled map[string]uint64
 
 	published, repeats, cancels int
+	left                        atomic.Int64 // of the burst
 	stop, ended                 chan struct{}
 }
 
 // key is what tells two orders apart at the venue.
 type key struct{ token, price, size string }
 
-// pace is the pause between two commands: some dozens in the life of each executor.
-const pace = 12 * time.Millisecond
+// Some dozens of commands fall into the life of each executor, and some while nobody lives. More would pile up.
+const (
+	burst = 40
+	pace  = 10 * time.Millisecond // of a burst
+	calm  = 10                    // times slower after it
+)
 
 func newStorm(p *plant, seed uint64) *storm {
 	return &storm{p: p, rng: rand.New(rand.NewPCG(seed, 1)), orders: map[string]key{}, submitted: map[string]uint64{}, cancelled: map[string]uint64{}}
@@ -84,19 +90,19 @@ func (p *plant) key(o outcome, price, size string) key {
 // command is the next one: mostly orders, cancels of what was and of what will be, repeats, now and then everything.
 func (s *storm) command() (verb, body string) {
 	switch n := s.rng.IntN(100); {
-	case n < 62:
+	case n < 70:
 		verb, body = "submit", s.order(s.next)
 		s.next++
 	case n < 78 && s.next > 0:
 		s.cancels++
 		return "cancel", quoted("{'client_order_id':'o-%d'}", max(0, s.next-1-s.rng.IntN(60)))
-	case n < 84:
+	case n < 83:
 		return "cancel", quoted("{'client_order_id':'o-%d'}", s.next+s.rng.IntN(4))
-	case n < 97 && len(s.past) > 0:
+	case n < 98 && len(s.past) > 0:
 		s.repeats++
 		c := s.past[max(0, len(s.past)-1-s.rng.IntN(80))]
 		return c.verb, c.body
-	case n < 99:
+	case n < 99 && s.rng.IntN(5) == 0:
 		verb, body = "cancel_all", quoted("{'request_id':'sweep-%d'}", s.next)
 	default:
 		verb, body = "cancel", quoted("{'client_order_ids':['o-%d','o-%d'],'request_id':'list-%d'}", s.next+1, s.next/2, s.next)
@@ -112,11 +118,14 @@ func (s *storm) run() {
 		defer close(s.ended)
 		tick := time.NewTicker(pace)
 		defer tick.Stop()
-		for {
+		for i := 0; ; i++ {
 			select {
 			case <-s.stop:
 				return
 			case <-tick.C:
+				if s.left.Add(-1) < 0 && i%calm != 0 {
+					continue
+				}
 				verb, body := s.command()
 				s.published++
 				s.note(verb, body, s.p.publish(verb, body))
@@ -138,6 +147,9 @@ func (s *storm) note(verb, body string, seq uint64) {
 		where[c.ClientOrderID] = seq
 	}
 }
+
+// hurry begins a burst.
+func (s *storm) hurry() { s.left.Store(burst) }
 
 // end stops publishing.
 func (s *storm) end() {
