@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -32,6 +31,7 @@ type tally struct {
 // broker, at a venue that loses requests and answers. Whoever starts next goes on. In the end nothing was sent twice, nothing
 // was lost, nothing left after its cancel, and the log says what the journal says.
 func TestCrashes(t *testing.T) {
+	t.Parallel()
 	kills := shortKills
 	if n, err := strconv.Atoi(os.Getenv("SLUICE_KILLS")); err == nil {
 		kills = n
@@ -53,7 +53,7 @@ func TestCrashes(t *testing.T) {
 	c.storm.end()
 	c.p.faults("{'drop_answer':{},'lose_request':{}}")
 	c.p.owned(c.restart(""))
-	c.book.rest()
+	c.book.rest(c.storm)
 	c.report(kills, time.Since(began))
 }
 
@@ -91,11 +91,7 @@ func (c *campaign) round(point string, broker bool) {
 		c.p.restartBroker()
 	}
 	c.book.read()
-	n := c.tallies[point]
-	if n == nil {
-		n = &tally{}
-		c.tallies[point] = n
-	}
+	n := c.at(point)
 	n.kills++
 	if broker {
 		n.broker++
@@ -104,6 +100,16 @@ func (c *campaign) round(point string, broker bool) {
 		n.open++
 		n.intents += open
 	}
+}
+
+// at is the tally of a point.
+func (c *campaign) at(point string) *tally {
+	n := c.tallies[point]
+	if n == nil {
+		n = &tally{}
+		c.tallies[point] = n
+	}
+	return n
 }
 
 // depth is how often a point may be passed before the kill.
@@ -119,22 +125,19 @@ func (c *campaign) report(kills int, took time.Duration) {
 	c.t.Helper()
 	v := c.p.content()
 	c.book.read()
-	twice, overdone, lost, after, reached := c.count()
+	n := c.storm.count(c.book)
 	var b strings.Builder
 	fmt.Fprintf(&b, "seed %d, %d kills in %s, commands published %d (cancels %d, repeats %d), orders %d, at the venue %d\n\n",
-		c.seed, kills, took.Round(time.Second), c.storm.published, c.storm.cancels, c.storm.repeats, c.storm.next, reached)
+		c.seed, kills, took.Round(time.Second), c.storm.published, c.storm.cancels, c.storm.repeats, c.storm.next, n.reached)
 	fmt.Fprintf(&b, "| point | kills | with the broker | left an open intent | open intents |\n|---|---|---|---|---|\n")
 	var sum tally
 	for _, point := range executor.Points() {
-		n := c.tallies[point]
-		if n == nil {
-			n = &tally{}
-		}
-		fmt.Fprintf(&b, "| %s | %d | %d | %d | %d |\n", point, n.kills, n.broker, n.open, n.intents)
-		sum.kills, sum.broker, sum.open, sum.intents = sum.kills+n.kills, sum.broker+n.broker, sum.open+n.open, sum.intents+n.intents
+		at := c.at(point)
+		fmt.Fprintf(&b, "| %s | %d | %d | %d | %d |\n", point, at.kills, at.broker, at.open, at.intents)
+		sum.kills, sum.broker, sum.open, sum.intents = sum.kills+at.kills, sum.broker+at.broker, sum.open+at.open, sum.intents+at.intents
 	}
 	fmt.Fprintf(&b, "| all | %d | %d | %d | %d |\n\n", sum.kills, sum.broker, sum.open, sum.intents)
-	fmt.Fprintf(&b, "counted by token, price and size: sent twice %d, traded beyond its size %d, lost %d, sent after cancel %d\n", twice, overdone, lost, after)
+	fmt.Fprintf(&b, "counted by token, price and size: sent twice %d, traded beyond its size %d, lost %d, sent after cancel %d\n", n.twice, n.overdone, n.lost, n.after)
 	fmt.Fprintf(&b, "the judge: %s\n", v)
 	c.t.Log("\n" + b.String())
 	if path := os.Getenv("SLUICE_CRASH_REPORT"); path != "" {
@@ -142,44 +145,8 @@ func (c *campaign) report(kills int, took time.Duration) {
 			c.t.Error(err)
 		}
 	}
-	if twice+overdone+lost+after > 0 {
-		c.t.Errorf("sent twice %d, traded beyond its size %d, lost %d, sent after cancel %d, want none", twice, overdone, lost, after)
+	n.none(c.t)
+	if sum.kills != kills || sum.open == 0 || n.reached == 0 {
+		c.t.Errorf("%d kills of %d, %d left an open intent, %d orders reached the venue: nothing is shown", sum.kills, kills, sum.open, n.reached)
 	}
-	if sum.kills != kills || sum.open == 0 || reached == 0 {
-		c.t.Errorf("%d kills of %d, %d left an open intent, %d orders reached the venue: nothing is shown", sum.kills, kills, sum.open, reached)
-	}
-}
-
-// count recounts what the judge says without any id of ours: by token, price and size.
-func (c *campaign) count() (twice, overdone, lost, after, reached int) {
-	seen := c.p.seen()
-	for id, k := range c.storm.orders {
-		at := c.storm.submitted[id]
-		if at > 0 && c.book.state[id] == "" {
-			c.t.Logf("lost: %s, stored at %d", id, at)
-			lost++
-		}
-		v := seen[k]
-		if v == nil {
-			if slices.Contains([]string{"open", "filled", "delayed"}, c.book.state[id]) {
-				c.t.Logf("lost: %s is told %s and the venue never had it", id, c.book.state[id])
-				lost++
-			}
-			continue
-		}
-		reached++
-		if len(v.ids) > 1 {
-			c.t.Logf("sent twice: %s %v", id, v.ids)
-			twice++
-		}
-		if v.traded > size(c.t, k.size) {
-			c.t.Logf("traded beyond its size: %s %v %v", id, k, v.traded)
-			overdone++
-		}
-		if cancel := c.storm.cancelled[id]; cancel > 0 && at > cancel {
-			c.t.Logf("sent after cancel: %s, cancelled at %d and stored at %d", id, cancel, at)
-			after++
-		}
-	}
-	return twice, overdone, lost, after, reached
 }

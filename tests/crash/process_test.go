@@ -123,6 +123,20 @@ func (p *process) kill() {
 	<-p.done
 }
 
+// waits is how often an executor has said that it waits for the account as a spare.
+func (p *process) waits() (n int) {
+	b, err := os.ReadFile(p.log)
+	if err != nil {
+		return 0
+	}
+	for _, line := range strings.Split(string(b), "\n") {
+		if strings.Contains(line, "waiting as a spare") && strings.Contains(line, "lease=order."+account+" ") {
+			n++
+		}
+	}
+	return n
+}
+
 // ended reports whether the process has ended.
 func (p *process) ended() bool {
 	select {

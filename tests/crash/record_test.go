@@ -40,8 +40,6 @@ type logbook struct {
 	next  uint64            // sequence
 	state map[string]string // last state by client_order_id
 	event []logged
-
-	cursors map[string]uint64
 }
 
 // logged is one event of the log, as far as the tests look at it.
@@ -50,6 +48,7 @@ type logged struct {
 	Stored        time.Time `json:"-"`
 	Owner         string    `json:"-"`
 	Type          string    `json:"type"`
+	CmdSeq        uint64    `json:"cmd_seq"`
 	ClientOrderID string    `json:"client_order_id"`
 	OrderID       string    `json:"order_id"`
 	State         string    `json:"state"`
@@ -83,9 +82,8 @@ func (l *logbook) read() {
 			l.p.t.Fatal(err)
 		}
 		var env struct {
-			Owner   string
-			Events  []logged
-			Cursors map[string]uint64
+			Owner  string
+			Events []logged
 		}
 		if err := json.Unmarshal(m.Data, &env); err != nil {
 			l.p.t.Fatal(err)
@@ -101,26 +99,21 @@ func (l *logbook) read() {
 				l.state[e.ClientOrderID] = e.State
 			}
 		}
-		l.next, l.cursors = m.Sequence+1, env.Cursors
+		l.next = m.Sequence + 1
 	}
 }
 
-// rest waits until everything that was asked is decided and has come to an end.
-func (l *logbook) rest() {
+// rest waits until every order of the storm is decided and has an outcome.
+func (l *logbook) rest(s *storm) {
 	l.p.t.Helper()
-	ctx, cancel := l.p.call()
-	defer cancel()
-	stream, err := l.p.js.Stream(ctx, msgs.AskStream(account))
-	if err != nil {
-		l.p.t.Fatal(err)
-	}
-	l.p.until("every command is decided and every intent has an outcome", func() bool {
-		info, err := stream.Info(ctx)
-		if err != nil {
-			return false
-		}
+	l.p.until("every order is decided and has an outcome", func() bool {
 		l.read()
-		return l.open() == 0 && max(l.cursors["express"], l.cursors["submit"]) >= info.State.LastSeq
+		for id, seq := range s.submitted {
+			if seq > 0 && l.state[id] == "" {
+				return false
+			}
+		}
+		return l.open() == 0
 	})
 }
 
