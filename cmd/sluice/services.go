@@ -127,7 +127,7 @@ func (c *ingestCmd) config(a *app, nc *nats.Conn, accounts []account, log *slog.
 		cfg.Markets = append(cfg.Markets, msgs.ConditionID(m))
 	}
 	for _, acc := range accounts {
-		cfg.Accounts = append(cfg.Accounts, ingest.Account{Name: acc.Name, Key: acc.Key, Credentials: acc.Credentials, Address: acc.Key.Address()})
+		cfg.Accounts = append(cfg.Accounts, ingest.Account{Name: acc.Name, Key: acc.Key, Credentials: acc.Credentials, Address: acc.Key.Address(), Wallet: acc.Funder})
 	}
 	return cfg, nil
 }

@@ -35,7 +35,8 @@ type FeedOrder struct {
 	Raw          json.RawMessage `json:"raw,omitempty" doc:"as the venue sent it"`
 }
 
-// FeedTrade is the venue's word about one trade of the account (feed.<account>.trade), one per status.
+// FeedTrade is the venue's word about one trade of the account (feed.<account>.trade), one per status. The statuses of a
+// leg come in the order of the settlement: what a status implies is told before it, at the latest then.
 type FeedTrade struct {
 	V            int             `json:"v"`
 	Account      Account         `json:"account"`
@@ -45,6 +46,8 @@ type FeedTrade struct {
 	Source       FeedSource      `json:"source" enum:"ws,rest"`
 	TradeID      TradeID         `json:"trade_id"`
 	Status       TradeStatus     `json:"status" doc:"MATCHED, MATCHED_NOT_BROADCASTED, MINED, CONFIRMED, RETRYING, FAILED, or a newer one"`
+	Implied      bool            `json:"implied,omitempty" doc:"the status passed unheard and follows from a later one"`
+	MatchedMS    int64           `json:"matched_ms,omitempty" doc:"when the trade was matched, to the second; absent when the venue did not say"`
 	TakerOrderID OrderID         `json:"taker_order_id"`
 	ConditionID  ConditionID     `json:"condition_id"`
 	TxHash       TxHash          `json:"tx_hash,omitempty"`
@@ -68,9 +71,25 @@ type FeedLeg struct {
 type TradeStatus string
 
 const (
-	Matched   TradeStatus = "MATCHED"
-	Mined     TradeStatus = "MINED"
-	Confirmed TradeStatus = "CONFIRMED"
-	Retrying  TradeStatus = "RETRYING"
-	Failed    TradeStatus = "FAILED"
+	NotBroadcasted TradeStatus = "MATCHED_NOT_BROADCASTED"
+	Matched        TradeStatus = "MATCHED"
+	Mined          TradeStatus = "MINED"
+	Confirmed      TradeStatus = "CONFIRMED"
+	Retrying       TradeStatus = "RETRYING"
+	Failed         TradeStatus = "FAILED"
 )
+
+// Final reports whether the venue's status will not change again.
+func (s TradeStatus) Final() bool { return s == Confirmed || s == Failed }
+
+// Implied lists the statuses that a trade has certainly had before this one, in order. That it was being retried is never
+// certain.
+func (s TradeStatus) Implied() []TradeStatus {
+	switch s {
+	case Mined, Retrying, Failed:
+		return []TradeStatus{Matched}
+	case Confirmed:
+		return []TradeStatus{Matched, Mined}
+	}
+	return nil
+}

@@ -132,17 +132,22 @@ func (c *CLOB) Order(ctx context.Context, id string) (o OpenOrder, found bool, e
 // OrderFilter narrows OpenOrders; empty fields do not.
 type OrderFilter struct{ ID, Market, AssetID string }
 
-// OpenOrders returns all open orders of the account that match, from every page.
+// OpenOrders returns all open orders of the account that match, from every page. With an error it returns those that could be
+// read.
 func (c *CLOB) OpenOrders(ctx context.Context, f OrderFilter) ([]OpenOrder, error) {
 	k := call{method: "GET", path: "/data/orders", auth: l2, query: query("id", f.ID, "market", f.Market, "asset_id", f.AssetID)}
 	var out []OpenOrder
 	var bad error
 	err := c.pages(ctx, k, func(v value) {
 		o, err := decodeOpenOrder(v)
-		out, bad = append(out, o), errors.Join(bad, err)
+		if err != nil {
+			bad = errors.Join(bad, err)
+			return
+		}
+		out = append(out, o)
 	})
 	if err = errors.Join(err, bad); err != nil {
-		return nil, fmt.Errorf("read open orders: %w", err)
+		return out, fmt.Errorf("read open orders: %w", err)
 	}
 	return out, nil
 }
@@ -153,7 +158,7 @@ type TradeFilter struct {
 	Before, After              int64
 }
 
-// Trades returns all trades of the account that match, from every page.
+// Trades returns all trades of the account that match, from every page. With an error it returns those that could be read.
 func (c *CLOB) Trades(ctx context.Context, f TradeFilter) ([]Trade, error) {
 	k := call{method: "GET", path: "/data/trades", auth: l2, query: query("id", f.ID, "maker_address", f.Maker, "market", f.Market,
 		"asset_id", f.AssetID, "before", nonZero(f.Before), "after", nonZero(f.After))}
@@ -161,10 +166,14 @@ func (c *CLOB) Trades(ctx context.Context, f TradeFilter) ([]Trade, error) {
 	var bad error
 	err := c.pages(ctx, k, func(v value) {
 		t, err := decodeTrade(v)
-		out, bad = append(out, t), errors.Join(bad, err)
+		if err != nil {
+			bad = errors.Join(bad, err)
+			return
+		}
+		out = append(out, t)
 	})
 	if err = errors.Join(err, bad); err != nil {
-		return nil, fmt.Errorf("read trades: %w", err)
+		return out, fmt.Errorf("read trades: %w", err)
 	}
 	return out, nil
 }

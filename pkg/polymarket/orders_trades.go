@@ -152,12 +152,29 @@ func (t Trade) Failed() bool { return t.Status == TradeFailed }
 // account traded with itself. A side that the venue leaves out is derived: the opposite of the taker's on the same token, the
 // same on the complementary one.
 func (t Trade) Fills(apiKey string) []Fill {
+	return t.OwnFills(apiKey, func(string) bool { return false })
+}
+
+// OwnFills is Fills with further orders that known tells to be the account's own: those placed with an earlier API key.
+func (t Trade) OwnFills(apiKey string, known func(orderID string) bool) []Fill {
+	taker := t.TraderSide != RoleMaker && (t.Owner == apiKey || t.TraderSide == RoleTaker && t.Owner == "")
+	return t.fills(taker || known(t.TakerOrderID), func(m *MakerOrder) bool { return m.Owner == apiKey || known(m.OrderID) })
+}
+
+// FillsOfWallet is Fills by the wallet that holds the funds, for a trade of which nothing else says whose it is.
+func (t Trade) FillsOfWallet(wallet Address) []Fill {
+	is := func(text string) bool { return strings.EqualFold(text, wallet.Hex()) }
+	return t.fills(t.TraderSide != RoleMaker && is(t.Maker), func(m *MakerOrder) bool { return is(m.Maker) })
+}
+
+func (t Trade) fills(taker bool, maker func(*MakerOrder) bool) []Fill {
 	var out []Fill
-	if t.TraderSide != RoleMaker && (t.Owner == apiKey || t.TraderSide == RoleTaker && t.Owner == "") {
+	if taker {
 		out = append(out, Fill{t.TakerOrderID, t.AssetID, t.Side, t.Price, t.Size, RoleTaker, 0})
 	}
-	for i, m := range t.MakerOrders {
-		if m.Owner != apiKey {
+	for i := range t.MakerOrders {
+		m := &t.MakerOrders[i]
+		if !maker(m) {
 			continue
 		}
 		side := m.Side

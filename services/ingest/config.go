@@ -81,6 +81,8 @@ type Account struct {
 	Key *polymarket.Key
 	// Address is the key's own account; it may be left out when Key is given.
 	Address polymarket.Address
+	// Wallet holds the funds. With it a trade is recognised of which neither API key nor order is known; it may be left out.
+	Wallet polymarket.Address
 }
 
 // Check reports everything that is wrong, joined, or nil.

@@ -22,10 +22,17 @@
 //     its connection is lost or silent, and until its snapshot has come; the snapshot heals it.
 //   - Within one conn the seq of a token's books, and that of its raw frames, has no gaps. A conn is named once.
 //   - Every private event is stored once, in the order in which it was received, whoever else writes: an append expects the
-//     last sequence that was read. What is received and not yet stored holds the socket back; nothing is dropped.
-//   - After each connect, and every minute, orders and trades are read by REST with an overlap, so that a cut leaves no gap
-//     but what the venue keeps no list of: a trade's passing statuses, and orders that came and went unheard.
-//   - A feed or connection is "up" only when it is whole.
+//     last sequence that was read, so that of several replicas one writes each event, and what a stopped or cut off one has in
+//     hand is refused, read and found stored. What is received and not yet stored holds the socket back; nothing is dropped.
+//   - The statuses of a trade's leg are stored in the order of its settlement. One that passed unheard and follows from a later
+//     one is stored before it, marked implied; one that comes late is a repeat.
+//   - After each connect, and every minute, orders and trades are read by REST from the moment up to which the feed was whole,
+//     with an overlap. That moment moves with a full reading only and stands in a header of each stored event, so that neither
+//     the first frame after an outage nor a crash hides what came before. A cut leaves no gap but what the venue keeps no list
+//     of: that a trade was being retried, and orders that came and went unheard.
+//   - What was stored and is not there any more, because the stream was wiped or restored from a copy, is read again.
+//   - A feed or connection is "up" only when it is whole. A socket that has kept a trade from us which a reading finds is renewed.
+//   - What a successor reads again of a feed, about a day, is held back from purges (actor.Readers, as "ingest").
 //
 // # How it fails
 //

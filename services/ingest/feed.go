@@ -3,6 +3,7 @@ package ingest
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -22,10 +23,13 @@ const (
 	// recheckEvery is how often orders and trades are read although nothing seems wrong: two cheap requests that
 	// find what a socket has swallowed.
 	recheckEvery = 60 * time.Second
-	// maxLookups bounds the orders looked up one by one in a reading; the next reading goes on.
+	// maxLookups bounds the orders, and the trades, looked up one by one in a reading; the next reading goes on behind.
 	maxLookups = 100
 	// readTimeout bounds one reading of orders and trades.
 	readTimeout = 60 * time.Second
+	// deafAfter is how long after a change of a trade the socket must have told it. It is more than clocks differ that are
+	// set by the network; where they differ more, a sound connection may be renewed.
+	deafAfter = 10 * time.Second
 	// drainTimeout is how long events already received may take to be stored after the end was asked for.
 	drainTimeout = 3 * time.Second
 )
@@ -46,14 +50,24 @@ type feed struct {
 	due     chan struct{} // asks for a reading now
 	connect uint64        // counts connects; of the socket's goroutine
 	heard   atomic.Uint64 // the last connect that the venue has answered
+	since   atomic.Int64  // when it did, Unix ms
 	whole   atomic.Uint64 // the last connect since which nothing is missing
+	deaf    atomic.Uint64 // the last connect whose socket has kept something from us
+
+	// report says below which sequence of the stream nothing is read again.
+	report   func(context.Context, uint64) error
+	reported uint64
+	// Where the last round of look-ups ended; of the reader's goroutine.
+	orderTurn msgs.OrderID
+	tradeTurn msgs.TradeID
 }
 
-// feedItem is one thing for the writer, in order: an event, or a question about what is stored.
+// feedItem is one thing for the writer, in order: an event, or a deed between two events.
 type feedItem struct {
 	order *msgs.FeedOrder
 	trade *msgs.FeedTrade
-	ask   func(*history)
+	venue *polymarket.Trade // of trade: whose legs are the account's own is told by what is stored by then
+	do    func(context.Context)
 	at    time.Time
 }
 
@@ -124,14 +138,15 @@ func (f *feed) write(ctx context.Context) {
 		var err error
 		var source msgs.FeedSource
 		switch {
-		case i.ask != nil:
-			i.ask(f.stored.history)
+		case i.do != nil:
+			i.do(ctx)
 			continue
 		case i.order != nil:
 			source = i.order.Source
 			stored, err = f.stored.storeOrder(ctx, i.order)
 		case i.trade != nil:
 			source = i.trade.Source
+			i.trade.Legs = f.ownLegs(i.venue)
 			stored, err = f.stored.storeTrade(ctx, i.trade)
 		}
 		switch {
@@ -140,9 +155,23 @@ func (f *feed) write(ctx context.Context) {
 		case stored:
 			f.count.feedStored.WithLabelValues(string(source)).Inc()
 			f.count.feedLag.Observe(time.Since(i.at).Seconds())
+			f.suspect(&i)
 		default:
 			f.count.feedRepeat.WithLabelValues(string(source)).Inc()
 		}
+	}
+}
+
+// suspect takes a socket for deaf that is open and has not told what a reading has found: the venue's sockets have been seen to
+// answer every PING and to say nothing more.
+func (f *feed) suspect(i *feedItem) {
+	if i.trade == nil || i.trade.Source != msgs.FromREST {
+		return
+	}
+	due := time.UnixMilli(i.trade.AtMS).Add(deafAfter)
+	if opened := time.UnixMilli(f.since.Load()).Add(deafAfter); due.After(opened) && i.at.After(due) {
+		f.deaf.Store(f.heard.Load())
+		f.conn.wake()
 	}
 }
 
@@ -175,85 +204,156 @@ func (f *feed) read(ctx context.Context) {
 	}
 }
 
-// readVenue reads what may have happened since the last stored events, hands it to the writer, and returns when that is
-// done with it.
+// readVenue reads what may have happened since the feed was whole, hands it to the writer, and returns when that is done
+// with it. What could be read is handed over even when something else could not; only a full reading makes the feed whole.
 func (f *feed) readVenue(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
-	from, err := ask(ctx, f, func(h *history) view { return h.view(time.Now()) })
+	began := time.Now()
+	from, err := f.begin(ctx)
 	if err != nil {
 		return err
 	}
 	// Trades first: an order's state then never claims a fill whose trade is still to come.
-	trades, err := f.clob.Trades(ctx, polymarket.TradeFilter{After: from.after / 1000})
-	if err != nil {
-		return err
-	}
-	orders, err := f.clob.OpenOrders(ctx, polymarket.OrderFilter{})
-	if err != nil {
-		return err
-	}
-	gone, err := f.lookUp(ctx, from.open, &orders)
-	if err != nil {
-		return err
-	}
-	now := time.Now()
+	trades, errTrades := f.readTrades(ctx, from)
+	orders, gone, errOrders := f.readOrders(ctx, from)
+	at := time.Now()
 	for i := len(trades) - 1; i >= 0; i-- { // the venue lists the newest first
-		if err := f.put(ctx, feedItem{trade: f.tradeOf(&trades[i], nil, 1000*max(trades[i].LastUpdate, trades[i].MatchTime), now), at: now}); err != nil {
+		t := &trades[i]
+		if err := f.put(ctx, feedItem{trade: f.tradeOf(t, nil, 1000*max(t.LastUpdate, t.MatchTime), at), venue: t, at: at}); err != nil {
 			return err
 		}
 	}
 	for i := range orders {
-		if err := f.put(ctx, feedItem{order: f.orderOf(&orders[i], nil, "", now.UnixMilli(), now), at: now}); err != nil {
+		if err := f.put(ctx, feedItem{order: f.orderOf(&orders[i], nil, "", at.UnixMilli(), at), at: at}); err != nil {
 			return err
 		}
 	}
-	_, err = ask(ctx, f, func(h *history) struct{} { h.forget(gone); return struct{}{} })
+	if err := errors.Join(errTrades, errOrders); err != nil {
+		return err
+	}
+	_, err = ask(ctx, f, func(context.Context) (struct{}, error) {
+		h := f.stored.history
+		if h != from.of {
+			return struct{}{}, errReopened
+		}
+		h.forget(gone)
+		h.whole = max(h.whole, began.UnixMilli())
+		return struct{}{}, nil
+	})
 	return err
 }
 
-// lookUp adds to orders those that were open when last heard of and are not in the venue's list any more. gone are those
-// that the venue does not know.
-func (f *feed) lookUp(ctx context.Context, open []msgs.OrderID, orders *[]polymarket.OpenOrder) (gone []msgs.OrderID, err error) {
-	listed := make(map[msgs.OrderID]bool, len(*orders))
-	for _, o := range *orders {
-		listed[msgs.OrderID(o.ID)] = true
+// errReopened ends a reading during which the stream turned out to be another: it began too late.
+var errReopened = errors.New("the stored feed has changed under the reading")
+
+// begin makes sure that what is stored is what was read of it, and says where a reading begins.
+func (f *feed) begin(ctx context.Context) (view, error) {
+	return ask(ctx, f, func(ctx context.Context) (view, error) {
+		if err := f.stored.check(ctx); err != nil {
+			return view{}, err
+		}
+		v := f.stored.history.view()
+		return v, f.holdBack(ctx)
+	})
+}
+
+// holdBack says how much of the stream a successor needs.
+func (f *feed) holdBack(ctx context.Context) error {
+	since := time.UnixMilli(f.stored.history.whole).Add(-lookback - lookbackMargin)
+	seq := f.stored.marks.needed(since.UnixMilli())
+	if f.report == nil || seq == 0 || seq == f.reported {
+		return nil
 	}
-	asked := 0
-	for _, id := range open {
-		if listed[id] {
-			continue
+	if err := f.report(ctx, seq-1); err != nil {
+		return err
+	}
+	f.reported = seq
+	return nil
+}
+
+// readTrades lists the trades since the feed was whole, and looks up those before them that are not final, the newest first.
+func (f *feed) readTrades(ctx context.Context, from view) ([]polymarket.Trade, error) {
+	trades, err := f.clob.Trades(ctx, polymarket.TradeFilter{After: max(from.after/1000, 1)})
+	if err != nil {
+		return trades, err
+	}
+	listed := make(map[msgs.TradeID]bool, len(trades))
+	for i := range trades {
+		listed[msgs.TradeID(trades[i].ID)] = true
+	}
+	open := slices.DeleteFunc(from.trades, func(id msgs.TradeID) bool { return listed[id] })
+	for _, id := range turn(open, &f.tradeTurn) {
+		one, err := f.clob.Trades(ctx, polymarket.TradeFilter{ID: string(id)})
+		trades = append(trades, one...)
+		if err != nil {
+			return trades, err
 		}
-		if asked++; asked > maxLookups {
-			return gone, nil
-		}
+	}
+	return trades, nil
+}
+
+// readOrders lists the open orders, and looks up those that were open when last heard of and are not listed any more. gone
+// are those that the venue does not know.
+func (f *feed) readOrders(ctx context.Context, from view) (orders []polymarket.OpenOrder, gone []msgs.OrderID, err error) {
+	orders, err = f.clob.OpenOrders(ctx, polymarket.OrderFilter{})
+	if err != nil {
+		return orders, nil, err
+	}
+	listed := make(map[msgs.OrderID]bool, len(orders))
+	for i := range orders {
+		listed[msgs.OrderID(orders[i].ID)] = true
+	}
+	open := slices.DeleteFunc(from.orders, func(id msgs.OrderID) bool { return listed[id] })
+	for _, id := range turn(open, &f.orderTurn) {
 		o, found, err := f.clob.Order(ctx, string(id))
 		switch {
 		case err != nil:
-			return nil, fmt.Errorf("read order: %w", err)
+			return orders, gone, fmt.Errorf("read order: %w", err)
 		case found:
-			*orders = append(*orders, o)
+			orders = append(orders, o)
 		default:
 			gone = append(gone, id)
 		}
 	}
-	return gone, nil
+	return orders, gone, nil
+}
+
+// turn takes at most maxLookups of sorted ids, beginning behind the last one of the round before, so that each has its turn.
+func turn[T ~string](ids []T, last *T) []T {
+	i, found := slices.BinarySearch(ids, *last)
+	if found {
+		i++
+	}
+	round := slices.Concat(ids[i:], ids[:i])
+	round = round[:min(len(round), maxLookups)]
+	if len(round) > 0 {
+		*last = round[len(round)-1]
+	}
+	return round
 }
 
 // ask runs a question in the writer, after everything put before it.
-func ask[T any](ctx context.Context, f *feed, question func(*history) T) (T, error) {
-	answer := make(chan T, 1)
-	err := f.put(ctx, feedItem{ask: func(h *history) { answer <- question(h) }})
-	if err == nil {
-		select {
-		case v := <-answer:
-			return v, nil
-		case <-ctx.Done():
-			err = ctx.Err()
-		}
+func ask[T any](ctx context.Context, f *feed, question func(context.Context) (T, error)) (T, error) {
+	type reply struct {
+		v   T
+		err error
 	}
+	answer := make(chan reply, 1)
 	var none T
-	return none, err
+	err := f.put(ctx, feedItem{do: func(ctx context.Context) {
+		v, err := question(ctx)
+		answer <- reply{v, err}
+	}})
+	if err != nil {
+		return none, err
+	}
+	select {
+	case r := <-answer:
+		return r.v, r.err
+	case <-ctx.Done():
+		return none, ctx.Err()
+	}
 }
 
 // The session of the user channel.
@@ -272,7 +372,7 @@ func (f *feed) frame(ctx context.Context, at time.Time, data []byte) error {
 			case polymarket.UserOrder:
 				i.order = f.orderOf(&e.OpenOrder, slices.Clone(one), e.Kind, cmp.Or(e.TimestampMS, at.UnixMilli()), at)
 			case polymarket.UserTrade:
-				i.trade = f.tradeOf(&e.Trade, slices.Clone(one), cmp.Or(e.TimestampMS, at.UnixMilli()), at)
+				i.trade, i.venue = f.tradeOf(&e.Trade, slices.Clone(one), cmp.Or(e.TimestampMS, at.UnixMilli()), at), &e.Trade
 			default:
 				f.strange(e)
 				continue
@@ -295,10 +395,18 @@ func (f *feed) strange(e polymarket.Event) {
 	}
 }
 
+// errDeaf is the cause of a renewal of a connection that has kept something from us.
+var errDeaf = fmt.Errorf("%w of a trade that a reading has found", errData)
+
 // look asks for a reading when the first answer of a connection shows that the subscription was read.
-func (f *feed) look(time.Time) ([][]byte, error) {
-	if f.heard.Swap(f.connect) != f.connect {
+func (f *feed) look(now time.Time) ([][]byte, error) {
+	if f.heard.Load() != f.connect {
+		f.since.Store(now.UnixMilli())
+		f.heard.Store(f.connect)
 		f.readSoon()
+	}
+	if f.deaf.Load() == f.connect {
+		return nil, errDeaf
 	}
 	return nil, nil
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -108,13 +109,13 @@ func TestRestartedLogRemembers(t *testing.T) {
 				t.Errorf("stored again: %v, %v", got, err)
 			}
 		}
-		// Of a trade known in part, the leg that is new.
+		// Of a trade known in part, the leg that is new, from its beginning.
 		if got, err := second.storeTrade(t.Context(), tradeEvent("a", msgs.Confirmed, 2, 5)); err != nil || !got {
 			t.Errorf("the new leg was not stored: %v", err)
 		}
 		all := storedTrades(t, js)
-		if last := all[len(all)-1]; len(all) != 5 || len(last.Legs) != 1 || last.Legs[0].Leg != 5 {
-			t.Errorf("%d events, the last is %+v", len(all), last)
+		if last := all[len(all)-1]; len(all) != 7 || len(last.Legs) != 1 || last.Legs[0].Leg != 5 {
+			t.Errorf("%d events, want 4 of the first leg and 3 of the new one; the last is %+v", len(all), last)
 		}
 	})
 }
@@ -136,45 +137,122 @@ func TestReadingNeverGoesBack(t *testing.T) {
 	if h.newsOrder(orderEvent("o", "DELAYED", 4, msgs.FromREST)) {
 		t.Error("a cancelled order comes back to life by a late reading")
 	}
-	h.addTrade(tradeEvent("t", msgs.Mined, 0))
-	old, next := tradeEvent("t", msgs.Matched, 0), tradeEvent("t", msgs.Confirmed, 0)
-	old.Source, next.Source = msgs.FromREST, msgs.FromREST
-	if h.newsTrade(old) != nil || h.newsTrade(next) == nil {
-		t.Error("a trade went back, or did not go on")
-	}
-	if h.newsTrade(tradeEvent("t", msgs.Retrying, 0)) == nil {
-		t.Error("a socket's RETRYING was dropped")
-	}
-	if v := h.view(time.Now()); len(v.open) != 0 {
-		t.Errorf("open: %v", v.open)
+	if v := h.view(); len(v.orders) != 0 {
+		t.Errorf("open: %v", v.orders)
 	}
 }
 
-// A reading begins at the oldest trade that is not final, with an overlap, and never further back than a day.
-func TestReadingBeginsAtTheOldestOpenTrade(t *testing.T) {
+// Each status of a trade is told once, behind those that it implies, whatever comes late.
+func TestStatusesAreToldInTheOrderOfTheSettlement(t *testing.T) {
+	const broadcast, matched, mined, retrying, confirmed, failed = msgs.NotBroadcasted, msgs.Matched, msgs.Mined, msgs.Retrying, msgs.Confirmed, msgs.Failed
+	for _, c := range []struct {
+		heard []msgs.TradeStatus
+		told  string
+	}{
+		{[]msgs.TradeStatus{matched, mined, confirmed}, "MATCHED MINED CONFIRMED"},
+		{[]msgs.TradeStatus{confirmed, mined, matched, confirmed}, "(MATCHED) (MINED) CONFIRMED"},
+		{[]msgs.TradeStatus{mined, matched, confirmed}, "(MATCHED) MINED CONFIRMED"},
+		{[]msgs.TradeStatus{broadcast, mined}, "MATCHED_NOT_BROADCASTED (MATCHED) MINED"},
+		{[]msgs.TradeStatus{matched, broadcast}, "MATCHED"},
+		{[]msgs.TradeStatus{retrying, failed, retrying}, "(MATCHED) RETRYING FAILED"},
+		{[]msgs.TradeStatus{failed, mined}, "(MATCHED) FAILED"},
+		{[]msgs.TradeStatus{matched, mined, retrying, mined, retrying, confirmed}, "MATCHED MINED RETRYING CONFIRMED"},
+		{[]msgs.TradeStatus{failed, confirmed}, "(MATCHED) FAILED CONFIRMED"}, // odd, and not for us to hide
+		{[]msgs.TradeStatus{confirmed, "REVIEWED"}, "(MATCHED) (MINED) CONFIRMED REVIEWED"},
+		{[]msgs.TradeStatus{"QUEUED", matched, "REVIEWED", confirmed}, "QUEUED MATCHED REVIEWED (MINED) CONFIRMED"},
+	} {
+		h := newHistory()
+		var told []string
+		for _, s := range c.heard {
+			e := tradeEvent("t", s, 0)
+			for next := h.nextTrade(e); next != nil; next = h.nextTrade(e) {
+				h.addTrade(next)
+				word := string(next.Status)
+				if next.Implied {
+					word = "(" + word + ")"
+				}
+				told = append(told, word)
+			}
+		}
+		if got := strings.Join(told, " "); got != c.told {
+			t.Errorf("heard %v: told %s, want %s", c.heard, got, c.told)
+		}
+	}
+}
+
+// A leg that was not known is told from the beginning, the others are not told again.
+func TestLegFoundLaterIsToldFromTheBeginning(t *testing.T) {
+	h := newHistory()
+	h.addTrade(tradeEvent("t", msgs.Matched, 2))
+	e := tradeEvent("t", msgs.Mined, 2, 5)
+	var told []string
+	for next := h.nextTrade(e); next != nil; next = h.nextTrade(e) {
+		h.addTrade(next)
+		told = append(told, fmt.Sprint(next.Status, legsOf(next)))
+	}
+	if got := strings.Join(told, " "); got != "MATCHED[5] MINED[2 5]" {
+		t.Errorf("told %s", got)
+	}
+}
+
+// A reading begins where the feed was whole, whatever a socket has said since; earlier for a trade that is not final, but
+// never more than a day; what lies further back is asked for one by one.
+func TestReadingBeginsWhereTheFeedWasWhole(t *testing.T) {
 	h := newHistory()
 	now := time.Now()
+	h.whole = now.Add(-time.Hour).UnixMilli()
 	at := func(id string, status msgs.TradeStatus, ago time.Duration) {
 		e := tradeEvent(id, status, 0)
-		e.AtMS = now.Add(-ago).UnixMilli()
+		e.MatchedMS = now.Add(-ago).UnixMilli()
 		h.addTrade(e)
 	}
-	if got := h.view(now).after; got != now.Add(-lookback).UnixMilli() {
-		t.Errorf("with nothing known it begins at %d", got)
+	want := func(ago time.Duration, open ...msgs.TradeID) {
+		t.Helper()
+		v := h.view()
+		if got, want := v.after, now.Add(-ago-overlap).UnixMilli(); got != want {
+			t.Errorf("it begins %s too late", time.Duration(got-want)*time.Millisecond)
+		}
+		if !slices.Equal(v.trades, open) {
+			t.Errorf("open are %v, want %v", v.trades, open)
+		}
 	}
-	at("final", msgs.Confirmed, 3*time.Hour)
-	at("open", msgs.Matched, 2*time.Hour)
 	at("new", msgs.Confirmed, time.Minute)
-	if got, want := h.view(now).after, now.Add(-2*time.Hour-overlap).UnixMilli(); got != want {
-		t.Errorf("it begins at %d, want %d", got, want)
-	}
+	want(time.Hour)
+	at("open", msgs.Matched, 2*time.Hour)
+	want(2*time.Hour, "open")
+	at("stuck", msgs.Mined, 40*time.Hour)
+	want(time.Hour+lookback, "open", "stuck")
 	at("open", msgs.Failed, 2*time.Hour)
-	if got, want := h.view(now).after, now.Add(-time.Minute-overlap).UnixMilli(); got != want {
-		t.Errorf("it begins at %d, want %d", got, want)
+	at("stuck", msgs.Confirmed, 40*time.Hour)
+	want(time.Hour)
+	at("hopeless", msgs.Matched, abandonAfter+2*time.Hour)
+	want(time.Hour)
+}
+
+// Of more orders than one reading looks up, each has its turn.
+func TestEveryOpenOrderHasItsTurn(t *testing.T) {
+	var ids []msgs.OrderID
+	for i := range 3*maxLookups/2 + 7 {
+		ids = append(ids, msgs.OrderID(fmt.Sprintf("%04d", i)))
 	}
-	at("stuck", msgs.Mined, 30*time.Hour)
-	if got, want := h.view(now).after, now.Add(-time.Minute-overlap).UnixMilli(); got != want {
-		t.Errorf("with a trade of yesterday it begins at %d, want %d", got, want)
+	asked := map[msgs.OrderID]int{}
+	var last msgs.OrderID
+	for range 4 {
+		round := turn(ids, &last)
+		if len(round) != maxLookups {
+			t.Fatalf("%d in a round", len(round))
+		}
+		for _, id := range round {
+			asked[id]++
+		}
+	}
+	for _, id := range ids {
+		if asked[id] < 2 {
+			t.Errorf("%s was asked for %d times in four rounds", id, asked[id])
+		}
+	}
+	if turn(nil, &last) != nil {
+		t.Error("nothing has a turn")
 	}
 }
 
@@ -241,7 +319,14 @@ func (p *plant) tradeAgainstFullStream(n int) map[string]map[msgs.TradeStatus]in
 	p.pass(3 * time.Minute)
 	out := map[string]map[msgs.TradeStatus]int{}
 	for _, id := range ids {
-		out[id] = p.statuses("main", id)
+		out[id] = map[msgs.TradeStatus]int{}
+	}
+	for _, e := range p.trades("main") {
+		for _, l := range e.Legs {
+			if of, ok := out[string(l.OrderID)]; ok {
+				of[e.Status]++
+			}
+		}
 	}
 	return out
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -19,12 +20,13 @@ const (
 	storeTimeout = 5 * time.Second
 	// storeRetry is the pause between attempts while the broker does not take an event.
 	storeRetry = 250 * time.Millisecond
-	// lookback is how far into the past an account's events are remembered and asked for: longer than any settlement
-	// and any outage after which one would simply go on.
-	lookback = 24 * time.Hour
-	// lookbackMargin is how much further the stream is read than the venue is asked, so that clocks may differ.
+	// lookbackMargin is how much further the stream is read than is remembered, so that clocks may differ.
 	lookbackMargin = time.Hour
 )
+
+// wholeHeader says on each stored event up to when the feed was whole before it, in Unix ms. It is what a successor goes on
+// from: the time of the last event says nothing about what came before it unheard.
+const wholeHeader = "Sluice-Whole-Ms"
 
 // feedLog stores one account's private events in its stream, each once, in the order given. Several may write: every
 // append expects the last sequence that this one has read, so whoever is late first reads what the other wrote, and what
@@ -32,22 +34,39 @@ const (
 type feedLog struct {
 	js      jetstream.JetStream
 	stream  string
-	orders  string            // subject
-	trades  string            // subject
-	last    map[string]uint64 // by subject
+	orders  string         // subject
+	trades  string         // subject
+	last    map[string]tip // by subject
 	history *history
-	repeat  func(msgs.FeedSource)
+	marks   marks
+	// reopened is called when the stream turned out not to hold what it did: it was wiped, or restored from a copy.
+	reopened func()
+}
+
+// tip is the last stored event of a subject, as far as read.
+type tip struct {
+	seq  uint64
+	data seenKey // of its payload, to know the stream again
 }
 
 func newFeedLog(js jetstream.JetStream, a msgs.Account) *feedLog {
 	return &feedLog{js: js, stream: msgs.AskStream(a), orders: msgs.FeedSubject(a, "order"), trades: msgs.FeedSubject(a, "trade"),
-		last: map[string]uint64{}, history: newHistory(), repeat: func(msgs.FeedSource) {}}
+		last: map[string]tip{}, history: newHistory(), reopened: func() {}}
 }
 
-// open reads what is stored, as far back as lookback.
+// subjects lists what is written, in the order in which it is read.
+func (l *feedLog) subjects() []string { return []string{l.orders, l.trades} }
+
+// open reads what is stored and may still matter.
 func (l *feedLog) open(ctx context.Context) error {
-	for _, subject := range []string{l.orders, l.trades} {
-		since := time.Now().Add(-lookback - lookbackMargin)
+	l.history, l.last, l.marks = newHistory(), map[string]tip{}, marks{}
+	whole, err := l.readWhole(ctx)
+	if err != nil {
+		return fmt.Errorf("read the end of the feed: %w", err)
+	}
+	l.history.whole = whole
+	since := time.UnixMilli(whole).Add(-lookback - lookbackMargin)
+	for _, subject := range l.subjects() {
 		from := jetstream.ConsumerConfig{FilterSubject: subject, DeliverPolicy: jetstream.DeliverByStartTimePolicy, OptStartTime: &since}
 		if err := l.readTail(ctx, from); err != nil {
 			return fmt.Errorf("read %s: %w", subject, err)
@@ -56,10 +75,90 @@ func (l *feedLog) open(ctx context.Context) error {
 	return nil
 }
 
-// catchUp reads what others have stored since.
+// readWhole is up to when the feed is whole, by its last events. Where they do not say, it is as far back as one looks:
+// before the last event of a feed that has some, before now of one that has none.
+func (l *feedLog) readWhole(ctx context.Context) (int64, error) {
+	st, err := l.js.Stream(ctx, l.stream)
+	if err != nil {
+		return 0, err
+	}
+	var whole, stored int64
+	for _, subject := range l.subjects() {
+		m, err := st.GetLastMsgForSubject(ctx, subject)
+		switch {
+		case errors.Is(err, jetstream.ErrMsgNotFound):
+			continue
+		case err != nil:
+			return 0, err
+		}
+		whole, stored = max(whole, wholeOf(m.Header)), max(stored, m.Time.UnixMilli())
+	}
+	now := time.Now().UnixMilli()
+	switch {
+	case whole > 0:
+		return min(whole, now), nil
+	case stored > 0:
+		now = min(now, stored)
+	}
+	return now - lookback.Milliseconds(), nil
+}
+
+func wholeOf(h nats.Header) int64 {
+	ms, err := strconv.ParseInt(h.Get(wholeHeader), 10, 64)
+	if err != nil {
+		return 0 // written before there was such a header
+	}
+	return ms
+}
+
+// check reads what others have stored since, and everything anew when the stream is not the one that was read: what it has
+// lost is then news again.
+func (l *feedLog) check(ctx context.Context) error {
+	for _, subject := range l.subjects() {
+		if err := l.catchUp(ctx, subject); err != nil {
+			return fmt.Errorf("read %s: %w", subject, err)
+		}
+	}
+	return nil
+}
+
 func (l *feedLog) catchUp(ctx context.Context, subject string) error {
+	same, err := l.sameStream(ctx, subject)
+	if err != nil {
+		return err
+	}
+	if !same {
+		if err := l.open(ctx); err != nil {
+			return err
+		}
+		l.reopened()
+		return nil
+	}
 	return l.readTail(ctx, jetstream.ConsumerConfig{FilterSubject: subject,
-		DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: l.last[subject] + 1})
+		DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: l.last[subject].seq + 1})
+}
+
+// sameStream reports whether the last event that was read is where it was. One that is gone may have been purged; but no
+// purge takes sequences back.
+func (l *feedLog) sameStream(ctx context.Context, subject string) (bool, error) {
+	tip := l.last[subject]
+	if tip.seq == 0 {
+		return true, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	st, err := l.js.Stream(ctx, l.stream)
+	if err != nil {
+		return false, err
+	}
+	m, err := st.GetMsg(ctx, tip.seq)
+	switch {
+	case errors.Is(err, jetstream.ErrMsgNotFound):
+		return st.CachedInfo().State.LastSeq >= tip.seq, nil
+	case err != nil:
+		return false, err
+	}
+	return m.Subject == subject && keyOf(string(m.Data)) == tip.data, nil
 }
 
 // readTail reads a subject up to its present end. After an error it can be called again and goes on.
@@ -74,12 +173,12 @@ func (l *feedLog) readTail(ctx context.Context, from jetstream.ConsumerConfig) e
 	end, err := st.GetLastMsgForSubject(ctx, subject)
 	switch {
 	case errors.Is(err, jetstream.ErrMsgNotFound):
-		l.last[subject] = 0
+		l.last[subject] = tip{}
 		return nil
 	case err != nil:
 		return err
-	case end.Sequence <= l.last[subject] || from.OptStartTime != nil && end.Time.Before(*from.OptStartTime):
-		l.last[subject] = end.Sequence
+	case end.Sequence <= l.last[subject].seq || from.OptStartTime != nil && end.Time.Before(*from.OptStartTime):
+		l.last[subject] = tip{end.Sequence, keyOf(string(end.Data))}
 		return nil
 	}
 	// Not an ordered consumer: its silent retries know no end.
@@ -90,11 +189,9 @@ func (l *feedLog) readTail(ctx context.Context, from jetstream.ConsumerConfig) e
 	}
 	for left := c.CachedInfo().NumPending; left > 0; {
 		n := min(left, tailBatch) // a batch that asks for more than there is would wait
-		at, err := l.readBatch(ctx, c, int(n))
-		if err != nil {
+		if err := l.readBatch(ctx, c, int(n)); err != nil {
 			return err
 		}
-		l.last[subject] = max(l.last[subject], at)
 		left -= n
 	}
 	// What cannot be deleted goes by itself after its inactivity.
@@ -102,25 +199,25 @@ func (l *feedLog) readTail(ctx context.Context, from jetstream.ConsumerConfig) e
 	return nil
 }
 
-// readBatch folds the next n messages and returns the sequence of the last.
-func (l *feedLog) readBatch(ctx context.Context, c jetstream.Consumer, n int) (at uint64, err error) {
+// readBatch folds the next n messages.
+func (l *feedLog) readBatch(ctx context.Context, c jetstream.Consumer, n int) error {
 	batch, err := c.Fetch(n, jetstream.FetchContext(ctx))
 	if err != nil {
-		return 0, err
+		return err
 	}
 	for m := range batch.Messages() {
 		n--
 		meta, err := m.Metadata()
 		if err != nil {
-			return 0, err
+			return err
 		}
-		l.fold(m.Subject(), m.Data())
-		at = meta.Sequence.Stream
+		l.history.whole = max(l.history.whole, wholeOf(m.Headers()))
+		l.fold(m.Subject(), m.Data(), meta.Sequence.Stream, meta.Timestamp)
 	}
 	if n > 0 {
-		return 0, cmp.Or(batch.Error(), errShort)
+		return cmp.Or(batch.Error(), errShort)
 	}
-	return at, nil
+	return nil
 }
 
 // errShort reports a batch of which a part has not come.
@@ -133,7 +230,9 @@ const tailBatch = 500
 const tailTimeout = 60 * time.Second
 
 // fold takes what is stored into the history. What is not readable was not written by ingest and says nothing.
-func (l *feedLog) fold(subject string, data []byte) {
+func (l *feedLog) fold(subject string, data []byte, seq uint64, at time.Time) {
+	l.last[subject] = tip{seq, keyOf(string(data))}
+	l.marks.add(seq, at.UnixMilli())
 	switch subject {
 	case l.orders:
 		var o msgs.FeedOrder
@@ -150,7 +249,7 @@ func (l *feedLog) fold(subject string, data []byte) {
 
 // storeOrder stores the event unless it is stored already; stored says which. It returns an error only when ctx ended.
 func (l *feedLog) storeOrder(ctx context.Context, o *msgs.FeedOrder) (stored bool, err error) {
-	return l.store(ctx, l.orders, o.Source, func() any {
+	return l.store(ctx, l.orders, func() any {
 		if !l.history.newsOrder(o) {
 			return nil
 		}
@@ -158,32 +257,32 @@ func (l *feedLog) storeOrder(ctx context.Context, o *msgs.FeedOrder) (stored boo
 	})
 }
 
-// storeTrade is storeOrder for a trade. Of a trade whose legs are stored in part, the others are stored.
+// storeTrade is storeOrder for a trade, and for the statuses that it implies before it.
 func (l *feedLog) storeTrade(ctx context.Context, t *msgs.FeedTrade) (stored bool, err error) {
-	return l.store(ctx, l.trades, t.Source, func() any {
-		if t = l.history.newsTrade(t); t == nil {
-			return nil
+	return l.store(ctx, l.trades, func() any {
+		if next := l.history.nextTrade(t); next != nil {
+			return next
 		}
-		return t
+		return nil
 	})
 }
 
-// store appends what news returns until it is stored or no news any more.
-func (l *feedLog) store(ctx context.Context, subject string, source msgs.FeedSource, news func() any) (bool, error) {
+// store appends what news returns until there is none.
+func (l *feedLog) store(ctx context.Context, subject string, news func() any) (stored bool, err error) {
 	for {
 		v := news()
 		if v == nil {
-			l.repeat(source)
-			return false, nil
+			return stored, nil
 		}
 		b, err := json.Marshal(v)
 		if err != nil {
-			return false, fmt.Errorf("encode %s: %w", subject, err)
+			return stored, fmt.Errorf("encode %s: %w", subject, err)
 		}
-		err = l.append(ctx, subject, b)
+		seq, err := l.append(ctx, subject, b)
 		if err == nil {
-			l.fold(subject, b)
-			return true, nil
+			l.fold(subject, b, seq, time.Now())
+			stored = true
+			continue
 		}
 		if !overtaken(err) {
 			wait(ctx, storeRetry) // the broker is away, or the stream is full
@@ -192,7 +291,7 @@ func (l *feedLog) store(ctx context.Context, subject string, source msgs.FeedSou
 		for l.catchUp(ctx, subject) != nil {
 			wait(ctx, storeRetry)
 			if ctx.Err() != nil {
-				return false, ctx.Err()
+				return stored, ctx.Err()
 			}
 		}
 	}
@@ -204,15 +303,15 @@ func overtaken(err error) bool {
 	return ok && (e.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence || e.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequenceConstant)
 }
 
-func (l *feedLog) append(ctx context.Context, subject string, b []byte) error {
+func (l *feedLog) append(ctx context.Context, subject string, b []byte) (seq uint64, err error) {
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
 	m := nats.NewMsg(subject)
 	m.Data = b
-	ack, err := l.js.PublishMsg(ctx, m, jetstream.WithExpectLastSequencePerSubject(l.last[subject]), jetstream.WithRetryAttempts(0))
+	m.Header.Set(wholeHeader, strconv.FormatInt(l.history.whole, 10))
+	ack, err := l.js.PublishMsg(ctx, m, jetstream.WithExpectLastSequencePerSubject(l.last[subject].seq), jetstream.WithRetryAttempts(0))
 	if err != nil {
-		return err
+		return 0, err
 	}
-	l.last[subject] = ack.Sequence
-	return nil
+	return ack.Sequence, nil
 }

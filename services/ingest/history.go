@@ -12,8 +12,18 @@ import (
 	"sluice/pkg/msgs"
 )
 
-// maxSeen bounds the keys that are remembered per account: a day of ten events a second, at 16 bytes each.
-const maxSeen = 1 << 20
+const (
+	// maxSeen bounds the keys that are remembered per account: a day of ten events a second, at 16 bytes each.
+	maxSeen = 1 << 20
+	// lookback is how much of what was stored is remembered behind the moment up to which the feed is whole, and how far
+	// a feed that has never been stored reaches back: longer than any settlement.
+	lookback = 24 * time.Hour
+	// overlap is how far before the moment up to which the feed is whole a reading begins: venues list late, and their
+	// clocks are not ours. Repeats cost nothing.
+	overlap = 5 * time.Minute
+	// abandonAfter is how long a trade is asked for that does not become final: no settlement is a month late.
+	abandonAfter = 30 * 24 * time.Hour
+)
 
 // history is what is known to be stored of one account's private events. It is a plain value of its feed's goroutine.
 type history struct {
@@ -21,14 +31,16 @@ type history struct {
 	ring   []seenKey // oldest first from at, once full
 	at     int
 	orders map[msgs.OrderID]orderState
-	trades map[msgs.TradeID]tradeState // those not final
-	latest int64                       // time stamp of the newest trade, in ms
+	trades map[msgs.TradeID]tradeState
+	// whole is the moment up to which everything is stored that the venue lists, in Unix ms of our clock. It moves when a
+	// reading has been stored, never with what a socket says: what came before that may still be missing.
+	whole int64
 }
 
 // seenKey identifies an event: 16 bytes of a hash, so that two events never share one.
 type seenKey [16]byte
 
-// orderState is the last that was stored about an order that may still change.
+// orderState is the last that was stored about an order.
 type orderState struct {
 	status  string
 	matched money.Size
@@ -36,8 +48,8 @@ type orderState struct {
 }
 
 type tradeState struct {
-	rank int
-	at   int64 // ms, of the first status
+	at    int64 // of the match, ms
+	final bool
 }
 
 func newHistory() *history {
@@ -53,12 +65,9 @@ func orderKey(o *msgs.FeedOrder) seenKey {
 	return keyOf("order", string(o.OrderID), orderStatus(o), money.Format(o.SizeMatched))
 }
 
-func legKey(t *msgs.FeedTrade, leg int) seenKey {
-	return keyOf("trade", string(t.TradeID), strconv.Itoa(leg), string(t.Status))
+func legKey(id msgs.TradeID, leg int, s msgs.TradeStatus) seenKey {
+	return keyOf("trade", string(id), strconv.Itoa(leg), string(s))
 }
-
-// noLeg stands for a trade in which no leg of ours was found.
-const noLeg = -1
 
 // orderStatus is the order's status, derived from the change when the venue did not say.
 func orderStatus(o *msgs.FeedOrder) string {
@@ -78,84 +87,101 @@ func resting(status string) bool {
 	return status == "LIVE" || status == "DELAYED" || status == "UNMATCHED"
 }
 
-// newsOrder reports whether the event says something that is not stored. What REST says of a moment before the last
-// stored event is no news.
+// newsOrder reports whether the event says something that is not stored and not overtaken by what is: filled amounts only
+// grow, and an order that has ended does not rest again.
 func (h *history) newsOrder(o *msgs.FeedOrder) bool {
 	if _, ok := h.seen[orderKey(o)]; ok {
 		return false
 	}
 	known, ok := h.orders[o.OrderID]
-	if !ok || o.Source != msgs.FromREST {
+	if !ok {
 		return true
 	}
-	status := orderStatus(o)
-	return o.SizeMatched > known.matched || o.SizeMatched == known.matched && resting(known.status) && status != known.status
+	return o.SizeMatched > known.matched || o.SizeMatched == known.matched && resting(known.status)
 }
 
 func (h *history) addOrder(o *msgs.FeedOrder) {
 	h.remember(orderKey(o))
-	known, ok := h.orders[o.OrderID]
-	if ok && known.matched > o.SizeMatched {
-		return // an older event that came late
+	if known, ok := h.orders[o.OrderID]; ok && known.matched > o.SizeMatched {
+		return
 	}
 	h.orders[o.OrderID] = orderState{status: orderStatus(o), matched: o.SizeMatched, at: o.RecvMS}
 }
 
-// newsTrade returns the part of the event that is not stored, nil when all of it is.
-func (h *history) newsTrade(t *msgs.FeedTrade) *msgs.FeedTrade {
-	if known, ok := h.trades[t.TradeID]; ok && t.Source == msgs.FromREST && rank(t.Status) < known.rank {
-		return nil
-	}
+// knows reports whether an order is the account's own, by what its feed has said.
+func (h *history) knows(id string) bool {
+	_, ok := h.orders[msgs.OrderID(id)]
+	return ok
+}
+
+// noLeg stands for a trade in which no leg of ours was found.
+const noLeg = -1
+
+// legsOf numbers the legs of a trade.
+func legsOf(t *msgs.FeedTrade) []int {
 	if len(t.Legs) == 0 {
-		if _, ok := h.seen[legKey(t, noLeg)]; ok {
-			return nil
+		return []int{noLeg}
+	}
+	out := make([]int, len(t.Legs))
+	for i := range t.Legs {
+		out[i] = t.Legs[i].Leg
+	}
+	return out
+}
+
+// nextTrade is what is to be stored next of an event: the first status that it implies and that was not told, else the event
+// itself, with those legs only of which it is news. It is nil when nothing of it is.
+func (h *history) nextTrade(t *msgs.FeedTrade) *msgs.FeedTrade {
+	for _, s := range append(t.Status.Implied(), t.Status) {
+		news := slices.DeleteFunc(legsOf(t), func(leg int) bool { return h.told(t.TradeID, leg, s) })
+		if len(news) == 0 {
+			continue
 		}
-		return t
+		out := *t
+		out.Legs = slices.DeleteFunc(slices.Clone(t.Legs), func(l msgs.FeedLeg) bool { return !slices.Contains(news, l.Leg) })
+		if s != t.Status {
+			out.Status, out.Implied, out.Raw = s, true, nil
+		}
+		if out.Implied && s == msgs.Matched {
+			out.TxHash = "" // only what was mined has one
+			if t.MatchedMS > 0 {
+				out.AtMS = t.MatchedMS
+			}
+		}
+		return &out
 	}
-	news := *t
-	news.Legs = slices.DeleteFunc(slices.Clone(t.Legs), func(l msgs.FeedLeg) bool {
-		_, ok := h.seen[legKey(t, l.Leg)]
-		return ok
-	})
-	if len(news.Legs) == 0 {
-		return nil
+	return nil
+}
+
+// told reports whether a leg's status is stored, or overtaken by what is: a trade that has ended is not under way again, and
+// one that was broadcast is not about to be. The other end, or a word that is not known, is always news.
+func (h *history) told(id msgs.TradeID, leg int, s msgs.TradeStatus) bool {
+	has := func(s msgs.TradeStatus) bool { _, ok := h.seen[legKey(id, leg, s)]; return ok }
+	switch {
+	case has(s):
+		return true
+	case s == msgs.NotBroadcasted:
+		return has(msgs.Matched)
+	case s == msgs.Matched, s == msgs.Mined, s == msgs.Retrying:
+		return has(msgs.Confirmed) || has(msgs.Failed)
 	}
-	return &news
+	return false
 }
 
 func (h *history) addTrade(t *msgs.FeedTrade) {
-	if len(t.Legs) == 0 {
-		h.remember(legKey(t, noLeg))
+	for _, leg := range legsOf(t) {
+		h.remember(legKey(t.TradeID, leg, t.Status))
 	}
-	for _, l := range t.Legs {
-		h.remember(legKey(t, l.Leg))
-	}
-	h.latest = max(h.latest, t.AtMS)
 	known, ok := h.trades[t.TradeID]
 	if !ok {
 		known.at = t.AtMS
 	}
-	known.rank = rank(t.Status)
+	if t.MatchedMS > 0 {
+		known.at = t.MatchedMS
+	}
+	known.final = known.final || t.Status.Final()
 	h.trades[t.TradeID] = known
 }
-
-// rank orders the statuses of a trade by how far the settlement has come.
-func rank(s msgs.TradeStatus) int {
-	switch s {
-	case msgs.Confirmed, msgs.Failed:
-		return rankFinal
-	case msgs.Mined:
-		return 3
-	case msgs.Retrying:
-		return 2
-	case msgs.Matched:
-		return 1
-	}
-	return 0
-}
-
-// rankFinal is the rank of a trade that will not change again.
-const rankFinal = 4
 
 func (h *history) remember(k seenKey) {
 	if _, ok := h.seen[k]; ok {
@@ -173,32 +199,31 @@ func (h *history) remember(k seenKey) {
 
 // view is what a reading by REST starts from.
 type view struct {
-	after int64          // trades matched since, Unix ms; with the overlap
-	open  []msgs.OrderID // orders last heard of as resting, sorted
+	of     *history
+	after  int64          // trades matched since, Unix ms; with the overlap
+	orders []msgs.OrderID // last heard of as resting, sorted
+	trades []msgs.TradeID // not final, sorted
 }
 
-// overlap is how far before the newest stored trade the reading begins: venues publish out of order, and their clocks
-// are not ours. Repeats cost nothing.
-const overlap = 5 * time.Minute
-
-// view forgets what is final and old, and says where to begin.
-func (h *history) view(now time.Time) view {
-	oldest := now.Add(-lookback).UnixMilli()
-	maps.DeleteFunc(h.trades, func(_ msgs.TradeID, t tradeState) bool { return t.at < oldest })
-	maps.DeleteFunc(h.orders, func(_ msgs.OrderID, o orderState) bool { return o.at < oldest && !resting(o.status) })
-	v := view{after: oldest}
-	if h.latest > 0 {
-		v.after = h.latest
-		for _, t := range h.trades {
-			if t.rank < rankFinal {
-				v.after = min(v.after, t.at)
-			}
+// view forgets what is final and old, and says where to begin: at the moment up to which the feed is whole, or at a trade
+// before it that is not final, unless that is too old to read everything since.
+func (h *history) view() view {
+	oldest := h.whole - lookback.Milliseconds()
+	maps.DeleteFunc(h.trades, func(_ msgs.TradeID, t tradeState) bool {
+		return t.at < oldest && (t.final || t.at < h.whole-abandonAfter.Milliseconds())
+	})
+	maps.DeleteFunc(h.orders, func(_ msgs.OrderID, o orderState) bool { return o.at < oldest && o.status != "LIVE" })
+	v := view{of: h, after: h.whole}
+	for _, id := range slices.Sorted(maps.Keys(h.trades)) {
+		if t := h.trades[id]; !t.final {
+			v.trades = append(v.trades, id)
+			v.after = min(v.after, max(t.at, oldest))
 		}
-		v.after = max(v.after-overlap.Milliseconds(), oldest)
 	}
+	v.after -= overlap.Milliseconds()
 	for _, id := range slices.Sorted(maps.Keys(h.orders)) {
 		if resting(h.orders[id].status) {
-			v.open = append(v.open, id)
+			v.orders = append(v.orders, id)
 		}
 	}
 	return v

@@ -36,16 +36,22 @@ type plant struct {
 // inPlant starts ingest for the named accounts; adjust may change the configuration first.
 func inPlant(t *testing.T, adjust func(*Config), test func(t *testing.T, p *plant)) {
 	t.Helper()
+	inPlantAt(t, sandbox.Config{}, adjust, nil, test)
+}
+
+// inPlantAt is inPlant at a venue of its own; tweak may change each service before it runs.
+func inPlantAt(t *testing.T, box sandbox.Config, adjust func(*Config), tweak func(*Service), test func(t *testing.T, p *plant)) {
+	t.Helper()
 	forgetTimers()
 	actortest.Run(t, func(t *testing.T, b *actortest.Bubble) {
-		v, err := sandbox.New(sandbox.Config{})
+		v, err := sandbox.New(box)
 		if err != nil {
 			t.Fatal(err)
 		}
 		t.Cleanup(v.Close)
 		pipe := b.Pipe()
 		pipe.Serve(v.Handler())
-		p := &plant{t: t, b: b, venue: v, cfg: Config{Env: msgs.Sandbox, NATS: b.NATS(), CLOB: "http://venue", WSMarket: "ws://venue/ws/market",
+		p := &plant{t: t, b: b, venue: v, tweak: tweak, cfg: Config{Env: msgs.Sandbox, NATS: b.NATS(), CLOB: "http://venue", WSMarket: "ws://venue/ws/market",
 			WSUser: "ws://venue/ws/user", HTTP: pipe.Client(), Dialer: pipe.Dialer(), Accounts: []Account{accountNamed(t, "main")}}}
 		if adjust != nil {
 			adjust(&p.cfg)

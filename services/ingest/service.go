@@ -29,7 +29,8 @@ type Service struct {
 	catalogue *catalogue
 	feeds     []*feed
 	questions *questions
-	startMark uint64 // where the numbering of connections begins
+	readers   *actor.Readers // since Run
+	startMark uint64         // where the numbering of connections begins
 
 	mu     sync.Mutex
 	states map[string]string // by connection name; under mu
@@ -74,7 +75,11 @@ func Run(ctx context.Context, cfg Config) error {
 // private feeds, withdraws the books, and returns nil. An error means that it could not start or that questions cannot be
 // answered any more; starting again is the cure.
 func (s *Service) Run(ctx context.Context) error {
-	if err := s.ensure(ctx); err != nil {
+	err := s.ensure(ctx)
+	if err == nil {
+		s.readers, err = actor.OpenReaders(ctx, s.js, s.cfg.Replicas)
+	}
+	if err != nil {
 		return unlessEnded(ctx, err)
 	}
 	ctx, stop := context.WithCancel(ctx)
@@ -147,6 +152,9 @@ func (s *Service) ensure(ctx context.Context) error {
 	return nil
 }
 
+// readerName is how ingest is known among the readers of the streams: it needs a day of its own feeds after a restart.
+const readerName = "ingest"
+
 // followNATS publishes facts and books again whenever the connection to NATS comes back: the stream of last values is kept in
 // memory, and the server may have started anew.
 func (s *Service) followNATS(ctx context.Context) {
@@ -163,6 +171,9 @@ func (s *Service) followNATS(ctx context.Context) {
 		}
 		s.epoch.Add(1)
 		s.catalogue.republish()
+		for _, f := range s.feeds {
+			f.readSoon() // which checks the stored feed first: the server may have been restored from a copy
+		}
 	}
 }
 
@@ -189,6 +200,14 @@ func (s *Service) newFeed(i int, a Account) *feed {
 	f.clob.Creds, f.clob.Key, f.clob.Address = a.Credentials, a.Key, a.Address
 	f.conn = s.newConn("u"+strconv.Itoa(i+1), channelUser, s.cfg.WSUser, s.cfg.UserProfile, f)
 	f.conn.account = a.Name
+	f.stored.reopened = func() {
+		s.cfg.Log.Error("the stored feed is not the one that was written; it is filled again from the venue", "account", a.Name)
+		f.whole.Store(0)
+		f.readSoon()
+	}
+	f.report = func(ctx context.Context, seq uint64) error {
+		return s.readers.Report(ctx, msgs.AskStream(a.Name), readerName, seq)
+	}
 	return f
 }
 
