@@ -188,7 +188,7 @@ func exampleOf(t *testing.T, text string) any {
 	if typ, ok := fields["type"].(string); ok && fields["n"] != nil {
 		return NewMessage(Type(typ))
 	}
-	for name, typ := range map[string]Type{"client_order_id": "cmd.order.submit", "queue": "svc.executor.status.answer", "cash": "svc.ledger.balances.answer", "urgency": "cmd.tx.split"} {
+	for name, typ := range map[string]Type{"client_order_id": "cmd.order.submit", "queue": "svc.executor.status.answer", "cash": "svc.ledger.balances.answer", "urgency": "cmd.tx.split", "legs": TypeFeedTrade} {
 		if fields[name] != nil {
 			return NewMessage(typ)
 		}

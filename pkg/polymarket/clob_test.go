@@ -232,7 +232,8 @@ func TestListsAreReadToTheirEnd(t *testing.T) {
 		"standing":    {map[string]string{"MA==": `{"data":[],"next_cursor":"MA=="}`}, 0, false},
 		"no data":     {map[string]string{"MA==": `{}`}, 0, false},
 		"bad number":  {map[string]string{"MA==": `{"data":[{"id":"0xa","original_size":"many"}]}`}, 0, false},
-		"second dies": {map[string]string{"MA==": `{"data":[{"id":"0xa"}],"next_cursor":"Mg=="}`}, 0, false},
+		"second dies": {map[string]string{"MA==": `{"data":[{"id":"0xa"}],"next_cursor":"Mg=="}`}, 1, false},
+		"one odd":     {map[string]string{"MA==": `{"data":[{"id":"0xc","original_size":"many"},{"id":"0xa"}]}`}, 1, false},
 	} {
 		asked := 0
 		clob := clobOn(t, func(r *http.Request, _ string) (int, string) {
