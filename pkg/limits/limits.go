@@ -27,6 +27,7 @@ type Limiter struct {
 	waiting map[*gate.Ticket]chan struct{}
 	timer   *time.Timer
 	random  func() int               // in permille, for waits that nobody named
+	tally   tally
 	held    map[string][]gate.Permit // permits of orders that are decided and not yet sent, by account
 }
 
@@ -69,17 +70,23 @@ func (l *Limiter) Acquire(ctx context.Context, q Request) (Permit, error) {
 	return l.acquire(ctx, w, q.Items, deadline)
 }
 
-func (l *Limiter) through(w *budget.Way, k *gate.Ticket) (Permit, error) {
+func (l *Limiter) through(w *budget.Way, k *gate.Ticket, since time.Time) (Permit, error) {
+	now := time.Now()
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	if k.Missed != nil {
+		l.tally[w.Class()].missed++
 		return Permit{}, k.Missed
 	}
-	return Permit{l, w, k.Permit, time.Now()}, nil
+	l.tally.wait(w.Class(), now.Sub(since))
+	return Permit{l, w, k.Permit, now}, nil
 }
 
 // leave gives up a place; what was let through at the same moment goes back.
-func (l *Limiter) leave(ctx context.Context, k *gate.Ticket) (Permit, error) {
+func (l *Limiter) leave(ctx context.Context, w *budget.Way, k *gate.Ticket) (Permit, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.tally[w.Class()].missed++
 	now := time.Now()
 	if l.budget.Leave(k) {
 		l.budget.Done(now, k.Permit, gate.NeverLeft, 0)
@@ -102,6 +109,9 @@ func (l *Limiter) try(now time.Time, q Request) (Permit, bool) {
 		return Permit{}, false
 	}
 	p, k, err := l.budget.Enter(now, w, q.Items, time.Time{})
+	if err == nil && k == nil {
+		l.tally.wait(w.Class(), 0)
+	}
 	if k != nil { // somebody waits, perhaps for something else: its turn comes now or not at all
 		l.waiting[k] = make(chan struct{})
 		l.turn(now)

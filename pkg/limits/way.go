@@ -46,6 +46,11 @@ func (l *Limiter) acquire(ctx context.Context, w *budget.Way, items int, deadlin
 	now := time.Now()
 	p, k, err := l.budget.Enter(now, w, items, deadline)
 	if k == nil || err != nil {
+		if err == nil {
+			l.tally.wait(w.Class(), 0)
+		} else {
+			l.tally[w.Class()].missed++
+		}
 		l.mu.Unlock()
 		return Permit{l, w, p, now}, err
 	}
@@ -55,8 +60,8 @@ func (l *Limiter) acquire(ctx context.Context, w *budget.Way, items int, deadlin
 	l.mu.Unlock()
 	select {
 	case <-through:
-		return l.through(w, k)
+		return l.through(w, k, now)
 	case <-ctx.Done():
-		return l.leave(ctx, k)
+		return l.leave(ctx, w, k)
 	}
 }

@@ -48,7 +48,7 @@ func New(cfg Config) (*Service, error) {
 		return nil, err
 	}
 	s := &Service{cfg: cfg, js: js, count: newCounters(), limits: l}
-	if err := s.count.register(cfg.Metrics); err != nil {
+	if err := s.count.register(cfg.Metrics, l); err != nil {
 		return nil, fmt.Errorf("register metrics: %w", err)
 	}
 	s.facts = newFacts(s.count.known, cfg.Log)

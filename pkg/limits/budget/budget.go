@@ -59,6 +59,8 @@ type Budget struct {
 
 	pulse *signal.Pulse
 	slow  int // answers that were taken for throttles
+
+	refused map[string]int // requests that the venue refused for their rate, by rule
 }
 
 // rule is a rule of the profile and the classes of what falls under it.
@@ -91,10 +93,13 @@ type Way struct {
 	after    bool // some cost is known only from the answer
 }
 
+// Class is the class of a way.
+func (w *Way) Class() gate.Class { return w.class }
+
 // New puts a profile in force from base on. Errors: the options' and those of a tier that the profile does not have.
 func New(p catalogue.Profile, o Options, base time.Time) (*Budget, error) {
 	b := &Budget{gate: gate.New(base, o.Gate), counters: map[counterKey]*counter{}, brakes: map[brakeKey]*gate.Counter{},
-		routes: map[Request]*Way{}, tiers: map[string]string{}, pulse: signal.NewPulse(o.Pulse)}
+		routes: map[Request]*Way{}, tiers: map[string]string{}, refused: map[string]int{}, pulse: signal.NewPulse(o.Pulse)}
 	return b, b.set(p, o)
 }
 

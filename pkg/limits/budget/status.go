@@ -2,6 +2,7 @@ package budget
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"time"
 
@@ -23,6 +24,7 @@ type Layer struct {
 	Flight  int       // units in flight
 	Waiting int       // units that wait
 	Cut     int       // permille of the figures in force
+	Gap     int       // units that the venue's last count had less than ours: somebody else uses the limit
 	FreeAt  time.Time // when one unit may leave; not after now: now
 	Source  string
 	Date    string
@@ -72,7 +74,7 @@ func (b *Budget) layers(now time.Time, c *counter) (out []Layer) {
 	view := b.gate.View(now, c.Counter)
 	for _, v := range view.Layers {
 		l := Layer{API: b.profile.API, Rule: r.Name, Scope: string(r.Scope), Key: c.key, Kind: string(catalogue.WindowKind), Used: v.Used, Limit: v.Limit, Full: v.Full, Per: v.Per,
-			Flight: view.Flight, Waiting: view.Waiting, Cut: view.Cut, FreeAt: v.FreeAt, Source: r.Source, Date: r.Date}
+			Flight: view.Flight, Waiting: view.Waiting, Cut: view.Cut, Gap: view.Gap, FreeAt: v.FreeAt, Source: r.Source, Date: r.Date}
 		if v.Bucket {
 			l.Kind = string(catalogue.BucketKind)
 		}
@@ -130,3 +132,9 @@ func (b *Budget) Cancelling(now time.Time, account string, open int, keep bool) 
 	n := (open + chunk - 1) / chunk
 	return CancelWay{Chunk: chunk, Chunks: n, Last: time.Duration(int64(max(0, open-burst/2)) * int64(per) / int64(rate))}
 }
+
+// Refused is how many requests the venue has refused for their rate, by rule.
+func (b *Budget) Refused() map[string]int { return maps.Clone(b.refused) }
+
+// Slow is how many answers were so late that they were taken for throttles.
+func (b *Budget) Slow() int { return b.slow }

@@ -60,6 +60,8 @@ type advice struct {
 	storm  [stormCount]int64
 	storms int
 	ramp   int // most in flight while it reopens; 0: no bound
+
+	gap int // units that the venue's last count had less than ours: used by somebody else
 }
 
 // Heed takes in what an answer to a request sent at sent says about a counter.
@@ -168,7 +170,9 @@ func (c *Counter) lower(t int64, cut int) {
 // overtook others makes us believe in less than there is, never in more.
 func (c *Counter) believe(t int64, a Advice) {
 	if c.rule.Bucket != nil {
-		c.drain(t, int((c.micro(t)-int64(a.Remaining)*million)/million))
+		less := int((c.micro(t) - int64(a.Remaining)*million) / million)
+		c.gap = max(0, less-c.flight)
+		c.drain(t, less)
 		return
 	}
 	w := c.windowOf(a)
@@ -180,7 +184,8 @@ func (c *Counter) believe(t int64, a Advice) {
 		w.Full, w.now = a.Limit, min(w.now, w.N)
 	}
 	// Whoever else uses the same limit has used what we cannot account for.
-	if foreign := w.Full - a.Remaining - c.log.since(t-w.span) - c.flight; foreign > 0 {
+	foreign := w.Full - a.Remaining - c.log.since(t-w.span) - c.flight
+	if c.gap = max(0, foreign); foreign > 0 {
 		c.forward(t)
 		c.log.push(c.touched, min(foreign, w.N))
 	}

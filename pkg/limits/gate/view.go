@@ -7,6 +7,7 @@ type View struct {
 	Flight  int // units in flight
 	Waiting int // units that wait
 	Cut     int // permille of the figures in force
+	Gap     int // units that the venue's last count had less than ours
 	Stopped time.Time
 	Layers  []LayerView
 
@@ -29,7 +30,7 @@ type LayerView struct {
 func (g *Gate) View(now time.Time, c *Counter) View {
 	t := g.at(now)
 	g.expire(t)
-	v := View{Flight: c.flight, Cut: c.cut, Stopped: g.time(c.until)}
+	v := View{Flight: c.flight, Cut: c.cut, Gap: c.gap, Stopped: g.time(c.until)}
 	for _, n := range c.waiting {
 		v.Waiting += n
 	}
