@@ -26,7 +26,7 @@ type Limiter struct {
 	epoch   int // of the profile in force
 	waiting map[*gate.Ticket]chan struct{}
 	timer   *time.Timer
-	random  func() int               // in permille, for waits that nobody named
+	random  func() int // in permille, for waits that nobody named
 	tally   tally
 	held    map[string][]gate.Permit // permits of orders that are decided and not yet sent, by account
 }
