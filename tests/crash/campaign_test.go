@@ -86,8 +86,13 @@ func (c *campaign) round(point string, broker bool) {
 	c.t.Helper()
 	c.storm.hurry()
 	e := c.restart(fmt.Sprintf("%s:%d:KILL", point, 1+c.rng.IntN(depth(point))))
+	together := c.rng.IntN(2) == 0
+	if broker && !together { // the broker falls while the executor is at work, and comes back
+		pass(time.Duration(c.rng.Int64N(int64(time.Second))))
+		c.p.restartBroker()
+	}
 	c.p.until(e.name+" comes to "+point, e.ended, e)
-	if broker {
+	if broker && together {
 		c.p.restartBroker()
 	}
 	c.book.read()

@@ -4,7 +4,9 @@ package crash
 
 import (
 	"fmt"
+	"strings"
 	"testing"
+	"time"
 
 	"sluice/pkg/msgs"
 	"sluice/pkg/sandbox/judge"
@@ -23,9 +25,7 @@ type zombie struct {
 // although its owner has been told that it was not placed, and he is told of the late fill.
 func TestZombieSendsAFAKOnce(t *testing.T) {
 	t.Parallel()
-	z := newZombie(t, "SELL", "FAK", "0.40")
-	z.until("the successor gives the order up", func() bool { z.book.read(); return z.book.state["z"] == string(msgs.Rejected) }, z.next)
-	z.wake()
+	z := newZombie(t, "SELL FAK 0.40", msgs.Rejected, nil)
 	z.until("the late fill is told", func() bool { z.book.read(); return len(z.book.events(string(msgs.KindFilled), "z")) > 0 }, z.next)
 	if len(z.book.events(string(msgs.KindAnomaly), "z")) == 0 && !z.book.events(string(msgs.KindFilled), "z")[0].Late {
 		t.Errorf("nobody was warned of the late fill: %+v", z.book.events(string(msgs.KindFilled), "z"))
@@ -37,9 +37,7 @@ func TestZombieSendsAFAKOnce(t *testing.T) {
 // An order that rests goes again, and then the zombie's bytes are the same bytes: a venue that knows their hash refuses them.
 func TestVenueThatKnowsTheHashRefusesTheZombie(t *testing.T) {
 	t.Parallel()
-	z := newZombie(t, "BUY", "GTC", "0.60")
-	z.until("the successor has sent the order", func() bool { z.book.read(); return z.book.state["z"] == string(msgs.Filled) }, z.next)
-	z.wake()
+	z := newZombie(t, "BUY GTC 0.60", msgs.Filled, nil)
 	z.refused()
 	z.executed(1)
 	z.charged(map[judge.Kind]int{judge.UnsafeResends: 1})
@@ -48,29 +46,51 @@ func TestVenueThatKnowsTheHashRefusesTheZombie(t *testing.T) {
 // The assumption, broken: a venue that forgets the hash of an order that is over executes it again. The judge sees it.
 func TestVenueThatForgetsTheHashExecutesTwice(t *testing.T) {
 	t.Parallel()
-	z := newZombie(t, "BUY", "GTC", "0.60")
-	z.until("the successor has sent the order", func() bool { z.book.read(); return z.book.state["z"] == string(msgs.Filled) }, z.next)
-	z.faults("{'forget_hash':true}")
-	z.wake()
+	z := newZombie(t, "BUY GTC 0.60", msgs.Filled, func(z *zombie) { z.faults("{'forget_hash':true}") })
 	z.executed(2)
 	z.charged(map[judge.Kind]int{judge.UnsafeResends: 1, judge.DuplicatesAtVenue: 1})
 }
 
-const zombieSize = "5"
+const (
+	zombieSize = "5"
+	// tries is how many zombies may notice how late it is before one sends: each has other threads that want to run.
+	tries = 3
+)
 
-// newZombie lets an executor stop before it writes an order, and another take over.
-func newZombie(t *testing.T, side, kind, price string) *zombie {
+// newZombie lets an executor stop before it writes an order (side, type and price), another take over and settle it, and the
+// first one go on, which then sends what it was about to.
+func newZombie(t *testing.T, order string, settled msgs.State, before func(*zombie)) *zombie {
 	t.Helper()
-	z := &zombie{plant: newPlant(t)}
+	for range tries {
+		z := &zombie{plant: newPlant(t)}
+		z.fall(order)
+		z.until("the successor has settled the order", func() bool { z.book.read(); return z.book.state["z"] == string(settled) }, z.next)
+		if before != nil {
+			before(z)
+		}
+		if z.wake() {
+			return z
+		}
+		t.Logf("the process noticed its lost lease and sent nothing; another one\n%s", z.old.said())
+		z.charged(nil)
+	}
+	t.Fatalf("none of %d zombies sent anything", tries)
+	return nil
+}
+
+// fall lets the first executor stop and the second take over.
+func (z *zombie) fall(order string) {
+	z.t.Helper()
 	z.old = z.executor(executor.BeforeWrite + ":1:STOP")
 	z.owned(z.old)
 	z.book = z.logbook()
-	z.command("submit", "{'client_order_id':'z','market':'sandbox-coin','outcome':'Yes','side':'%s','type':'%s','price':'%s','size':'%s','valid_until_ms':0}", side, kind, price, zombieSize)
+	o := strings.Fields(order)
+	z.command("submit", "{'client_order_id':'z','market':'sandbox-coin','outcome':'Yes','side':'%s','type':'%s','price':'%s','size':'%s','valid_until_ms':0}",
+		o[0], o[1], o[2], zombieSize)
 	z.until("the first executor stands still", z.old.stopped, z.old)
 	z.freeLease() // or the next one would wait for the end of it
 	z.next = z.executor("")
 	z.owned(z.next)
-	return z
 }
 
 // posts is how many requests for orders of the account have reached the venue.
@@ -83,12 +103,14 @@ func (p *plant) posts() (lines []journalLine) {
 	return lines
 }
 
-// wake lets the zombie go on, and waits for its bytes.
-func (z *zombie) wake() {
+// wake lets the zombie go on, and reports whether its bytes have arrived when it has found out that it was replaced.
+func (z *zombie) wake() bool {
 	z.t.Helper()
-	before := len(z.posts())
+	before, waits := len(z.posts()), z.old.waits()
 	wakeFirst(z.t, z.old.cmd.Process.Pid)
-	z.until("the zombie's request arrives", func() bool { return len(z.posts()) > before }, z.old)
+	z.until("the zombie knows that it was replaced", func() bool { return z.old.waits() > waits }, z.old)
+	pass(time.Second)
+	return len(z.posts()) > before
 }
 
 // refused shows that the venue did not take the last request.
