@@ -113,18 +113,22 @@ func (l *logbook) rest(s *storm) {
 				return false
 			}
 		}
-		return l.open() == 0
+		sending, unknown := l.open()
+		return sending+unknown == 0
 	})
 }
 
-// open is how many intents have no outcome.
-func (l *logbook) open() (n int) {
+// open is how many intents have no outcome, and how many one that says that nobody knows.
+func (l *logbook) open() (sending, unknown int) {
 	for _, s := range l.state {
-		if s == string(msgs.Submitting) || s == string(msgs.Unknown) {
-			n++
+		switch s {
+		case string(msgs.Submitting):
+			sending++
+		case string(msgs.Unknown):
+			unknown++
 		}
 	}
-	return n
+	return sending, unknown
 }
 
 // events are those of a kind about an order.
