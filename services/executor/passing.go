@@ -28,13 +28,22 @@ func Points() []string {
 	return append(actor.Points(), BeforeConnection, AfterConnection, BeforeWrite, AfterWrite, BeforeAnswer, AfterAnswer)
 }
 
-// watched is a client whose requests that place orders tell of their points. AfterWrite is told of over plain HTTP only.
+// watched is a client whose requests that place orders tell of their points; of AfterWrite only where they go over plain
+// HTTP and a transport of the standard library.
 func watched(c *http.Client, passing func(string)) *http.Client {
-	t, ok := c.Transport.(*http.Transport)
-	if !ok {
-		t = http.DefaultTransport.(*http.Transport)
+	w := *c
+	if w.Transport == nil {
+		w.Transport = http.DefaultTransport
 	}
-	t = t.Clone()
+	if t, ok := w.Transport.(*http.Transport); ok {
+		w.Transport = watchedConns(t.Clone(), passing)
+	}
+	w.Transport = &watch{w.Transport, passing}
+	return &w
+}
+
+// watchedConns makes a transport's connections tell when they have written.
+func watchedConns(t *http.Transport, passing func(string)) *http.Transport {
 	dial := t.DialContext
 	if dial == nil {
 		dial = (&net.Dialer{}).DialContext
@@ -46,9 +55,7 @@ func watched(c *http.Client, passing func(string)) *http.Client {
 		}
 		return &watchedConn{Conn: conn, passing: passing}, nil
 	}
-	w := *c
-	w.Transport = &watch{t, passing}
-	return &w
+	return t
 }
 
 type watch struct {
