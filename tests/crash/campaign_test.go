@@ -6,6 +6,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -13,9 +14,12 @@ import (
 )
 
 const (
-	shortKills  = 20 // of a run without SLUICE_KILLS: one at each point
-	dropPerMill = 100
-	losePerMill = 50
+	shortKills = 20 // of a run without SLUICE_KILLS: one at each point
+	// Between so many kills one executor is stopped at a point instead, and goes on when it has been replaced.
+	killsForAStop = 15
+	stopStride    = 7 // through the points, all of them in turn
+	dropPerMill   = 100
+	losePerMill   = 50
 	// deepest is the most times that a point is passed before the kill: what an executor decides in about a second.
 	deepest = 6
 )
@@ -23,6 +27,7 @@ const (
 // tally is what the kills at one point met.
 type tally struct {
 	kills, broker int // of the executor; of these, with the broker
+	stops         int
 	sending       int // kills that left an intent without a word about what became of it
 	intents       int // these intents
 	unknown       int // kills that left an intent whose answer was lost
@@ -51,6 +56,9 @@ func TestCrashes(t *testing.T) {
 	c.storm.run()
 	for i, points := 0, executor.Points(); i < kills; i++ {
 		c.round(points[i%len(points)], i%3 == 2)
+		if i%killsForAStop == killsForAStop-1 {
+			c.stop(points[i/killsForAStop*stopStride%len(points)])
+		}
 	}
 	c.storm.end()
 	c.p.faults("{'drop_answer':{},'lose_request':{}}")
@@ -110,11 +118,11 @@ func (c *campaign) round(point string, broker bool) {
 
 // row is a row of the report.
 func (n *tally) row(point string) string {
-	return fmt.Sprintf("| %s | %d | %d | %d | %d | %d | %d |\n", point, n.kills, n.broker, n.sending, n.intents, n.unknown, n.lookups)
+	return fmt.Sprintf("| %s | %d | %d | %d | %d | %d | %d | %d |\n", point, n.kills, n.broker, n.stops, n.sending, n.intents, n.unknown, n.lookups)
 }
 
 func (n *tally) add(m *tally) {
-	n.kills, n.broker = n.kills+m.kills, n.broker+m.broker
+	n.kills, n.broker, n.stops = n.kills+m.kills, n.broker+m.broker, n.stops+m.stops
 	n.sending, n.intents, n.unknown, n.lookups = n.sending+m.sending, n.intents+m.intents, n.unknown+m.unknown, n.lookups+m.lookups
 }
 
@@ -126,6 +134,24 @@ func (c *campaign) at(point string) *tally {
 		c.tallies[point] = n
 	}
 	return n
+}
+
+// stop lets an executor stand still at a point until another has taken over, and then go on beside it. At the line before the
+// write it is a zombie, for which there are tests of their own.
+func (c *campaign) stop(point string) {
+	c.t.Helper()
+	if point == executor.BeforeWrite {
+		return
+	}
+	c.storm.hurry()
+	e := c.restart(fmt.Sprintf("%s:%d:STOP", point, 1+c.rng.IntN(depth(point))))
+	c.p.until(e.name+" stands still at "+point, e.stopped, e)
+	c.last = c.p.executor("")
+	c.p.owned(c.last)
+	e.send(c.t, syscall.SIGCONT)
+	pass(time.Second)
+	e.kill()
+	c.at(point).stops++
 }
 
 // depth is how often a point may be passed before the kill.
@@ -145,7 +171,7 @@ func (c *campaign) report(kills int, took time.Duration) {
 	var b strings.Builder
 	fmt.Fprintf(&b, "seed %d, %d kills in %s, commands published %d (cancels %d, repeats %d), orders %d, at the venue %d\n\n",
 		c.seed, kills, took.Round(time.Second), c.storm.published, c.storm.cancels, c.storm.repeats, c.storm.next, n.reached)
-	fmt.Fprintf(&b, "| point | kills | with the broker | found an open intent | open intents | found an unknown order | unknown orders |\n|---|---|---|---|---|---|---|\n")
+	fmt.Fprintf(&b, "| point | kills | with the broker | stops | found an open intent | open intents | found an unknown order | unknown orders |\n|---|---|---|---|---|---|---|---|\n")
 	var sum tally
 	for _, point := range executor.Points() {
 		at := c.at(point)
