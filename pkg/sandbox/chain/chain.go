@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/ethereum/go-ethereum/accounts/abi"
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/core/rawdb"
 	"github.com/ethereum/go-ethereum/core/state"
@@ -65,6 +66,7 @@ type Chain struct {
 	// Fixed after New.
 	proxies    map[Kind]proxy
 	conditions []Condition
+	exchange   abi.ABI
 	alloc      types.GenesisAlloc
 	signer     types.Signer
 	running    sync.WaitGroup
@@ -112,7 +114,7 @@ func New(cfg Config) (*Chain, error) {
 	if c.log == nil {
 		c.log = slog.New(slog.DiscardHandler)
 	}
-	c.signer = types.LatestSigner(c.config)
+	c.signer, c.exchange = types.LatestSigner(c.config), Interface("Exchange")
 	disk := rawdb.NewMemoryDatabase()
 	c.tdb = triedb.NewDatabase(disk, nil)
 	c.db = state.NewMPTDatabase(c.tdb, state.NewCodeDB(disk))
