@@ -41,6 +41,7 @@ func (s *Sandbox) fund(w *wallet, name string, cash money.Cash, shares money.Siz
 	for token := range s.byToken {
 		w.shares[token] = &holding{have: int64(shares)}
 	}
+	s.mineFunds(w, cash, shares)
 }
 
 func (w *wallet) holding(token string) *holding {

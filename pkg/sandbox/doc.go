@@ -11,8 +11,9 @@
 //
 // It fails as the venue fails, on purpose: see Faults. What it cannot read it refuses in the venue's own words.
 //
-// Beside the venue's own paths it serves /_sandbox/journal?since=N (JSON lines from that line on), /_sandbox/info, and
-// /_sandbox/faults, where GET shows the faults and POST changes those it names: {"drop_answer":{"next":1}},
+// Beside the venue's own paths it serves /_sandbox/journal?since=N (JSON lines from that line on), /_sandbox/info,
+// /_sandbox/transfers?after=N&limit=N&wait_ms=N (JSON lines: the logs of the chain's transactions after number N, as an exchange
+// writes them), and /_sandbox/faults, where GET shows the faults and POST changes those it names: {"drop_answer":{"next":1}},
 // {"cut_sockets":true}, {"tick_change":{"market":"sandbox-coin","tick":"0.001"}}, {"restart":{"down_ms":2000,"window_ms":5000}}.
 //
 // The venue's limits are counted by a second implementation with a table of its own (limits_*.go): windows per address at the

@@ -112,6 +112,7 @@ func (s *Sandbox) routes() *http.ServeMux {
 	mux.HandleFunc("GET /ws/market", s.serveMarketSocket)
 	mux.HandleFunc("GET /ws/user", s.serveUserSocket)
 	mux.HandleFunc("GET /_sandbox/journal", s.serveJournal)
+	mux.HandleFunc("GET /_sandbox/transfers", s.serveTransfers)
 	mux.HandleFunc("GET /_sandbox/info", s.serveInfo)
 	mux.HandleFunc("/_sandbox/faults", s.serveFaults)
 	mux.HandleFunc("/_sandbox/limits", s.serveLimits)

@@ -91,6 +91,7 @@ type Sandbox struct {
 	makerKey *apiKey
 	fees     money.Cash
 	orders   map[string]*order
+	chain    chain
 	seq      int64 // of the last order
 	trades   []*trade
 	quoted   int64 // orders that the liquidity maker has placed
@@ -117,7 +118,7 @@ func New(cfg Config) (*Sandbox, error) {
 		timers: map[*time.Timer]struct{}{}, rng: rand.New(rand.NewPCG(cfg.Seed, cfg.Seed)),
 		logins: map[login]*apiKey{}, keys: map[string]*apiKey{}, wallets: map[common.Address]*wallet{},
 		orders: map[string]*order{}, notices: map[common.Address][]notice{},
-		sockets: map[*socket]struct{}{},
+		sockets: map[*socket]struct{}{}, chain: newChain(cfg.Seed),
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)

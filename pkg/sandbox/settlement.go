@@ -100,6 +100,7 @@ func (s *Sandbox) advance(t *trade, status string) {
 		s.after(confirm, func() { s.advance(t, next) })
 	case statusMined:
 		t.txHash = hexutil.Encode(crypto.Keccak256([]byte("sluice sandbox transaction " + t.id)))
+		s.mineTrade(t)
 		s.after(confirm, func() { s.advance(t, statusConfirmed) })
 	case statusFailed:
 		s.reverse(t)

@@ -284,6 +284,8 @@ func TestBooksStayWholeUnderRandomOrders(t *testing.T) {
 				time.Sleep(time.Duration(r.IntN(200)) * time.Millisecond)
 				w.s.checkBooks(t)
 			}
+			time.Sleep(time.Minute) // until every trade has settled
+			checkChain(t, w.s)
 		})
 	}
 }
