@@ -93,15 +93,16 @@ type CashBalance struct {
 
 // Position is what is held of one outcome.
 type Position struct {
-	TokenID     TokenID     `json:"token_id"`
-	ConditionID ConditionID `json:"condition_id"`
-	Outcome     string      `json:"outcome"`
-	Total       money.Size  `json:"total"`
-	Held        money.Size  `json:"held"`
-	UnsettledIn money.Size  `json:"unsettled_in"`
-	Available   money.Size  `json:"available"`
-	AvgPrice    money.Price `json:"avg_price"`
-	Redeemable  bool        `json:"redeemable"`
+	TokenID      TokenID     `json:"token_id"`
+	ConditionID  ConditionID `json:"condition_id"`
+	Outcome      string      `json:"outcome"`
+	Total        money.Size  `json:"total"`
+	Held         money.Size  `json:"held"`
+	UnsettledIn  money.Size  `json:"unsettled_in"`
+	UnsettledOut money.Size  `json:"unsettled_out,omitempty" doc:"sold and not yet settled; absent on none"`
+	Available    money.Size  `json:"available"`
+	AvgPrice     money.Price `json:"avg_price"`
+	Redeemable   bool        `json:"redeemable"`
 }
 
 // OtherBalance is an asset beside the collateral.

@@ -135,10 +135,11 @@ func (e *event) word() string {
 // stream is what was read of a stream so far.
 type stream struct {
 	last   uint64
-	events []event
+	events []event // of orders
+	books  []event // of the ledger
 }
 
-// log is every event of an account, in order. A test may read while what stands between it and the venue reads too.
+// log is every event of an account's orders, in order. A test may read while what stands between it and the venue reads too.
 func (p *plant) log(account string) []event {
 	p.t.Helper()
 	p.reading <- struct{}{}
@@ -160,7 +161,11 @@ func (p *plant) log(account string) []event {
 			if err := json.Unmarshal(raw, &e); err != nil {
 				p.t.Fatalf("%s:%d: %v", account, m.Sequence, err)
 			}
-			l.events = append(l.events, e)
+			if strings.HasPrefix(e.Type, "ledger.") {
+				l.books = append(l.books, e)
+			} else {
+				l.events = append(l.events, e)
+			}
 		}
 	}
 	return l.events[:len(l.events):len(l.events)] // what was read is not written again

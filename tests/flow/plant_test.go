@@ -52,6 +52,7 @@ type plant struct {
 	bus  *nats.Conn // of a strategy for all accounts
 
 	ingest    *run
+	ledger    *run
 	executors []*run
 	gate      *gate // between every executor and the venue
 
@@ -63,6 +64,7 @@ type plant struct {
 	raws    int
 	bad     map[string]bool // commands that no schema shall accept, by stream and sequence
 	want    wrongs
+	books   string // file of the ledger
 	// fresh says that executors come so fast after one another that the buckets of their limiters, which each starts with
 	// full, can be more together than the venue allows. Nothing else is forgiven for it.
 	fresh bool
@@ -104,6 +106,7 @@ func inPlant(t *testing.T, cfg setup, test func(p *plant)) {
 		test(p)
 		if !t.Failed() {
 			p.pass(max(p.cfg.rest, rest))
+			p.balance()
 		}
 		p.stopAll()
 		p.check()
@@ -125,6 +128,7 @@ func (p *plant) prepare() {
 		p.bus = p.connectAs(natsd.User{})
 	}
 	p.ingest = p.startIngest()
+	p.ledger = p.startLedger()
 	if !p.cfg.idle {
 		p.start("first")
 		p.ready()

@@ -237,7 +237,7 @@ func (p *plant) crash() {
 // stopAll ends every service.
 func (p *plant) stopAll() {
 	p.t.Helper()
-	for _, r := range append(p.executors, p.ingest) {
+	for _, r := range append(p.executors, p.ingest, p.ledger) {
 		if !r.killed {
 			r.stop()
 		}

@@ -1,0 +1,136 @@
+package ledger
+
+import (
+	"fmt"
+
+	"sluice/pkg/money"
+	"sluice/pkg/msgs"
+)
+
+// incarnation is which log an owner event begins or continues; empty where it does not say.
+func incarnation(*msgs.OrderOwner) string { return "" }
+
+// ordered takes one event of the executor. What is booked already is no news.
+func (t *turn) ordered(e msgs.Event) {
+	h := msgs.HeadOf(e)
+	t.e.Kind = KindOrder
+	if o, ok := e.(*msgs.OrderOwner); ok {
+		t.owner(o)
+		return
+	}
+	if h.N <= t.j.At.OrderN {
+		return
+	}
+	t.own = fmt.Sprintf("order %s/%d", t.j.At.Incarnation, h.N)
+	switch e := e.(type) {
+	case *msgs.OrderSubmitting:
+		for i := range e.Orders {
+			t.intent(&e.Orders[i])
+		}
+	case *msgs.OrderFilled:
+		t.state(&e.Order)
+		t.filled(&e.Order, e.Fill)
+	case *msgs.OrderSettled:
+		t.state(&e.Order)
+		t.ended(&e.Order, e.Fill, msgs.Confirmed, e.TxHash)
+	case *msgs.OrderSettlementFailed:
+		t.state(&e.Order)
+		t.ended(&e.Order, e.Fill, msgs.Failed, e.TxHash)
+	case *msgs.OrderAccepted:
+		t.state(&e.Order)
+	case *msgs.OrderCancelled:
+		t.state(&e.Order)
+	case *msgs.OrderRejected:
+		t.state(&e.Order)
+	case *msgs.OrderUnknown:
+		t.state(&e.Order)
+	case *msgs.OrderCancelPending:
+		t.state(&e.Order)
+	case *msgs.OrderCancelRejected:
+		t.state(&e.Order)
+	case *msgs.OrderForeign:
+		t.state(&e.Order)
+	case *msgs.OrderAnomaly:
+		t.state(&e.Order)
+	}
+	t.e.Reason = string(h.Type)
+	t.name()
+}
+
+// owner takes a claim. Another incarnation is another log: what the old one held, no event will ever let go.
+func (t *turn) owner(e *msgs.OrderOwner) {
+	now := incarnation(e)
+	if now == "" || t.j.At.Incarnation == "" || now == t.j.At.Incarnation {
+		return
+	}
+	for _, id := range byKey(t.j.orders) {
+		if o := t.j.orders[id]; !o.Closed {
+			t.order(id).Closed = true
+			t.dirty = true
+		}
+	}
+	t.e.Reason = "log_replaced"
+}
+
+// name lets the entry say what it is about, when it is about one order.
+func (t *turn) name() {
+	if len(t.orders) != 1 {
+		return
+	}
+	for id, o := range t.orders {
+		t.e.Ref.OrderID, t.e.Ref.ClientOrderID = id, o.Client
+	}
+}
+
+// intent takes an order that is about to leave: from here on it can take money.
+func (t *turn) intent(in *msgs.Intent) {
+	if in.OrderID == "" {
+		return
+	}
+	if before := t.j.client[in.ClientOrderID]; before != "" && before != in.OrderID {
+		if o := t.order(before); o != nil {
+			o.Closed = true // the same order under another signature: the old one was never sent
+		}
+	}
+	o := t.orderOr(in.OrderID)
+	o.Client, o.Token, o.Side, o.Price, o.Size, o.Closed = in.ClientOrderID, in.TokenID, in.Side, in.Price, in.Size, false
+	if in.Side == msgs.Buy && (in.OrderType == msgs.FOK || in.OrderType == msgs.FAK) {
+		o.Spend = money.Cash(in.MakerAmount)
+	}
+}
+
+// state takes the whole state of an order. What never had a signature holds nothing and is not known here.
+func (t *turn) state(s *msgs.Order) {
+	if s.OrderID == "" || s.State == "" || s.Side == "" {
+		return
+	}
+	o := t.order(s.OrderID)
+	if o == nil {
+		if s.Final && s.Filled == 0 {
+			return
+		}
+		o = t.orderOr(s.OrderID)
+	}
+	if o.Side == "" {
+		o.Token, o.Side, o.Price, o.Size = s.TokenID, s.Side, s.Price, s.Size
+	}
+	if o.Client == "" {
+		o.Client = s.ClientOrderID
+	}
+	o.Told, o.Closed = max(o.Told, s.Filled), s.Final
+}
+
+// filled takes a fill that the executor has booked, which may come before the private feed is read.
+func (t *turn) filled(s *msgs.Order, f *msgs.Fill) *leg {
+	if f == nil || s.OrderID == "" {
+		return nil
+	}
+	return t.matched(legID{f.TradeID, f.Leg}, leg{Order: s.OrderID, Token: s.TokenID, Side: s.Side, Price: f.Price, Size: f.Size, Fee: f.Fee})
+}
+
+// ended takes the end of a fill.
+func (t *turn) ended(s *msgs.Order, f *msgs.Fill, end msgs.TradeStatus, hash msgs.TxHash) {
+	if l := t.filled(s, f); l != nil {
+		t.progress(l, end, hash)
+	}
+}

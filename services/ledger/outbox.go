@@ -1,0 +1,174 @@
+package ledger
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"sluice/pkg/msgs"
+)
+
+const (
+	// tellMost bounds the events of one message.
+	tellMost = 128
+	// tellBytes bounds its size, with room for the envelope.
+	tellBytes = msgs.MaxLogMessage - 4<<10
+	// storeTimeout bounds one append; a synced append takes milliseconds.
+	storeTimeout = 5 * time.Second
+)
+
+// BehindError reports books that are older than what they have told.
+type BehindError struct {
+	Account    msgs.Account
+	Told, Have uint64 // number of the last event on the log, and in the books
+}
+
+func (e *BehindError) Error() string { return e.Cause() + "; " + e.Fix() }
+
+// Cause says what is wrong.
+func (e *BehindError) Cause() string {
+	return fmt.Sprintf("evt.ledger.%s has told event %d and the books end at %d: they were restored from a copy, or another ledger keeps books of this account", e.Account, e.Told, e.Have)
+}
+
+// Fix says what to do.
+func (e *BehindError) Fix() string {
+	return "stop the other ledger, or restore the newest copy; a new file (--db) is filled again from the streams and the chain"
+}
+
+// told is the last message of evt.ledger.<account>.
+type told struct {
+	seq uint64 // of the message, 0 where there is none
+	n   uint64 // of its last event
+}
+
+func (s *Service) lastTold(ctx context.Context, a msgs.Account) (t told, err error) {
+	stream, err := s.js.Stream(ctx, msgs.LogStream(a))
+	if err != nil {
+		return t, fmt.Errorf("open log of %s: %w", a, err)
+	}
+	m, err := stream.GetLastMsgForSubject(ctx, msgs.EvtSubject(msgs.FamilyLedger, a))
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return t, nil
+	}
+	if err != nil {
+		return t, fmt.Errorf("read last ledger event of %s: %w", a, err)
+	}
+	env, err := msgs.DecodeEnvelope(m.Data)
+	if err != nil {
+		return t, fmt.Errorf("read last ledger event of %s: %w", a, err)
+	}
+	if k := len(env.Events); k > 0 {
+		t.n = msgs.HeadOf(env.Events[k-1]).N
+	}
+	t.seq = m.Sequence
+	return t, nil
+}
+
+// publish tells the account's events in order, each once. What is told is what the log holds: its last message says where
+// to go on, and every append expects it to be the last, so that an acknowledgement that was lost repeats nothing.
+func (s *Service) publish(ctx context.Context, k *keeper, d *desk) error {
+	account := d.book.Terms.Account
+	var last told
+	for known := false; ; {
+		if !known {
+			err := s.patiently(ctx, func() (err error) {
+				last, err = s.lastTold(ctx, account)
+				return err
+			})
+			if err != nil {
+				return ignoreEnd(ctx, err)
+			}
+			var have uint64
+			if k.ask(ctx, func() { have = d.journal.N() }) != nil {
+				return nil
+			}
+			if last.n > have {
+				return &BehindError{Account: account, Told: last.n, Have: have}
+			}
+			if last.seq == 0 {
+				last.n = d.told.Load() // nothing is on the log: it was purged, or is another one
+			}
+			d.told.Store(last.n)
+			known = true
+		}
+		events, n, err := k.store.eventsAfter(ctx, d.book.ID, last.n)
+		if err != nil {
+			return ignoreEnd(ctx, err)
+		}
+		if len(events) == 0 {
+			select {
+			case <-d.wake:
+				continue
+			case <-ctx.Done():
+				return nil
+			}
+		}
+		s.cfg.Passing(PointSending)
+		seq, err := s.append(ctx, account, events, last.seq)
+		if err != nil {
+			if ctx.Err() != nil {
+				return nil
+			}
+			s.cfg.Log.Warn("events not taken by the log, looking where it stands", "account", account, "error", err)
+			if pause(ctx, retryFirst) != nil {
+				return nil
+			}
+			known = false
+			continue
+		}
+		s.cfg.Passing(PointSent)
+		last = told{seq, n}
+		d.told.Store(n)
+		s.count.told.Add(float64(len(events)))
+	}
+}
+
+// append stores events as one message behind the last one.
+func (s *Service) append(ctx context.Context, a msgs.Account, events []json.RawMessage, last uint64) (uint64, error) {
+	b, err := json.Marshal(struct {
+		V       int               `json:"v"`
+		Account msgs.Account      `json:"account"`
+		Env     msgs.Env          `json:"env"`
+		Owner   string            `json:"owner"`
+		Events  []json.RawMessage `json:"events"`
+	}{1, a, s.cfg.Env, s.cfg.Owner, events})
+	if err != nil {
+		return 0, fmt.Errorf("encode events: %w", err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	m := nats.NewMsg(msgs.EvtSubject(msgs.FamilyLedger, a))
+	m.Data = b
+	ack, err := s.js.PublishMsg(ctx, m, jetstream.WithExpectLastSequencePerSubject(last), jetstream.WithRetryAttempts(0))
+	if err != nil {
+		return 0, fmt.Errorf("append events: %w", err)
+	}
+	return ack.Sequence, nil
+}
+
+// eventsAfter are the next events of a book, at most one message's worth, and the number of the last.
+func (s *Store) eventsAfter(ctx context.Context, book int64, n uint64) (out []json.RawMessage, last uint64, err error) {
+	rows, err := s.read.QueryContext(ctx, "SELECT n, body FROM event WHERE book = ? AND n > ? ORDER BY n LIMIT ?", book, n, tellMost)
+	if err != nil {
+		return nil, 0, fmt.Errorf("read events: %w", err)
+	}
+	defer rows.Close()
+	size := 0
+	for rows.Next() {
+		var at uint64
+		var body []byte
+		if err := rows.Scan(&at, &body); err != nil {
+			return nil, 0, fmt.Errorf("read events: %w", err)
+		}
+		if size += len(body); size > tellBytes && len(out) > 0 {
+			break
+		}
+		out, last = append(out, body), at
+	}
+	return out, last, rows.Err()
+}

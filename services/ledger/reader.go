@@ -1,0 +1,177 @@
+package ledger
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+	"unicode/utf8"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"sluice/pkg/actor"
+	"sluice/pkg/msgs"
+)
+
+const (
+	// readAhead is how many messages the broker may send before they are taken.
+	readAhead = groupMost
+	// readerIdle is how long the broker keeps a consumer that nobody pulls from.
+	readerIdle = 30 * time.Second
+	// heartbeat is how soon a reader learns that its consumer is gone; pullExpiry is how long one pull lives.
+	heartbeat  = 5 * time.Second
+	pullExpiry = 30 * time.Second
+)
+
+// reading is one subject of one stream, read from a place on.
+type reading struct {
+	s       *Service
+	stream  string
+	subject string
+	from    Place // what is booked
+	take    func(ctx context.Context, m jetstream.Msg, at Place) error
+}
+
+// run reads until ctx ends. When the broker loses the consumer, or a message between the two is lost, it makes another
+// and goes on behind what was taken last.
+func (r *reading) run(ctx context.Context) error {
+	for wait := retryFirst; ctx.Err() == nil; wait = min(2*wait, retryLast) {
+		taken := r.from.Seq
+		err := r.consume(ctx)
+		if ctx.Err() != nil {
+			break
+		}
+		if final(err) {
+			return err
+		}
+		if r.from.Seq != taken {
+			wait = retryFirst
+		}
+		r.s.cfg.Log.Warn("reading interrupted, opening it again", "stream", r.stream, "subject", r.subject, "after", r.from.Seq, "error", err)
+		if pause(ctx, wait) != nil {
+			break
+		}
+	}
+	return nil
+}
+
+// consume reads with one consumer.
+func (r *reading) consume(ctx context.Context) error {
+	stream, err := r.s.js.Stream(ctx, r.stream)
+	if err != nil {
+		return fmt.Errorf("open stream %s: %w", r.stream, err)
+	}
+	info := stream.CachedInfo()
+	r.compare(info)
+	c, err := stream.CreateConsumer(ctx, jetstream.ConsumerConfig{
+		FilterSubject: r.subject, AckPolicy: jetstream.AckNonePolicy, DeliverPolicy: jetstream.DeliverByStartSequencePolicy,
+		OptStartSeq: r.from.Seq + 1, MemoryStorage: true, Replicas: 1, InactiveThreshold: readerIdle,
+	})
+	if err != nil {
+		return fmt.Errorf("read %s: %w", r.subject, err)
+	}
+	it, err := c.Messages(jetstream.PullMaxMessages(readAhead), jetstream.PullExpiry(pullExpiry), jetstream.PullHeartbeat(heartbeat))
+	if err != nil {
+		return fmt.Errorf("read %s: %w", r.subject, err)
+	}
+	defer it.Stop()
+	for read := uint64(1); ; read++ {
+		m, err := it.Next(jetstream.NextContext(ctx))
+		if err != nil {
+			return err
+		}
+		at, err := m.Metadata()
+		if err != nil {
+			return err
+		}
+		if at.Sequence.Consumer != read {
+			return fmt.Errorf("message %d of the consumer came where %d is next", at.Sequence.Consumer, read)
+		}
+		place := Place{Seq: at.Sequence.Stream, Born: info.Created.UnixNano()}
+		if err := r.take(ctx, m, place); err != nil {
+			return err
+		}
+		r.from = place
+	}
+}
+
+// compare starts from the beginning when the stream is another one, or ends before what is booked: it was emptied or rolled
+// back. What is booked is recognised and not booked again.
+func (r *reading) compare(info *jetstream.StreamInfo) {
+	born, last := info.Created.UnixNano(), info.State.LastSeq
+	switch {
+	case r.from.Seq == 0:
+	case r.from.Born != born || last < r.from.Seq:
+		r.s.cfg.Log.Error("the stream is not the one that was read before: it was emptied, made anew or restored from a copy; it is read from its beginning",
+			"stream", r.stream, "ends", last, "booked", r.from.Seq)
+		r.from = Place{Born: born}
+	case info.State.FirstSeq > r.from.Seq+1:
+		r.s.cfg.Log.Error("messages were removed before they were booked; compare the balances with the venue", "stream", r.stream, "begins", info.State.FirstSeq, "booked", r.from.Seq)
+	}
+}
+
+// readOrders feeds the executor's events to the books.
+func (s *Service) readOrders(ctx context.Context, k *keeper, d *desk) error {
+	account := d.book.Terms.Account
+	r := &reading{s: s, stream: msgs.LogStream(account), subject: msgs.EvtSubject(msgs.FamilyOrder, account), from: Place{d.from.LogSeq, d.from.LogBorn}}
+	r.take = func(ctx context.Context, m jetstream.Msg, at Place) error {
+		env, err := msgs.DecodeEnvelope(m.Data())
+		if err != nil {
+			s.dead(m, r.stream, at, err)
+			return nil
+		}
+		if env.Env != s.cfg.Env {
+			return &actor.EnvError{Stream: r.stream, Have: env.Env, Own: s.cfg.Env}
+		}
+		w := work{desk: d}
+		for _, e := range env.Events {
+			w.inputs = append(w.inputs, Ordered{Event: e, At: at})
+		}
+		return k.give(ctx, w)
+	}
+	return r.run(ctx)
+}
+
+// readTrades feeds the private feed to the books.
+func (s *Service) readTrades(ctx context.Context, k *keeper, d *desk) error {
+	account := d.book.Terms.Account
+	r := &reading{s: s, stream: msgs.AskStream(account), subject: msgs.FeedSubject(account, "trade"), from: Place{d.from.FeedSeq, d.from.FeedBorn}}
+	r.take = func(ctx context.Context, m jetstream.Msg, at Place) error {
+		t := &msgs.FeedTrade{}
+		err := json.Unmarshal(m.Data(), t)
+		if err == nil && t.Env != s.cfg.Env {
+			return &actor.EnvError{Stream: r.stream, Have: t.Env, Own: s.cfg.Env}
+		}
+		if err == nil && t.TradeID == "" {
+			err = errors.New("a trade without an id")
+		}
+		if err != nil {
+			s.dead(m, r.stream, at, err)
+			return nil
+		}
+		return k.give(ctx, work{desk: d, inputs: []Input{Traded{Trade: t, At: at}}})
+	}
+	return r.run(ctx)
+}
+
+// maxDeadData bounds the payload that is kept of a dead letter.
+const maxDeadData = 64 << 10
+
+// dead puts a message aside that could not be read. The letter is a courtesy to people; the books go on without it.
+func (s *Service) dead(m jetstream.Msg, stream string, at Place, cause error) {
+	e := &msgs.Error{Code: msgs.BadJSON, Cause: "the ledger cannot read this: " + cause.Error(), Fix: "find out who wrote it; compare the balances with the venue"}
+	l := msgs.Dead{V: 1, Service: serviceName, Reason: e.Code, AtMS: time.Now().UnixMilli(), Stream: stream, Seq: at.Seq, Subject: m.Subject(), Headers: m.Headers(), Error: e}
+	data := m.Data()[:min(len(m.Data()), maxDeadData)]
+	if l.Data = string(data); !utf8.Valid(data) {
+		l.Data, l.Base64 = base64.StdEncoding.EncodeToString(data), true
+	}
+	s.count.dead.WithLabelValues(string(e.Code)).Inc()
+	b, err := json.Marshal(l)
+	if err == nil {
+		err = s.cfg.NATS.PublishMsg(&nats.Msg{Subject: msgs.DeadSubject(serviceName, e.Code), Data: b})
+	}
+	s.cfg.Log.Error("message put aside", "stream", stream, "seq", at.Seq, "cause", cause, "stored", err == nil)
+}

@@ -1,0 +1,224 @@
+package ledger
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/nats-io/nats.go/micro"
+
+	"sluice/pkg/money"
+	"sluice/pkg/msgs"
+)
+
+const (
+	// answerTimeout bounds an answer; who asked has usually given up by then.
+	answerTimeout = 2 * time.Second
+	// historyMost bounds a page of history, to fit one message.
+	historyMost = 500
+	// venue is whose markets name the tokens.
+	venue = "polymarket"
+)
+
+// teller answers questions about one account's books.
+type teller struct {
+	s *Service
+	k *keeper
+	d *desk
+}
+
+// serve answers questions about an account from what is on disk.
+func (s *Service) serve(ctx context.Context, k *keeper, d *desk) (err error) {
+	account := d.book.Terms.Account
+	svc, err := micro.AddService(s.cfg.NATS, micro.Config{Name: serviceName, Version: version, Description: "books of account " + string(account)})
+	if err != nil {
+		return fmt.Errorf("answer questions: %w", err)
+	}
+	defer func() { err = errors.Join(err, ignoreClosed(svc.Stop())) }()
+	c := &teller{s, k, d}
+	for _, e := range []struct {
+		verb   string
+		answer func(context.Context, []byte) (any, *msgs.Error)
+	}{{"balances", c.balances}, {"positions", c.positions}, {"history", c.history}, {"holds", c.holds}, {"position", c.position}} {
+		h := micro.HandlerFunc(func(r micro.Request) {
+			ctx, cancel := context.WithTimeout(ctx, answerTimeout)
+			defer cancel()
+			respond(r, func() (any, *msgs.Error) { return e.answer(ctx, r.Data()) })
+		})
+		if err := svc.AddEndpoint(e.verb, h, micro.WithEndpointSubject(msgs.SvcSubject(serviceName, account, e.verb))); err != nil {
+			return fmt.Errorf("answer %s: %w", e.verb, err)
+		}
+	}
+	<-ctx.Done()
+	return nil
+}
+
+// ignoreClosed drops the error of a connection that is closed already: nothing is left to undo.
+func ignoreClosed(err error) error {
+	if errors.Is(err, nats.ErrConnectionClosed) || errors.Is(err, nats.ErrBadSubscription) || errors.Is(err, nats.ErrConnectionDraining) {
+		return nil
+	}
+	return err
+}
+
+// respond answers one question. A reply that cannot be sent leaves the asker without one, as a lost message would.
+func respond(r micro.Request, answer func() (any, *msgs.Error)) {
+	a, refusal := answer()
+	if refusal == nil {
+		_ = r.RespondJSON(a)
+		return
+	}
+	b, err := json.Marshal(msgs.ErrorReply{Error: refusal})
+	if err != nil {
+		b = nil // the headers say enough
+	}
+	_ = r.Error(string(refusal.Code), refusal.Cause, b)
+}
+
+// look runs f on the journal between two groups.
+func (c *teller) look(ctx context.Context, f func(*Journal)) *msgs.Error {
+	if err := c.k.ask(ctx, func() { f(c.d.journal) }); err != nil {
+		return &msgs.Error{Code: msgs.VenueDown, Cause: "the ledger is busy or stopping: " + err.Error(), Fix: "ask again"}
+	}
+	return nil
+}
+
+func includes(j *Journal) msgs.Includes {
+	return msgs.Includes{OrderN: j.At.OrderN, Block: j.At.Block}
+}
+
+func (c *teller) balances(ctx context.Context, _ []byte) (any, *msgs.Error) {
+	a := msgs.BalancesAnswer{Account: c.d.book.Terms.Account, Env: c.s.cfg.Env, Wallet: c.d.book.Terms.Wallet}
+	refusal := c.look(ctx, func(j *Journal) {
+		a.Includes = includes(j)
+		b := j.Balances()[Cash]
+		a.Cash = msgs.CashBalance{Asset: string(Cash), Total: money.Cash(b.Total), Held: money.Cash(b.Held), UnsettledIn: money.Cash(b.In),
+			UnsettledOut: money.Cash(b.Out), Available: money.Cash(b.Available())}
+		a.Positions = j.Positions()
+		if r := j.last; r != nil {
+			a.Reconciled = &msgs.ReconcileState{AtMS: r.AtMS, Block: r.Block, Match: r.Match, Discrepancy: r.Discrepancy}
+		}
+	})
+	c.s.names(ctx, a.Positions)
+	return a, refusal
+}
+
+func (c *teller) positions(ctx context.Context, _ []byte) (any, *msgs.Error) {
+	a := msgs.PositionsAnswer{Account: c.d.book.Terms.Account, Env: c.s.cfg.Env}
+	refusal := c.look(ctx, func(j *Journal) { a.Includes, a.Positions = includes(j), j.Positions() })
+	c.s.names(ctx, a.Positions)
+	return a, refusal
+}
+
+func (c *teller) holds(ctx context.Context, _ []byte) (any, *msgs.Error) {
+	var a msgs.HoldsAnswer
+	refusal := c.look(ctx, func(j *Journal) { a.Includes, a.Holds = includes(j), j.Holds() })
+	return a, refusal
+}
+
+func (c *teller) position(ctx context.Context, _ []byte) (any, *msgs.Error) {
+	a := msgs.LedgerPosition{Account: c.d.book.Terms.Account, Env: c.s.cfg.Env}
+	refusal := c.look(ctx, func(j *Journal) {
+		a.Order = msgs.OrderPosition{Incarnation: j.At.Incarnation, N: j.At.OrderN, Seq: j.At.LogSeq}
+		a.FeedSeq, a.Block = j.At.FeedSeq, j.At.Block
+	})
+	return a, refusal
+}
+
+func (c *teller) history(ctx context.Context, data []byte) (any, *msgs.Error) {
+	var q msgs.HistoryQuestion
+	if len(data) > 0 {
+		if err := json.Unmarshal(data, &q); err != nil {
+			return nil, &msgs.Error{Code: msgs.BadJSON, Cause: "the question cannot be read: " + err.Error(), Fix: "send one JSON object"}
+		}
+	}
+	var after uint64
+	if q.After != "" {
+		n, err := strconv.ParseUint(q.After, 10, 64)
+		if err != nil {
+			return nil, &msgs.Error{Code: msgs.BadValue, Cause: "after is not the next of a page", Fix: "leave it out for the first page"}
+		}
+		after = n
+	}
+	var a msgs.HistoryAnswer
+	if refusal := c.look(ctx, func(j *Journal) { a.Includes = includes(j) }); refusal != nil {
+		return nil, refusal
+	}
+	var err error
+	if a.Changes, a.Next, err = c.k.store.changes(ctx, c.d.book.ID, q, after); err != nil {
+		return nil, &msgs.Error{Code: msgs.VenueDown, Cause: err.Error(), Fix: "ask again; `sluice ledger verify` looks whether the books are whole"}
+	}
+	return a, nil
+}
+
+// changes is one page of the changes of balances.
+func (s *Store) changes(ctx context.Context, book int64, q msgs.HistoryQuestion, after uint64) (out msgs.List[msgs.LedgerBalance], next string, err error) {
+	limit := historyMost
+	if q.Limit > 0 {
+		limit = min(q.Limit, historyMost)
+	}
+	asset := q.Asset
+	if q.TokenID != "" {
+		asset = string(q.TokenID)
+	}
+	until := q.UntilMS
+	if until == 0 {
+		until = 1<<63 - 1
+	}
+	rows, err := s.read.QueryContext(ctx, `SELECT body FROM event WHERE book = ? AND n > ? AND type = ? AND (? = '' OR asset = ?)
+		AND at_ms >= ? AND at_ms < ? ORDER BY n LIMIT ?`, book, after, string(msgs.KindBalance), asset, asset, q.FromMS, until, limit+1)
+	if err != nil {
+		return nil, "", fmt.Errorf("read history: %w", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var body []byte
+		var b msgs.LedgerBalance
+		if err := rows.Scan(&body); err != nil {
+			return nil, "", fmt.Errorf("read history: %w", err)
+		}
+		if len(out) == limit {
+			next = strconv.FormatUint(out[limit-1].N, 10)
+			break
+		}
+		if err := json.Unmarshal(body, &b); err != nil {
+			return nil, "", fmt.Errorf("read history: %w", err)
+		}
+		out = append(out, b)
+	}
+	return out, next, rows.Err()
+}
+
+// names puts market and outcome beside each token, from the facts that ingest keeps. It is a courtesy: without a fact
+// they stay empty.
+func (s *Service) names(ctx context.Context, positions []msgs.Position) {
+	st, err := s.js.Stream(ctx, msgs.MarketStream)
+	if err != nil || len(positions) == 0 {
+		return
+	}
+	info, err := st.Info(ctx, jetstream.WithSubjectFilter(msgs.MDSubject(venue, "market", "*")))
+	if err != nil {
+		return
+	}
+	at := map[msgs.TokenID]int{}
+	for i, p := range positions {
+		at[p.TokenID] = i
+	}
+	for subject := range info.State.Subjects {
+		m, err := st.GetLastMsgForSubject(ctx, subject)
+		var f msgs.Market
+		if err != nil || json.Unmarshal(m.Data, &f) != nil {
+			continue
+		}
+		for _, t := range f.Tokens {
+			if i, ok := at[t.TokenID]; ok {
+				positions[i].ConditionID, positions[i].Outcome, positions[i].Redeemable = f.ConditionID, t.Outcome, t.Winner
+			}
+		}
+	}
+}
