@@ -5,6 +5,7 @@ import (
 	"log/slog"
 
 	"sluice/pkg/actor"
+	"sluice/services/ledger"
 )
 
 // group is an actor.Group that ends at once on an error that starting again cannot mend: a log of another env, a stream
@@ -21,7 +22,8 @@ func newGroup(log *slog.Logger) *group {
 func (g *group) add(name string, r actor.Runner) {
 	g.Add(name, func(ctx context.Context) error {
 		err := r(ctx)
-		if is[*actor.EnvError](err) || is[*actor.LaneError](err) {
+		if is[*actor.EnvError](err) || is[*actor.LaneError](err) || is[*ledger.EnvError](err) || is[*ledger.HeldError](err) ||
+			is[*ledger.BehindError](err) || is[*ledger.WalletError](err) {
 			select {
 			case g.failed <- err:
 			default:

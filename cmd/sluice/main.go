@@ -33,6 +33,7 @@ type cli struct {
 	Sandbox     sandboxCmd     `cmd:"" help:"Serve the local venue."`
 	Ingest      ingestCmd      `cmd:"" help:"Republish the venue's sockets to NATS."`
 	Executor    executorCmd    `cmd:"" help:"Drain the order queues to the venue."`
+	Ledger      ledgerCmd      `cmd:"" help:"Keep the books, and look at them."`
 	Order       orderCmd       `cmd:"" help:"Send orders and look at them."`
 	Markets     marketsCmd     `cmd:"" help:"List the markets that can be traded."`
 	CancelAll   emergencyCmd   `cmd:"" name:"cancel-all" help:"Cancel everything of an account; with --direct without the bus."`

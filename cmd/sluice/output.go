@@ -12,6 +12,7 @@ import (
 	"sluice/pkg/actor"
 	"sluice/pkg/actor/natsd"
 	"sluice/pkg/msgs"
+	"sluice/services/ledger"
 )
 
 // problem is an error with what to do about it.
@@ -48,6 +49,15 @@ func explain(err error) *msgs.Error {
 	}
 	if is[*natsd.HeldError](err) {
 		e.Code = "data_held"
+	}
+	if is[*ledger.HeldError](err) {
+		e.Code = "data_held"
+	}
+	if is[*ledger.EnvError](err) {
+		e.Code = "wrong_env"
+	}
+	if is[*ledger.BehindError](err) {
+		e.Code = "books_behind"
 	}
 	if is[*natsd.EnvError](err) {
 		e.Code = "wrong_env"

@@ -15,6 +15,7 @@ import (
 	"sluice/pkg/sandbox"
 	"sluice/services/executor"
 	"sluice/services/ingest"
+	"sluice/services/ledger"
 )
 
 type upCmd struct {
@@ -128,12 +129,19 @@ func (c *upCmd) plant(a *app, server *natsd.Server, log *slog.Logger) (*plant, e
 	if err != nil {
 		return nil, err
 	}
+	books := (&ledgerServeCmd{serviceFlags: flags}).config(a, nc, accounts, log)
+	books.Metrics = metrics
+	ledgerService, err := ledger.New(books)
+	if err != nil {
+		return nil, err
+	}
 	g := newGroup(log)
-	p := &plant{group: g, nc: nc, ready: ready(server.Healthy, ingestService.Ready, executorService.Ready), box: urls.CLOB, http: "http://" + health.Addr().String()}
+	p := &plant{group: g, nc: nc, ready: ready(server.Healthy, ingestService.Ready, executorService.Ready, ledgerService.Ready), box: urls.CLOB, http: "http://" + health.Addr().String()}
 	g.add("sandbox", func(ctx context.Context) error { return box.Serve(ctx, boxListener, c.URLFile) })
 	g.add("ingest", ingestService.Run)
 	g.add("executor", executorService.Run)
 	g.add("limits", func(ctx context.Context) error { return c.reload(ctx, log, executorService.SetLimits) })
+	g.add("ledger", ledgerService.Run)
 	g.add("health", func(ctx context.Context) error { return serveHealth(ctx, health, p.ready, metrics) })
 	return p, nil
 }

@@ -31,8 +31,7 @@ func (s *Store) writer(ctx context.Context) (*writer, error) {
 		{&w.entry, "INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?)"},
 		{&w.post, "INSERT INTO posting VALUES (?, ?, ?, ?, ?)"},
 		{&w.event, "INSERT INTO event VALUES (?, ?, ?, ?, ?, ?, ?)"},
-		{&w.place, `UPDATE book SET incarnation = ?, order_n = ?, log_seq = ?, log_born = ?, feed_seq = ?, feed_born = ?, chain = ?, chain_seq = ?,
-			block = ?, published = ? WHERE id = ?`},
+		{&w.place, "UPDATE book SET positions = ?, published = ? WHERE id = ?"},
 		{&w.snapshot, "INSERT INTO snapshot VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET seq = excluded.seq, body = excluded.body"},
 	} {
 		if *p.to, err = conn.PrepareContext(ctx, p.text); err != nil {
@@ -111,8 +110,11 @@ func subjectOf(e msgs.Event) Asset {
 
 // take writes how far the inputs are booked.
 func (w *writer) take(ctx context.Context, book int64, at Positions, published uint64) error {
-	if _, err := w.place.ExecContext(ctx, at.Incarnation, at.OrderN, at.LogSeq, at.LogBorn, at.FeedSeq, at.FeedBorn, at.Chain, at.ChainSeq,
-		at.Block, published, book); err != nil {
+	b, err := json.Marshal(at)
+	if err != nil {
+		return fmt.Errorf("encode positions: %w", err)
+	}
+	if _, err := w.place.ExecContext(ctx, string(b), published, book); err != nil {
 		return fmt.Errorf("write positions: %w", err)
 	}
 	return nil

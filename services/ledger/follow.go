@@ -82,7 +82,7 @@ func (s *Service) report(ctx context.Context, k *keeper) error {
 		if err := k.ask(ctx, func() {
 			for _, d := range k.desks {
 				a := d.book.Terms.Account
-				at[msgs.LogStream(a)], at[msgs.AskStream(a)] = d.journal.At.LogSeq, d.journal.At.FeedSeq
+				at[msgs.LogStream(a)], at[msgs.AskStream(a)] = d.journal.At.LogAt.Seq, d.journal.At.FeedAt.Seq
 			}
 		}); err != nil {
 			return nil

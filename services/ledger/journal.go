@@ -44,15 +44,33 @@ type Terms struct {
 
 // Positions are how far each input is booked. They are stored with the entries, in the same transaction.
 type Positions struct {
-	Incarnation string // of the account's log
-	OrderN      uint64 // last event of evt.order.<account>
-	LogSeq      uint64 // its message in LOG_<account>
-	LogBorn     int64  // when that stream was made: another one has other messages under the same numbers
-	FeedSeq     uint64 // in ASK_<account>
-	FeedBorn    int64
-	Chain       string // which chain
-	ChainSeq    uint64 // last transaction
-	Block       uint64
+	Log   Mark  `json:"log"`    // last event of evt.order.<account> that was read
+	LogAt Place `json:"log_at"` // its message in LOG_<account>
+	// Sure is the last event of a log that is not in doubt. A log that was emptied or rolled back is read, and Sure stays
+	// where it was until the executor has compared it: it is what tells the executor.
+	Sure   Mark  `json:"sure"`
+	SureMS int64 `json:"sure_ms"`
+	Doubt  bool  `json:"doubt,omitempty"`
+
+	FeedAt Place `json:"feed_at"` // in ASK_<account>
+
+	Chain    string `json:"chain"`     // which chain
+	ChainSeq uint64 `json:"chain_seq"` // last transaction
+	Block    uint64 `json:"block"`
+}
+
+// Mark names an event of evt.order.<account>.
+type Mark struct {
+	Incarnation string `json:"incarnation,omitempty"`
+	N           uint64 `json:"n"`
+}
+
+// Place is where a message stands: in a stream made at Born, as what was stored at Stamp, both in Unix nanoseconds. A
+// stream that was made anew or restored has other messages under the same numbers.
+type Place struct {
+	Seq   uint64 `json:"seq"`
+	Born  int64  `json:"born"`
+	Stamp int64  `json:"stamp"`
 }
 
 // NewJournal makes empty books.
@@ -68,15 +86,13 @@ type Input interface{ input() }
 
 // Ordered is one event of evt.order.<account>.
 type Ordered struct {
-	Event msgs.Event
-	At    Place
+	Event       msgs.Event
+	Incarnation string // of the log with this event; empty: as before
+	At          Place
 }
 
-// Place is where a message stands.
-type Place struct {
-	Seq  uint64 // in its stream
-	Born int64  // of the stream
-}
+// Rewound says that the log is not the one that was read: it is read again from its beginning.
+type Rewound struct{}
 
 // Traded is the venue's word about one trade.
 type Traded struct {
@@ -97,6 +113,7 @@ func (Ordered) input() {}
 func (Traded) input()  {}
 func (Mined) input()   {}
 func (Ticked) input()  {}
+func (Rewound) input() {}
 
 // Seen tells whether a natural key is booked. The journal forgets what is long over; the database does not.
 type Seen func(key string) bool
@@ -109,7 +126,9 @@ func (j *Journal) Decide(nowMS int64, in Input, seen Seen) *Entry {
 	}
 	switch in := in.(type) {
 	case Ordered:
-		t.ordered(in.Event)
+		t.ordered(in)
+	case Rewound:
+		t.rewound()
 	case Traded:
 		t.traded(in.Trade)
 	case Mined:
@@ -124,19 +143,56 @@ func (j *Journal) Decide(nowMS int64, in Input, seen Seen) *Entry {
 func (j *Journal) Take(in Input) {
 	switch in := in.(type) {
 	case Ordered:
-		if o, ok := in.Event.(*msgs.OrderOwner); ok && incarnation(o) != "" && incarnation(o) != j.At.Incarnation {
-			j.At.Incarnation, j.At.OrderN = incarnation(o), 0
-		}
-		j.At.OrderN = max(j.At.OrderN, msgs.HeadOf(in.Event).N)
-		j.At.LogSeq, j.At.LogBorn = in.At.Seq, in.At.Born
+		j.At.read(in)
+	case Rewound:
+		j.At.Log, j.At.LogAt, j.At.Doubt = Mark{}, Place{}, true
 	case Traded:
-		j.At.FeedSeq, j.At.FeedBorn = in.At.Seq, in.At.Born
+		j.At.FeedAt = in.At
 	case Mined:
 		if j.At.Chain != in.Chain {
 			j.At.Chain, j.At.ChainSeq, j.At.Block = in.Chain, 0, 0
 		}
 		j.At.ChainSeq, j.At.Block = max(j.At.ChainSeq, in.Tx.Seq), max(j.At.Block, in.Tx.Block)
 	}
+}
+
+// read moves the position in the log.
+func (p *Positions) read(in Ordered) {
+	h := msgs.HeadOf(in.Event)
+	p.LogAt = in.At
+	if p.knows(in) {
+		return
+	}
+	now := Mark{cmp.Or(in.Incarnation, p.Log.Incarnation), h.N}
+	if p.Log.Incarnation != "" && now.Incarnation != p.Log.Incarnation {
+		p.Doubt = true
+	}
+	if p.Log = now; p.compared(in.Event) {
+		p.Doubt = false
+	}
+	if !p.Doubt {
+		p.Sure, p.SureMS = now, h.AtMS
+	}
+}
+
+// knows reports an event that was read before.
+func (p *Positions) knows(in Ordered) bool {
+	return (in.Incarnation == "" || in.Incarnation == p.Log.Incarnation) && msgs.HeadOf(in.Event).N <= p.Log.N
+}
+
+// compared reports an event by which the executor says that the log, as it stands now, holds. One of before the log came
+// into doubt, read again, does not count.
+func (p *Positions) compared(e msgs.Event) bool {
+	if msgs.HeadOf(e).AtMS <= p.SureMS {
+		return false
+	}
+	switch e := e.(type) {
+	case *msgs.OrderCompared:
+		return true
+	case *msgs.OrderResumed:
+		return e.Accepted
+	}
+	return false
 }
 
 // Apply takes an entry into the state and returns its events.

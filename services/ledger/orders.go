@@ -1,27 +1,20 @@
 package ledger
 
 import (
-	"fmt"
-
 	"sluice/pkg/money"
 	"sluice/pkg/msgs"
 )
 
-// incarnation is which log an owner event begins or continues; empty where it does not say.
-func incarnation(*msgs.OrderOwner) string { return "" }
-
 // ordered takes one event of the executor. What is booked already is no news.
-func (t *turn) ordered(e msgs.Event) {
-	h := msgs.HeadOf(e)
-	t.e.Kind = KindOrder
-	if o, ok := e.(*msgs.OrderOwner); ok {
-		t.owner(o)
+func (t *turn) ordered(in Ordered) {
+	e, h := in.Event, msgs.HeadOf(in.Event)
+	t.e.Kind, t.e.Reason = KindOrder, string(h.Type)
+	if t.j.At.knows(in) {
 		return
 	}
-	if h.N <= t.j.At.OrderN {
-		return
+	if t.j.At.Doubt && t.j.At.compared(e) {
+		t.letGo()
 	}
-	t.own = fmt.Sprintf("order %s/%d", t.j.At.Incarnation, h.N)
 	switch e := e.(type) {
 	case *msgs.OrderSubmitting:
 		for i := range e.Orders {
@@ -53,23 +46,29 @@ func (t *turn) ordered(e msgs.Event) {
 	case *msgs.OrderAnomaly:
 		t.state(&e.Order)
 	}
-	t.e.Reason = string(h.Type)
 	t.name()
 }
 
-// owner takes a claim. Another incarnation is another log: what the old one held, no event will ever let go.
-func (t *turn) owner(e *msgs.OrderOwner) {
-	now := incarnation(e)
-	if now == "" || t.j.At.Incarnation == "" || now == t.j.At.Incarnation {
-		return
-	}
+// rewound takes the news that the log is another one. Orders of which it tells no more are in doubt: they hold what they
+// held until the executor has compared the log with the venue.
+func (t *turn) rewound() {
+	t.e.Kind, t.e.Reason = KindOrder, "log_rewound"
 	for _, id := range byKey(t.j.orders) {
-		if o := t.j.orders[id]; !o.Closed {
-			t.order(id).Closed = true
+		if o := t.j.orders[id]; !o.Closed && !o.Doubt {
+			t.order(id).Doubt = true
 			t.dirty = true
 		}
 	}
-	t.e.Reason = "log_replaced"
+}
+
+// letGo ends the orders that are in no log any more. Those that rest at the venue the executor has told of as foreign.
+func (t *turn) letGo() {
+	for _, id := range byKey(t.j.orders) {
+		if t.j.orders[id].Doubt {
+			o := t.order(id)
+			o.Doubt, o.Closed, t.dirty = false, true, true
+		}
+	}
 }
 
 // name lets the entry say what it is about, when it is about one order.
@@ -94,6 +93,7 @@ func (t *turn) intent(in *msgs.Intent) {
 	}
 	o := t.orderOr(in.OrderID)
 	o.Client, o.Token, o.Side, o.Price, o.Size, o.Closed = in.ClientOrderID, in.TokenID, in.Side, in.Price, in.Size, false
+	o.Doubt = false
 	if in.Side == msgs.Buy && (in.OrderType == msgs.FOK || in.OrderType == msgs.FAK) {
 		o.Spend = money.Cash(in.MakerAmount)
 	}
@@ -116,6 +116,9 @@ func (t *turn) state(s *msgs.Order) {
 	}
 	if o.Client == "" {
 		o.Client = s.ClientOrderID
+	}
+	if o.Doubt {
+		o.Doubt, t.dirty = false, true
 	}
 	o.Told, o.Closed = max(o.Told, s.Filled), s.Final
 }

@@ -33,6 +33,7 @@ type reading struct {
 	subject string
 	from    Place // what is booked
 	take    func(ctx context.Context, m jetstream.Msg, at Place) error
+	again   func(ctx context.Context) error // before it is read from its beginning again; nil for nothing
 }
 
 // run reads until ctx ends. When the broker loses the consumer, or a message between the two is lost, it makes another
@@ -65,7 +66,9 @@ func (r *reading) consume(ctx context.Context) error {
 		return fmt.Errorf("open stream %s: %w", r.stream, err)
 	}
 	info := stream.CachedInfo()
-	r.compare(info)
+	if err := r.compare(ctx, stream); err != nil {
+		return err
+	}
 	c, err := stream.CreateConsumer(ctx, jetstream.ConsumerConfig{
 		FilterSubject: r.subject, AckPolicy: jetstream.AckNonePolicy, DeliverPolicy: jetstream.DeliverByStartSequencePolicy,
 		OptStartSeq: r.from.Seq + 1, MemoryStorage: true, Replicas: 1, InactiveThreshold: readerIdle,
@@ -90,7 +93,7 @@ func (r *reading) consume(ctx context.Context) error {
 		if at.Sequence.Consumer != read {
 			return fmt.Errorf("message %d of the consumer came where %d is next", at.Sequence.Consumer, read)
 		}
-		place := Place{Seq: at.Sequence.Stream, Born: info.Created.UnixNano()}
+		place := Place{Seq: at.Sequence.Stream, Born: info.Created.UnixNano(), Stamp: at.Timestamp.UnixNano()}
 		if err := r.take(ctx, m, place); err != nil {
 			return err
 		}
@@ -98,25 +101,43 @@ func (r *reading) consume(ctx context.Context) error {
 	}
 }
 
-// compare starts from the beginning when the stream is another one, or ends before what is booked: it was emptied or rolled
-// back. What is booked is recognised and not booked again.
-func (r *reading) compare(info *jetstream.StreamInfo) {
-	born, last := info.Created.UnixNano(), info.State.LastSeq
+// compare starts from the beginning when the stream is another one than was read: made anew, emptied or restored from a
+// copy. What is booked is recognised and not booked again.
+func (r *reading) compare(ctx context.Context, stream jetstream.Stream) error {
+	if r.from.Seq == 0 {
+		return nil
+	}
+	info := stream.CachedInfo()
+	other := r.from.Born != info.Created.UnixNano() || info.State.LastSeq < r.from.Seq
+	if !other {
+		switch m, err := stream.GetMsg(ctx, r.from.Seq); {
+		case errors.Is(err, jetstream.ErrMsgNotFound): // purged, or removed by hand
+		case err != nil:
+			return fmt.Errorf("look at %s:%d: %w", r.stream, r.from.Seq, err)
+		default:
+			other = m.Time.UnixNano() != r.from.Stamp
+		}
+	}
 	switch {
-	case r.from.Seq == 0:
-	case r.from.Born != born || last < r.from.Seq:
+	case other:
 		r.s.cfg.Log.Error("the stream is not the one that was read before: it was emptied, made anew or restored from a copy; it is read from its beginning",
-			"stream", r.stream, "ends", last, "booked", r.from.Seq)
-		r.from = Place{Born: born}
+			"stream", r.stream, "ends", info.State.LastSeq, "booked", r.from.Seq)
+		if r.again != nil {
+			if err := r.again(ctx); err != nil {
+				return err
+			}
+		}
+		r.from = Place{}
 	case info.State.FirstSeq > r.from.Seq+1:
 		r.s.cfg.Log.Error("messages were removed before they were booked; compare the balances with the venue", "stream", r.stream, "begins", info.State.FirstSeq, "booked", r.from.Seq)
 	}
+	return nil
 }
 
 // readOrders feeds the executor's events to the books.
 func (s *Service) readOrders(ctx context.Context, k *keeper, d *desk) error {
 	account := d.book.Terms.Account
-	r := &reading{s: s, stream: msgs.LogStream(account), subject: msgs.EvtSubject(msgs.FamilyOrder, account), from: Place{d.from.LogSeq, d.from.LogBorn}}
+	r := &reading{s: s, stream: msgs.LogStream(account), subject: msgs.EvtSubject(msgs.FamilyOrder, account), from: d.from.LogAt}
 	r.take = func(ctx context.Context, m jetstream.Msg, at Place) error {
 		env, err := msgs.DecodeEnvelope(m.Data())
 		if err != nil {
@@ -127,18 +148,31 @@ func (s *Service) readOrders(ctx context.Context, k *keeper, d *desk) error {
 			return &actor.EnvError{Stream: r.stream, Have: env.Env, Own: s.cfg.Env}
 		}
 		w := work{desk: d}
-		for _, e := range env.Events {
-			w.inputs = append(w.inputs, Ordered{Event: e, At: at})
+		for i, e := range env.Events {
+			w.inputs = append(w.inputs, Ordered{Event: e, Incarnation: incarnation(&env, i), At: at})
 		}
 		return k.give(ctx, w)
 	}
+	r.again = func(ctx context.Context) error { return k.give(ctx, work{desk: d, inputs: []Input{Rewound{}}}) }
 	return r.run(ctx)
+}
+
+// incarnation is that of the log with event i of a message; empty where it is as before. Which one a message bears is that
+// of its last event.
+func incarnation(env *msgs.Envelope, i int) string {
+	type reborn interface{ Incarnated() string }
+	for k := len(env.Events) - 1; k > i; k-- {
+		if e, ok := env.Events[k].(reborn); ok && e.Incarnated() != "" {
+			return ""
+		}
+	}
+	return env.Incarnation
 }
 
 // readTrades feeds the private feed to the books.
 func (s *Service) readTrades(ctx context.Context, k *keeper, d *desk) error {
 	account := d.book.Terms.Account
-	r := &reading{s: s, stream: msgs.AskStream(account), subject: msgs.FeedSubject(account, "trade"), from: Place{d.from.FeedSeq, d.from.FeedBorn}}
+	r := &reading{s: s, stream: msgs.AskStream(account), subject: msgs.FeedSubject(account, "trade"), from: d.from.FeedAt}
 	r.take = func(ctx context.Context, m jetstream.Msg, at Place) error {
 		t := &msgs.FeedTrade{}
 		err := json.Unmarshal(m.Data(), t)

@@ -8,21 +8,13 @@ CREATE TABLE meta (
 
 -- One account's books, and how far each input is in them.
 CREATE TABLE book (
-  id          INTEGER PRIMARY KEY,
-  account     TEXT NOT NULL UNIQUE,
-  name        TEXT NOT NULL,    -- of this chain of entries
-  wallet      TEXT NOT NULL,
-  first_n     INTEGER NOT NULL, -- events that an earlier book of the account had told
-  published   INTEGER NOT NULL, -- last event known to be on the bus
-  incarnation TEXT NOT NULL DEFAULT '',
-  order_n     INTEGER NOT NULL DEFAULT 0,
-  log_seq     INTEGER NOT NULL DEFAULT 0,
-  log_born    INTEGER NOT NULL DEFAULT 0,
-  feed_seq    INTEGER NOT NULL DEFAULT 0,
-  feed_born   INTEGER NOT NULL DEFAULT 0,
-  chain       TEXT NOT NULL DEFAULT '',
-  chain_seq   INTEGER NOT NULL DEFAULT 0,
-  block       INTEGER NOT NULL DEFAULT 0
+  id        INTEGER PRIMARY KEY,
+  account   TEXT NOT NULL UNIQUE,
+  name      TEXT NOT NULL,    -- of this chain of entries
+  wallet    TEXT NOT NULL,
+  first_n   INTEGER NOT NULL, -- events that an earlier book of the account had told
+  published INTEGER NOT NULL, -- last event known to be on the bus
+  positions TEXT NOT NULL DEFAULT '{}' -- JSON: how far each input is in the entries
 ) STRICT;
 
 CREATE TABLE entry (

@@ -107,7 +107,7 @@ func (s *Service) openDesk(ctx context.Context, store *Store, a Account) (*desk,
 	d.told.Store(book.Published)
 	d.saved, _ = j.Head()
 	d.rouse()
-	s.cfg.Log.Info("books open", "account", a.Name, "entries", d.saved, "n", j.N(), "order_n", j.At.OrderN, "feed_seq", j.At.FeedSeq, "block", j.At.Block)
+	s.cfg.Log.Info("books open", "account", a.Name, "entries", d.saved, "n", j.N(), "order_n", j.At.Log.N, "feed_seq", j.At.FeedAt.Seq, "block", j.At.Block)
 	return d, nil
 }
 

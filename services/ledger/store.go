@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"database/sql"
 	_ "embed"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/url"
@@ -54,7 +55,7 @@ const readers = 2
 
 // dsn names the database with what must hold on each of its connections: what is acknowledged is on disk.
 func dsn(path, mode string) string {
-	q := url.Values{"_pragma": {"journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)", "busy_timeout(5000)"}, "_txlock": {"immediate"}, "mode": {mode}}
+	q := url.Values{"_pragma": {"journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)", "busy_timeout(5000)"}, "mode": {mode}}
 	return "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + q.Encode()
 }
 
@@ -156,12 +157,13 @@ func (s *Store) prepare(ctx context.Context, env msgs.Env) error {
 	return tx.Commit()
 }
 
-// row is what a query of one row can be asked of.
-type row interface {
+// querier is what can be asked: the database, or a transaction of it.
+type querier interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
 	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
 }
 
-func (s *Store) meta(ctx context.Context, db row, name string) (v string, err error) {
+func (s *Store) meta(ctx context.Context, db querier, name string) (v string, err error) {
 	if err := db.QueryRowContext(ctx, "SELECT value FROM meta WHERE name = ?", name).Scan(&v); err != nil {
 		return "", fmt.Errorf("read %s: %w", name, err)
 	}
@@ -177,12 +179,17 @@ type Book struct {
 	At        Positions
 }
 
-const bookColumns = "id, account, name, wallet, first_n, published, incarnation, order_n, log_seq, log_born, feed_seq, feed_born, chain, chain_seq, block"
+const bookColumns = "id, account, name, wallet, first_n, published, positions"
 
 func scanBook(scan func(...any) error) (b Book, err error) {
-	err = scan(&b.ID, &b.Terms.Account, &b.Terms.Book, &b.Terms.Wallet, &b.FirstN, &b.Published, &b.At.Incarnation, &b.At.OrderN,
-		&b.At.LogSeq, &b.At.LogBorn, &b.At.FeedSeq, &b.At.FeedBorn, &b.At.Chain, &b.At.ChainSeq, &b.At.Block)
-	return b, err
+	var at []byte
+	if err := scan(&b.ID, &b.Terms.Account, &b.Terms.Book, &b.Terms.Wallet, &b.FirstN, &b.Published, &at); err != nil {
+		return b, err
+	}
+	if err := json.Unmarshal(at, &b.At); err != nil {
+		return b, fmt.Errorf("decode positions: %w", err)
+	}
+	return b, nil
 }
 
 // Books are all books, in the order in which they were made.
@@ -281,7 +288,7 @@ func (s *Store) journal(ctx context.Context, b Book) (*Journal, error) {
 }
 
 // entries walks the entries of a book after a number, in order.
-func (s *Store) entries(ctx context.Context, db *sql.DB, book int64, after uint64) func(func(*Entry, error) bool) {
+func (s *Store) entries(ctx context.Context, db querier, book int64, after uint64) func(func(*Entry, error) bool) {
 	return func(yield func(*Entry, error) bool) {
 		rows, err := db.QueryContext(ctx, "SELECT seq, body, hash FROM entry WHERE book = ? AND seq > ? ORDER BY seq", book, after)
 		if err != nil {

@@ -89,7 +89,7 @@ func (c *teller) look(ctx context.Context, f func(*Journal)) *msgs.Error {
 }
 
 func includes(j *Journal) msgs.Includes {
-	return msgs.Includes{OrderN: j.At.OrderN, Block: j.At.Block}
+	return msgs.Includes{OrderN: j.At.Log.N, Block: j.At.Block}
 }
 
 func (c *teller) balances(ctx context.Context, _ []byte) (any, *msgs.Error) {
@@ -124,8 +124,8 @@ func (c *teller) holds(ctx context.Context, _ []byte) (any, *msgs.Error) {
 func (c *teller) position(ctx context.Context, _ []byte) (any, *msgs.Error) {
 	a := msgs.LedgerPosition{Account: c.d.book.Terms.Account, Env: c.s.cfg.Env}
 	refusal := c.look(ctx, func(j *Journal) {
-		a.Order = msgs.OrderPosition{Incarnation: j.At.Incarnation, N: j.At.OrderN, Seq: j.At.LogSeq}
-		a.FeedSeq, a.Block = j.At.FeedSeq, j.At.Block
+		a.Order = msgs.OrderPosition{Incarnation: j.At.Sure.Incarnation, N: j.At.Sure.N, Seq: j.At.LogAt.Seq}
+		a.FeedSeq, a.Block = j.At.FeedAt.Seq, j.At.Block
 	})
 	return a, refusal
 }

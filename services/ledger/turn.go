@@ -14,7 +14,6 @@ type turn struct {
 	seen  Seen
 	nowMS int64
 	chain string // on which legs settle
-	own   string // natural key of the input, where it has one
 	e     Entry
 	delta map[Line]int64
 	dirty bool
@@ -115,9 +114,6 @@ func (t *turn) entry() *Entry {
 	if len(t.e.Postings) == 0 && !t.dirty {
 		return nil
 	}
-	if t.own != "" {
-		t.key(t.own)
-	}
 	if a, sum := unbalanced(t.e.Postings); a != "" {
 		panic(fmt.Sprintf("ledger: postings of entry %d in %s sum to %d, want 0", t.e.Seq, a, sum))
 	}
@@ -161,6 +157,7 @@ type order struct {
 	Filled  money.Size         `json:"filled,omitempty"` // sum of its legs, failed ones too: the venue does not bring them back
 	Paid    money.Cash         `json:"paid,omitempty"`   // by these legs, without fees
 	Closed  bool               `json:"closed,omitempty"`
+	Doubt   bool               `json:"doubt,omitempty"` // of a part of the log that may be lost
 	SinceMS int64              `json:"since_ms"`
 	AtMS    int64              `json:"at_ms"`
 }

@@ -1,0 +1,165 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"path/filepath"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"sluice/pkg/msgs"
+	"sluice/services/ledger"
+)
+
+type ledgerCmd struct {
+	Serve    ledgerServeCmd    `cmd:"" default:"withargs" help:"Keep the books: what sluice ledger does by itself."`
+	Balances ledgerBalancesCmd `cmd:"" help:"What an account has, and what of it can be spent."`
+	History  ledgerHistoryCmd  `cmd:"" help:"What has changed an account's balances."`
+	Verify   ledgerVerifyCmd   `cmd:"" help:"Recompute every hash and every balance, and compare with what was told on the bus."`
+}
+
+// bookFlags say where the books are.
+type bookFlags struct {
+	DB string `name:"db" env:"SLUICE_LEDGER_DB" type:"path" help:"File of the books; ledger.db in the data directory when absent."`
+}
+
+func (f *bookFlags) path(data string) string {
+	if f.DB != "" {
+		return f.DB
+	}
+	return filepath.Join(data, "ledger", "ledger.db")
+}
+
+type ledgerServeCmd struct {
+	serviceFlags
+	bookFlags
+	Owner string `name:"owner" env:"SLUICE_OWNER" help:"Name of this process in the log; host name and pid when absent."`
+}
+
+// Run runs the ledger by itself.
+func (c *ledgerServeCmd) Run(a *app) error {
+	if a.cli.Env != string(msgs.Sandbox) {
+		return problem("not_capable", "the ledger follows the chain of the local venue only, and --env is "+a.cli.Env,
+			"leave out --env and --live; for a real account see the balances at the venue")
+	}
+	log := a.logger(a.err)
+	accounts, ignored, err := a.accounts()
+	if err != nil {
+		return err
+	}
+	warnIgnored(log, ignored)
+	c.venueFlags = c.in(a.cli.Env)
+	if err := a.checkVenue(log, c.CLOB); err != nil {
+		return err
+	}
+	nc, err := c.busConn(a.ctx, log)
+	if err != nil {
+		return err
+	}
+	defer nc.Close()
+	metrics := newRegistry()
+	cfg := c.config(a, nc, accounts, log)
+	cfg.Metrics = metrics
+	s, err := ledger.New(cfg)
+	if err != nil {
+		return err
+	}
+	l, err := listen(c.HTTP, "--http")
+	if err != nil {
+		return err
+	}
+	log.Info("health is answered", "url", "http://"+l.Addr().String())
+	g := newGroup(log)
+	g.add("health", func(ctx context.Context) error { return serveHealth(ctx, l, s.Ready, metrics) })
+	g.add("ledger", s.Run)
+	return g.run(a.ctx)
+}
+
+func (c *ledgerServeCmd) config(a *app, nc *nats.Conn, accounts []account, log *slog.Logger) ledger.Config {
+	cfg := ledger.Config{Env: msgs.Env(a.cli.Env), Owner: c.Owner, NATS: nc, Replicas: c.Replicas, Path: c.path(c.Data),
+		Transfers: ledger.SandboxTransfers(c.CLOB, &http.Client{}), Log: log.With("service", "ledger")}
+	for _, acc := range accounts {
+		cfg.Accounts = append(cfg.Accounts, ledger.Account{Name: acc.Name, Wallet: acc.Funder.Hex()})
+	}
+	return cfg
+}
+
+type ledgerBalancesCmd struct {
+	accountFlags
+}
+
+// Run shows what an account has.
+func (c *ledgerBalancesCmd) Run(a *app) error {
+	account, err := c.account()
+	if err != nil {
+		return err
+	}
+	nc, err := c.strategy()
+	if err != nil {
+		return err
+	}
+	defer nc.Close()
+	var r msgs.BalancesAnswer
+	if err := ask(nc, msgs.SvcSubject("ledger", account, "balances"), msgs.Empty{}, &r); err != nil {
+		return a.hint(account, err)
+	}
+	m := r.Cash
+	rows := [][]string{{m.Asset, "", m.Total.String(), m.Held.String(), m.UnsettledOut.String(), m.UnsettledIn.String(), m.Available.String(), ""}}
+	for _, p := range r.Positions {
+		rows = append(rows, []string{short(string(p.TokenID)), p.Outcome, p.Total.String(), p.Held.String(), p.UnsettledOut.String(),
+			p.UnsettledIn.String(), p.Available.String(), p.AvgPrice.String()})
+	}
+	return a.print(r, []string{"ASSET", "OUTCOME", "TOTAL", "HELD", "LEAVING", "COMING", "AVAILABLE", "AVG PRICE"}, rows)
+}
+
+type ledgerHistoryCmd struct {
+	accountFlags
+	Token string        `name:"token" help:"Only this token's shares."`
+	Cash  bool          `name:"cash" help:"Only collateral."`
+	Since time.Duration `name:"since" help:"Only so far back."`
+	Limit int           `name:"limit" default:"100" help:"At most so many, up to 500; oldest first."`
+	After string        `name:"after" help:"Go on behind a page: its next."`
+}
+
+// Run lists what has changed an account's balances.
+func (c *ledgerHistoryCmd) Run(a *app) error {
+	account, err := c.account()
+	if err != nil {
+		return err
+	}
+	nc, err := c.strategy()
+	if err != nil {
+		return err
+	}
+	defer nc.Close()
+	q := msgs.HistoryQuestion{TokenID: msgs.TokenID(c.Token), Limit: c.Limit, After: c.After}
+	if c.Cash {
+		q.Asset = "pUSD"
+	}
+	if c.Since > 0 {
+		q.FromMS = time.Now().Add(-c.Since).UnixMilli()
+	}
+	var r msgs.HistoryAnswer
+	if err := ask(nc, msgs.SvcSubject("ledger", account, "history"), q, &r); err != nil {
+		return a.hint(account, err)
+	}
+	rows := make([][]string, 0, len(r.Changes))
+	for _, b := range r.Changes {
+		asset := b.Asset
+		if b.TokenID != nil {
+			asset = short(string(*b.TokenID))
+		}
+		rows = append(rows, []string{fmt.Sprint(b.N), time.UnixMilli(b.AtMS).UTC().Format(time.DateTime), asset, b.Change.String(), b.Balance.String(), b.Reason,
+			string(b.Ref.ClientOrderID), short(string(b.Ref.TxHash))})
+	}
+	if err := a.print(r, []string{"N", "TIME (UTC)", "ASSET", "CHANGE", "BALANCE", "REASON", "CLIENT ID", "TRANSACTION"}, rows); err != nil {
+		return err
+	}
+	if r.Next != "" {
+		a.say("more with --after " + r.Next)
+	}
+	return nil
+}
