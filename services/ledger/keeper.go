@@ -128,9 +128,7 @@ func (k *keeper) group(ctx context.Context, group []work) error {
 		if err := k.finish(ctx); err != nil {
 			return errors.Join(err, k.w.rollback(ctx))
 		}
-		k.s.count.groups.Inc()
-		k.s.count.entries.Add(float64(n))
-		k.s.count.commit.Observe(time.Since(began).Seconds())
+		k.s.count.committed(n, time.Since(began))
 	}
 	for _, f := range k.after {
 		f()

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"errors"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 )
@@ -40,6 +41,14 @@ func (c *counters) register(r prometheus.Registerer) error {
 	}
 	return errors.Join(errs...)
 }
+
+func (c *counters) committed(entries int, took time.Duration) {
+	c.groups.Inc()
+	c.entries.Add(float64(entries))
+	c.commit.Observe(took.Seconds())
+}
+
+func (c *counters) published(events int) { c.told.Add(float64(events)) }
 
 func matchLabel(match bool) string {
 	if match {

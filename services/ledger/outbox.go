@@ -124,7 +124,7 @@ func (s *Service) publish(ctx context.Context, k *keeper, d *desk) error {
 		s.cfg.Passing(PointSent)
 		last = told{seq, n}
 		d.told.Store(n)
-		s.count.told.Add(float64(len(events)))
+		s.count.published(len(events))
 	}
 }
 
