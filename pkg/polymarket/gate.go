@@ -10,8 +10,8 @@ import (
 
 // gate stands between a request's body and the connection. It is shut, left open, or passed, and changes once, atomically:
 // when shut reports true no byte of the body has been or ever will be handed over, whatever the transport still does. A
-// request without its body cannot place an order, so that is what "never left" means; under HTTP/1 the headers wait in the
-// same buffer and do not leave either.
+// request without its body cannot place an order, so that is what "never left" means. The headers may have left: the transport
+// sends them ahead of a body that it cannot look into.
 type gate struct {
 	state  atomic.Uint32
 	sendBy time.Time // zero: none
