@@ -167,7 +167,7 @@ func (c *campaign) report(kills int, took time.Duration) {
 	c.t.Helper()
 	v := c.p.content()
 	c.book.read()
-	n := c.storm.count(c.book)
+	n := c.storm.count(c.t, c.book.state, c.p.seen())
 	var b strings.Builder
 	fmt.Fprintf(&b, "seed %d, %d kills in %s, commands published %d (cancels %d, repeats %d), orders %d, at the venue %d\n\n",
 		c.seed, kills, took.Round(time.Second), c.storm.published, c.storm.cancels, c.storm.repeats, c.storm.next, n.reached)

@@ -102,5 +102,5 @@ func (s *rivals) judge() {
 	s.book.rest(s.storm)
 	s.p.content()
 	s.book.read()
-	s.storm.count(s.book).none(s.p.t)
+	s.storm.count(s.p.t, s.book.state, s.p.seen()).none(s.p.t)
 }
