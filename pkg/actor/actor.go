@@ -30,6 +30,7 @@ const (
 	retryLast     = 2 * time.Second
 	complainAgain = time.Minute      // of what still does not work
 	snapshotWait  = 30 * time.Second // for reading or writing one: some megabytes on a slow disk
+	snapshotTries = 3                // to read one whose parts do not come while the broker answers
 	graceDefault  = 3 * time.Second
 	tickDefault   = time.Second
 	foldAhead     = 1000 // log messages fetched ahead in a fold
@@ -55,9 +56,14 @@ type LogError struct {
 	Stream string
 	Seq    uint64 // of the message that does not fit
 	Cause  string
+	Purged bool // its beginning was removed, and no snapshot of what it held can be used
 }
 
 func (e *LogError) Error() string {
+	if e.Purged {
+		return fmt.Sprintf("read log %s: %s; nothing was changed. Restore the stream OBJ_%s, or better the whole data directory, from a copy; or cancel "+
+			"everything at the venue (sluice cancel-all --direct) and remove both streams of the account, which begins a new log", e.Stream, e.Cause, snapshotBucket)
+	}
 	return fmt.Sprintf("read log %s, sequence %d: %s; nothing was changed. If somebody else wrote this message, look at it with "+
 		"`nats stream get %s %d` and remove it with `nats stream rmm %s %d`; if the log was purged, emptied or rolled back, restore it from "+
 		"a copy, or cancel everything at the venue and remove both streams of the account", e.Stream, e.Seq, e.Cause, e.Stream, e.Seq, e.Stream, e.Seq)
@@ -104,6 +110,10 @@ type Config struct {
 	Rewinds bool
 	// First is what the core hears before anything else, once the log is folded.
 	First []any
+	// Readers are whom the log is kept for beside its snapshots; nil: nothing is ever removed from it.
+	Readers *Readers
+	// Disk says how full the file system is on which the streams are, in percent; nil: not known here.
+	Disk func() (percent int, err error)
 	// Snapshots is where snapshots are kept; nil: none.
 	Snapshots jetstream.ObjectStore
 	// SnapshotEvery is how many events are between two snapshots; 5000.
@@ -122,6 +132,10 @@ type Actor struct {
 	inbox  chan any      // what the loop hears: records, batches, outcomes, questions
 	ending chan any      // ends of what the loop itself started; heard even when the inbox has to wait
 	done   chan struct{} // closed when Run has ended
+
+	kept   atomic.Pointer[kept]
+	wanted atomic.Bool // space is wanted, and a snapshot for it
+	room   atomic.Pointer[Room]
 
 	flyingSince atomic.Pointer[time.Time] // when the append in flight was sent; nil while there is none
 
@@ -147,6 +161,9 @@ type Actor struct {
 	jobs    int
 	since   uint64 // events since the last snapshot
 	writing bool   // a snapshot is being written
+
+	unkept []string // why no snapshot was used
+	shot   cursors  // of the last snapshot
 
 	asking, askAgain bool // for the end of the submit lane
 
@@ -198,7 +215,7 @@ func New(cfg Config) *Actor {
 func (a *Actor) Run(ctx context.Context) error {
 	defer close(a.done)
 	defer a.flyingSince.Store(nil)
-	seq, err := a.claim(ctx)
+	seq, err := a.claimWithRoom(ctx)
 	if err == nil {
 		err = a.fold(ctx, seq)
 	}

@@ -126,7 +126,11 @@ func (a *Actor) foreign(seq uint64, cause string) error {
 // fold rebuilds the state: the snapshot, if there is one that the log reaches beyond, then the log up to the claim. It
 // wants every event: what is missing may be a fill.
 func (a *Actor) fold(ctx context.Context, claim uint64) error {
-	from := a.restore(ctx, claim) + 1
+	from, err := a.restore(ctx, claim)
+	if err != nil {
+		return err
+	}
+	from++
 	a.seq = claim
 	return a.patiently(ctx, func() error {
 		stream, err := a.cfg.JS.Stream(ctx, msgs.LogStream(a.cfg.Account))
@@ -167,7 +171,7 @@ func (a *Actor) replay(seq uint64, b []byte) error {
 	}
 	for _, e := range env.Events {
 		if n := msgs.HeadOf(e).N; n != a.n+1 {
-			return a.foreign(seq, fmt.Sprintf("it begins with event %d where %d is next", n, a.n+1))
+			return a.gap(seq, n)
 		}
 		a.n++
 		a.accused(e)

@@ -47,6 +47,7 @@ func (r *running) run(ctx context.Context, stopIntake func()) error {
 	r.start(Job{Deeds: open, Recovered: true})
 	r.decide(r.started())
 	r.flush()
+	others.Go(func() { a.keepRoom(intake) })
 	for _, l := range a.lanes {
 		others.Go(func() { r.end(laneDone{l.express(intake)}) })
 	}
@@ -77,6 +78,7 @@ func (r *running) run(ctx context.Context, stopIntake func()) error {
 			if intake.Err() == nil {
 				r.settle()
 				r.doubtEnds()
+				r.maybeSnapshot()
 			}
 		case <-stopping:
 			stopping = nil

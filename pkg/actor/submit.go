@@ -70,7 +70,7 @@ func (r *running) settle() {
 // or the disk was behind, a moment may have become long, and what was waited for may have been removed from the stream:
 // then it is asked again.
 func (r *running) clear(b *batch) bool {
-	if b.made.IsZero() {
+	if b.made.IsZero() || r.tight() {
 		return false
 	}
 	if time.Since(b.made) > barrierAge {
