@@ -30,6 +30,7 @@ const (
 	retryLast     = 2 * time.Second
 	complainAgain = time.Minute      // of what still does not work
 	snapshotWait  = 30 * time.Second // for reading or writing one: some megabytes on a slow disk
+	snapshotPause = 30 * time.Second // between two that are made for space: each takes some itself
 	snapshotTries = 3                // to read one whose parts do not come while the broker answers
 	graceDefault  = 3 * time.Second
 	tickDefault   = time.Second
@@ -164,6 +165,7 @@ type Actor struct {
 
 	unkept []string // why no snapshot was used
 	shot   cursors  // of the last snapshot
+	shotAt time.Time
 
 	asking, askAgain bool // for the end of the submit lane
 

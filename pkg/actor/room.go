@@ -22,6 +22,10 @@ const (
 	StopAt    = 90 // submits are not read any more, so that what is left takes fills and cancels
 )
 
+// fileSystem is the place of a Room that is no stream. What others keep on it is not made less by removing history, so that
+// is left alone until orders would be refused.
+const fileSystem = "file system"
+
 // Bounds of keeping room.
 const (
 	roomEvery  = 5 * time.Second // between two looks: the fastest disk fills a tenth of a log in twice as long
@@ -66,7 +70,7 @@ func (a *Actor) keepRoom(ctx context.Context) {
 	var said, unknown complaint
 	for {
 		r, err := a.measure(ctx)
-		if err == nil && r.Percent >= ReclaimAt {
+		if err == nil && (r.Percent >= RefuseAt || r.Percent >= ReclaimAt && r.Place != fileSystem) {
 			a.wanted.Store(a.cfg.Snapshots != nil)
 			r.Held, err = a.reclaim(ctx)
 		}
@@ -139,7 +143,7 @@ func (a *Actor) measure(ctx context.Context) (Room, error) {
 			return r, fmt.Errorf("look how full the file system is: %w", err)
 		}
 		if p > r.Percent {
-			r = Room{Place: "file system", Percent: p}
+			r = Room{Place: fileSystem, Percent: p}
 		}
 	}
 	return r, nil

@@ -1,9 +1,11 @@
 package actor_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -385,38 +387,26 @@ func TestSnapshotsBeyondTheLogAreLeftAside(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		var starts []actor.Started
+		var said bytes.Buffer
 		q := start(b, func(c *actor.Config) {
 			k.with(c)
 			c.Rewinds = true
-			core := &listening{Core: c.Core, hears: func(m any) {
-				if s, ok := m.(actor.Started); ok {
-					starts = append(starts, s)
-				}
-			}}
-			c.Core = core
+			c.Log = slog.New(slog.NewTextHandler(&said, nil))
 		})
 		time.Sleep(5 * time.Second)
 		synctest.Wait()
 		if err := q.over(); err != nil {
 			t.Fatalf("ended with %v", err)
 		}
-		_ = starts
-		if n := len(q.core.heard); n == 0 {
-			t.Error("the log's own events were not folded")
+		if n := len(q.core.heard); n == 0 || q.core.heard[0] != "1 order.owner" {
+			t.Errorf("the log's own events were not folded from the first: %v", q.core.heard)
+		}
+		q.cancel()
+		time.Sleep(5 * time.Second)
+		if n := strings.Count(said.String(), "snapshot does not belong to this log"); n != 2 || !strings.Contains(said.String(), "log_rolled_back") {
+			t.Errorf("alarms:\n%s", said.String())
 		}
 	})
-}
-
-// listening tells what a core is asked.
-type listening struct {
-	actor.Core
-	hears func(any)
-}
-
-func (l *listening) Decide(now time.Time, m any) actor.Decision {
-	l.hears(m)
-	return l.Core.Decide(now, m)
 }
 
 // With the log nearly full submits wait and cancels are decided; with room again everything goes on, in order.

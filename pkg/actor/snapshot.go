@@ -3,6 +3,7 @@ package actor
 import (
 	"context"
 	"encoding/json"
+	"time"
 
 	"sluice/pkg/msgs"
 )
@@ -44,7 +45,7 @@ func (r *running) maybeSnapshot() {
 	}
 	s := snapshot{Account: r.cfg.Account, Env: r.cfg.Env, Family: r.cfg.Family, Log: r.incarnation, Seq: r.seq, Append: r.name, N: r.n, Cursors: r.cursorMap(r.cursors), State: state}
 	r.since, r.writing = 0, true
-	r.shot = r.cursors
+	r.shot, r.shotAt = r.cursors, time.Now()
 	r.others.Go(func() {
 		r.cfg.Passing(BeforeSnapshot)
 		if err := r.putSnapshot(r.work, s); err != nil && r.work.Err() == nil {
@@ -55,9 +56,10 @@ func (r *running) maybeSnapshot() {
 	})
 }
 
-// snapshotDue reports whether enough has happened since the last snapshot, or anything at all when space is wanted.
+// snapshotDue reports whether enough has happened since the last snapshot, or for a while anything at all when space is
+// wanted.
 func (r *running) snapshotDue() bool {
-	return r.since >= r.cfg.SnapshotEvery || r.wanted.Load() && (r.since > 0 || r.cursors != r.shot)
+	return r.since >= r.cfg.SnapshotEvery || r.wanted.Load() && time.Since(r.shotAt) >= snapshotPause && (r.since > 0 || r.cursors != r.shot)
 }
 
 // putSnapshot writes a snapshot in the place of the older one.

@@ -56,7 +56,8 @@ func (a *Actor) lookBack(ctx context.Context, log jetstream.Stream) error {
 	if err != nil {
 		return err
 	}
-	if info.State.LastSeq > info.State.Msgs {
+	// Of other families what nobody needs is removed, but never the last.
+	if info.State.LastSeq > 0 && info.State.Msgs == 0 {
 		a.lose(msgs.LogLost, info.Config.Name, "the log holds no event of %s, and messages were removed from it", a.cfg.Family)
 	}
 	for _, l := range a.cfg.lanes() {

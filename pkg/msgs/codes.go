@@ -54,6 +54,7 @@ const (
 	HeldByDelay         Code = "held_by_delay"
 	VenueRejected       Code = "venue_rejected"
 	QueueFull           Code = "queue_full"
+	NoSpace             Code = "no_space"
 	Poison              Code = "poison"
 )
 
@@ -99,7 +100,7 @@ func Codes() []Code {
 		UnknownToken, BadMsgID, BadReplyTo, Forbidden, PriceOffTick, TooManyDecimals, BelowMinSize, PriceBand, NoFreshBook,
 		WouldCross, FOKNotFilled, FAKNoMatch, CapOrder, CapMarket, CapDay, CapOpenOrders, Halted, NotLive,
 		NotEnoughBalance, ExpiredInQueue, ClockSkew, DuplicateID, IDTooOld, ReplacedOrderFilled, ReplaceUnresolved,
-		NotFound, AlreadyFinal, AlreadyFilled, NotPlaced, HeldByDelay, VenueRejected, QueueFull, Poison, MarketClosed,
+		NotFound, AlreadyFinal, AlreadyFilled, NotPlaced, HeldByDelay, VenueRejected, QueueFull, NoSpace, Poison, MarketClosed,
 		ClosedOnly, CancelOnly, Geoblocked, Blocked, Unauthorised, VersionMismatch, VenueDown, LogInDoubt, LogLost,
 		LogRolledBack, LogOther, LaneLost, UnknownOrders, UnknownTrades, DeadlinePassed,
 		QuotaExhausted, NoGas, NotCapable, WouldRevert, Reverted, DestinationNotListed, HeldByOrders,

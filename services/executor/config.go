@@ -53,8 +53,11 @@ type Config struct {
 
 	// Accounts are whom it trades for, 1 to 64.
 	Accounts []Account
-	// Data is the data directory in which halts that were ordered without the bus leave their marks; empty is none.
+	// Data is the data directory: halts that were ordered without the bus leave their marks in it, and the streams are taken
+	// to be on its file system, whose room is watched. Empty, or not there: neither.
 	Data string
+	// DiskUse says how full the file system of the streams is, in percent; nil asks the system about Data.
+	DiskUse func() (percent int, err error)
 	// CancelAfterLogLoss cancels everything at the venue, for each account that this process owns, when the log has been
 	// out of reach for so long; 0 is never, else 5 s or more.
 	CancelAfterLogLoss time.Duration

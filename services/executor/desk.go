@@ -47,7 +47,7 @@ func (s *Service) newDesk(a Account) *desk {
 	log := s.cfg.Log.With("account", a.Name)
 	d := &desk{s: s, cfg: a, log: log}
 	d.is(deskOpening)
-	d.ear = &ear{account: a.Name, facts: s.facts, books: s.books, copies: newCopies(s.cfg.NATS, s.cfg.Env, log), dead: s.dead, count: s.count, log: log}
+	d.ear = &ear{account: a.Name, facts: s.facts, books: s.books, copies: newCopies(s.cfg.NATS, s.cfg.Env, log), dead: s.dead, count: s.count, log: log, room: d.room}
 	return d
 }
 
@@ -124,7 +124,7 @@ func (d *desk) newActor(v Venue, snapshots jetstream.ObjectStore) *actor.Actor {
 		Submit: &actor.Lane{Name: laneSubmit, Stream: msgs.AskStream(name), Subjects: []string{cmd(msgs.VerbSubmit), cmd(msgs.VerbReplace)}},
 		Hear:   d.ear.hear, Perform: p.Perform, Limiter: s.limits.Orders(string(name)), Published: d.published, Log: d.log, Snapshots: snapshots,
 		SnapshotEvery: s.cfg.SnapshotEvery, Passing: s.cfg.Passing,
-		First: d.firstWords(),
+		First: d.firstWords(), Readers: s.readers, Disk: d.disk(),
 	})
 }
 

@@ -23,6 +23,7 @@ type ear struct {
 	dead    func(r actor.Record, err *msgs.Error)
 	count   *counters
 	log     *slog.Logger
+	room    func() actor.Room
 	heard   atomic.Uint64 // the last sequence of the submit lane
 	fedMS   atomic.Int64  // when the latest private event was received
 }
@@ -51,6 +52,9 @@ func (h *ear) fed(r actor.Record, into any, m *Fed) any {
 
 func (h *ear) asked(r actor.Record) any {
 	a := &Asked{Seq: r.Seq, Stored: r.Stored, All: r.Stream == msgs.AskAllStream, Facts: h.facts.now()}
+	if r := h.room(); r.Full() {
+		a.Full = r.String()
+	}
 	_, _, a.Verb, _ = msgs.SplitCmd(r.Subject)
 	a.Command, a.Err = msgs.DecodeCommand(r.Subject, r.Data)
 	if a.Err == nil {

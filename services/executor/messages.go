@@ -23,6 +23,7 @@ type Asked struct {
 	ReplyTo string // a valid inbox, or empty
 	Salt    uint64 // of the order that would come of it; computed, so that a repeated decision is the same
 
+	Full  string     // what has no room for new orders, empty while there is some
 	Facts *Facts     // market facts at the moment of reading; never nil
 	Book  *msgs.Book // of the token, when the command needs one
 }

@@ -31,6 +31,8 @@ type Service struct {
 	books  *books
 	limits *limits.Limiter
 	desks  []*desk
+
+	readers *actor.Readers // set once by Run
 }
 
 // New checks the configuration and puts the service together; nothing is dialled before Run.
@@ -103,6 +105,9 @@ func (s *Service) storage(ctx context.Context, accounts []msgs.Account) (*actor.
 	}
 	leases, err := actor.OpenLeases(ctx, s.js, s.cfg.Replicas, s.cfg.Owner, s.cfg.Log)
 	if err != nil {
+		return nil, nil, err
+	}
+	if s.readers, err = actor.OpenReaders(ctx, s.js, s.cfg.Replicas); err != nil {
 		return nil, nil, err
 	}
 	snapshots, err := actor.Snapshots(ctx, s.js, s.cfg.Replicas)

@@ -184,6 +184,8 @@ func (t *turn) dead(a *Asked, p *proposal) bool {
 func (p *proposal) timely(a *Asked, sentMS int64) *msgs.Error {
 	stored := a.Stored.UnixMilli()
 	switch {
+	case a.Full != "":
+		return failure(msgs.NoSpace, a.Full+", and what is left is kept for fills and cancels", "make room: see what fills it with `sluice doctor`; cancels work meanwhile; submit anew then")
 	case sentMS != 0 && stored-sentMS > idAgeMS:
 		return failure(msgs.IDTooOld, "sent_ms lies more than 24 h back, so nobody can tell whether this is a repeat", "submit with a new id and the present time")
 	case sentMS > stored+skewMS:
