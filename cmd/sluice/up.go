@@ -52,10 +52,20 @@ func (c *upCmd) Run(a *app) error {
 		return err
 	}
 	defer p.nc.Close()
+	p.group.add("mend", func(ctx context.Context) error { return server.Mend(ctx, log, c.room) })
 	where := addresses{NATS: server.ClientURL(), CLOB: p.box, HTTP: p.http, Data: c.Data, Log: file.Name()}
 	p.group.add("terminal", func(ctx context.Context) error { return c.greet(ctx, a, p, where, began) })
 	err = p.group.run(a.ctx)
 	a.say("stopped")
+	return err
+}
+
+// room says that the file system of the data directory is too full to write on.
+func (c *upCmd) room() error {
+	used, err := actor.DiskUse(c.Data)
+	if err == nil && used >= actor.StopAt {
+		err = fmt.Errorf("the file system of %s is %d %% full", c.Data, used)
+	}
 	return err
 }
 

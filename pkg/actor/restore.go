@@ -160,7 +160,7 @@ func (a *Actor) miss(format string, args ...any) {
 // gap is the error of a log on which an event is not the next one.
 func (a *Actor) gap(seq, n uint64) error {
 	cause := fmt.Sprintf("it begins with event %d where %d is next", n, a.n+1)
-	if a.n > 0 || n <= 1 {
+	if a.n > 0 || n <= 1 || seq == 1 {
 		return a.foreign(seq, cause)
 	}
 	return &LogError{Stream: msgs.LogStream(a.cfg.Account), Seq: seq, Purged: true,
