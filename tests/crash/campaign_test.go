@@ -52,6 +52,7 @@ func TestCrashes(t *testing.T) {
 	c := &campaign{t: t, seed: seed, p: newPlant(t), rng: rand.New(rand.NewPCG(seed, 2)), tallies: map[string]*tally{}}
 	c.storm, c.book = newStorm(c.p, seed), c.p.logbook()
 	c.p.owned(c.restart(""))
+	c.p.startLedger()
 	c.p.faults("{'drop_answer':{'per_mille':%d},'lose_request':{'per_mille':%d}}", dropPerMill, losePerMill)
 	c.storm.run()
 	for i, points := 0, executor.Points(); i < kills; i++ {
@@ -77,6 +78,7 @@ type campaign struct {
 	book    *logbook
 	last    *process
 	tallies map[string]*tally
+	ledgers int // killed
 }
 
 // restart ends the executor that runs and starts another. Now and then it waits for the lease of the dead one.
@@ -96,6 +98,11 @@ func (c *campaign) round(point string, broker bool) {
 	c.t.Helper()
 	c.storm.hurry()
 	e := c.restart(fmt.Sprintf("%s:%d:KILL", point, 1+c.rng.IntN(depth(point))))
+	if c.rng.IntN(5) == 0 { // who keeps the books falls too
+		c.p.ledger.kill()
+		c.p.startLedger()
+		c.ledgers++
+	}
 	together := c.rng.IntN(2) == 0
 	if broker && !together { // the broker falls while the executor is at work, and comes back
 		pass(time.Duration(c.rng.Int64N(int64(time.Second))))
@@ -166,6 +173,7 @@ func depth(point string) int {
 func (c *campaign) report(kills int, took time.Duration) {
 	c.t.Helper()
 	v := c.p.content()
+	assets := c.p.balanced()
 	c.book.read()
 	n := c.storm.count(c.t, c.book.state, c.p.seen())
 	var b strings.Builder
@@ -180,6 +188,7 @@ func (c *campaign) report(kills int, took time.Duration) {
 	}
 	b.WriteString(sum.row("all") + "\n")
 	fmt.Fprintf(&b, "counted by token, price and size: sent twice %d, traded beyond its size %d, lost %d, sent after cancel %d\n", n.twice, n.overdone, n.lost, n.after)
+	fmt.Fprintf(&b, "the ledger, killed %d times, has what the venue has in each of %d assets, to the last unit; its chain of entries holds\n", c.ledgers, assets)
 	fmt.Fprintf(&b, "the judge: %s\n", v)
 	c.t.Log("\n" + b.String())
 	if path := os.Getenv("SLUICE_CRASH_REPORT"); path != "" {

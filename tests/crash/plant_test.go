@@ -28,7 +28,8 @@ type plant struct {
 	broker  *process
 	venue   *process
 	ingest  *process
-	port    string // of the broker, host:port, the same over restarts
+	ledger  *process // nil: nobody keeps books
+	port    string   // of the broker, host:port, the same over restarts
 	urls    sandbox.URLs
 	bus     *nats.Conn // of a strategy
 	service *nats.Conn // of a service
