@@ -43,12 +43,13 @@ func (c *haltCmd) Run(a *app, k *kong.Context) error {
 type resumeCmd struct {
 	accountFlags
 	All     bool          `name:"all" help:"Every account."`
+	Accept  bool          `name:"accept" help:"Also accept a log that a start has found in doubt, as it stands; sluice doctor says what was found."`
 	Timeout time.Duration `name:"timeout" default:"15s" help:"How long to wait for the accounts' word."`
 }
 
 // Run resumes one account or all of them, and waits until each has said so.
 func (c *resumeCmd) Run(a *app) error {
-	cmd := &msgs.Resume{Common: msgs.Common{SentMS: time.Now().UnixMilli()}, RequestID: requestID()}
+	cmd := &msgs.Resume{Common: msgs.Common{SentMS: time.Now().UnixMilli()}, RequestID: requestID(), Accept: c.Accept}
 	if c.All {
 		return c.controlAll(a, cmd, string(cmd.RequestID), msgs.KindResumed, c.Timeout)
 	}

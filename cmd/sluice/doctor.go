@@ -114,16 +114,29 @@ func (c *doctorCmd) bus(ctx context.Context, env string, accounts []account) []f
 			list = append(list, said(check, err, ""))
 			continue
 		}
-		f := finding{Check: check, OK: s.Venue == "ok" && !s.Halted && s.Env == msgs.Env(env), Saw: fmt.Sprintf("owner %s, venue %s, %d open, %d unknown, %d queued", s.Owner, s.Venue, s.Open, s.Unknown, s.Queue.Submit)}
+		f := finding{Check: check, OK: s.Venue == "ok" && !s.Halted && len(s.Doubts) == 0 && s.Env == msgs.Env(env), Saw: fmt.Sprintf("owner %s, venue %s, %d open, %d unknown, %d queued", s.Owner, s.Venue, s.Open, s.Unknown, s.Queue.Submit)}
 		if s.Env != msgs.Env(env) {
 			f.Saw, f.Fix = fmt.Sprintf("%s, runs in env %s and not %s", f.Saw, s.Env, env), "look at another bus with --nats, or with another --env"
+		}
+		if len(s.Doubts) > 0 {
+			f.Saw, f.Fix = f.Saw+", HELD since its last start: no new order leaves, cancels work", "see below what was found and what helps"
 		}
 		if s.Halted {
 			f.Saw, f.Fix = f.Saw+", HALTED", "take new orders again with: sluice resume --account "+string(acc.Name)
 		}
 		list = append(list, f)
+		list = append(list, doubted(acc.Name, s.Doubts)...)
 	}
 	return append(list, c.streams(ctx)...)
+}
+
+// doubted says what the last start of an account has found that its log does not know, and what to do.
+func doubted(account msgs.Account, doubts []msgs.Error) []finding {
+	var list []finding
+	for _, d := range doubts {
+		list = append(list, finding{Check: "log of " + string(account), Saw: fmt.Sprintf("%s: %s", d.Code, d.Cause), Fix: d.Fix})
+	}
+	return list
 }
 
 // streams looks at how full the streams are, when the service password is at hand.

@@ -137,6 +137,7 @@ type executorCmd struct {
 	capFlags
 	lossFlags
 	limitFlags
+	doubtFlags
 	Owner  string `name:"owner" env:"SLUICE_OWNER" help:"Name of this process in the log; host name and pid when absent."`
 	DryRun bool   `name:"dry-run" help:"Sign and check everything, and post nothing."`
 
@@ -170,6 +171,11 @@ func (f *capFlags) caps() (caps executor.Caps, err error) {
 	}
 	caps.OpenOrders = f.CapOpen
 	return caps, nil
+}
+
+// doubtFlags say what becomes of an account whose log does not agree, at a start, with what others know of it.
+type doubtFlags struct {
+	UnknownOrders string `name:"unknown-orders" env:"SLUICE_UNKNOWN_ORDERS" default:"hold" enum:"hold,adopt,cancel,accept" help:"When a start finds orders or trades at the venue that the log does not know: hold the account until resume --accept, adopt them, cancel them, or accept whatever is found, a lost log too."`
 }
 
 // Run runs the executor by itself.
@@ -236,7 +242,7 @@ func (c *executorCmd) config(a *app, nc *nats.Conn, accounts []account, log *slo
 	}
 	cfg := executor.Config{Limits: figures, Env: msgs.Env(a.cli.Env), Owner: c.Owner, NATS: nc, Replicas: c.Replicas, CLOB: c.CLOB, DryRun: c.DryRun, Exclusive: c.Exclusive,
 		Data: c.Data, CancelAfterLogLoss: c.CancelAfterLogLoss,
-		SnapshotEvery: c.SnapshotEvery, Passing: c.passing, Log: log.With("service", "executor")}
+		UnknownOrders: executor.Policy(c.UnknownOrders), SnapshotEvery: c.SnapshotEvery, Passing: c.passing, Log: log.With("service", "executor")}
 	for _, acc := range accounts {
 		cfg.Accounts = append(cfg.Accounts, executor.Account{Name: acc.Name, Key: acc.Key, Kind: acc.Kind, Funder: acc.Funder,
 			Credentials: acc.Credentials, Caps: caps})

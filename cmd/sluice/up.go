@@ -27,6 +27,7 @@ type upCmd struct {
 	capFlags
 	lossFlags
 	limitFlags
+	doubtFlags
 }
 
 // Run starts NATS, the local venue, ingest and the executor, says when they are ready, and runs until it is told to stop.
@@ -130,7 +131,7 @@ func (c *upCmd) plant(a *app, server *natsd.Server, log *slog.Logger) (*plant, e
 	if err != nil {
 		return nil, err
 	}
-	ex, err := (&executorCmd{serviceFlags: flags, capFlags: c.capFlags, lossFlags: c.lossFlags, limitFlags: c.limitFlags}).config(a, nc, accounts, log)
+	ex, err := (&executorCmd{serviceFlags: flags, capFlags: c.capFlags, lossFlags: c.lossFlags, limitFlags: c.limitFlags, doubtFlags: c.doubtFlags}).config(a, nc, accounts, log)
 	if err != nil {
 		return nil, err
 	}

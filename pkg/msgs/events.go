@@ -301,10 +301,13 @@ type OrderResumed struct {
 type OrderCompared struct {
 	Head
 	Open        int     `json:"open" doc:"orders that rest at the venue"`
-	Ledger      string  `json:"ledger" enum:"agrees,absent,silent" doc:"absent: no ledger answers for the account; silent: it did not answer in time"`
+	Ledger      string  `json:"ledger" enum:"agrees,differs,absent,silent" doc:"absent: no ledger answers for the account; silent: it did not answer in time"`
 	Doubts      []Error `json:"doubts,omitempty" doc:"what does not agree, and passes by policy"`
 	Policy      string  `json:"policy,omitempty" enum:"hold,adopt,cancel,accept" doc:"by which doubts pass"`
 	Incarnation string  `json:"incarnation,omitempty" doc:"of the log from here on, where it was accepted"`
+
+	Barrier *Barrier `json:"barrier,omitempty" doc:"with doubts: what was stored before it is rejected"`
+	Rewound bool     `json:"rewound,omitempty" doc:"sequences of commands begin anew: those of before mean nothing"`
 }
 
 // OrderHeld says that a claimed log does not agree with the venue, the ledger or its lanes: it may be lost, emptied or

@@ -52,12 +52,13 @@ func (o *Orders) AnswerOrders(q msgs.OrdersQuestion) (page []msgs.Order, next st
 type Counts struct {
 	N             uint64
 	Halted        bool
+	Doubts        []msgs.Error
 	Open, Unknown int
 }
 
 // Counts counts what can still trade.
 func (o *Orders) Counts() Counts {
-	c := Counts{N: o.n, Halted: o.halted}
+	c := Counts{N: o.n, Halted: o.halted, Doubts: o.doubts}
 	for _, ord := range o.live {
 		switch {
 		case ord.Named:

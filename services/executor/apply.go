@@ -14,6 +14,12 @@ func (o *Orders) Apply(e msgs.Event) {
 	h := msgs.HeadOf(e)
 	o.n, o.nowMS = h.N, max(o.nowMS, h.AtMS)
 	switch e := e.(type) {
+	case *msgs.OrderOwner:
+		o.applyOwner(h, e)
+	case *msgs.OrderCompared:
+		o.applyCompared(h, e)
+	case *msgs.OrderHeld:
+		o.applyHeld(h, e)
 	case *msgs.OrderSubmitting:
 		for i := range e.Orders {
 			o.applyIntent(h, i, &e.Orders[i])
@@ -44,7 +50,7 @@ func (o *Orders) Apply(e msgs.Event) {
 		o.barriers = slices.DeleteFunc(o.barriers, func(b *barrier) bool { return b.CmdSeq == h.CmdSeq && string(b.Request) == h.ReqID })
 	case *msgs.OrderForeign:
 		if ord := o.touch(h, e.Order); ord != nil {
-			ord.Foreign, ord.Named = true, false
+			ord.Foreign, ord.Named, ord.Unexplained = true, false, e.Unexplained
 		}
 	case *msgs.OrderHalted:
 		o.applyHalted(h, e)

@@ -2,6 +2,7 @@ package executor
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -87,7 +88,20 @@ func (b *bench) command(verb, text string) *Asked {
 // tell decides a message and takes the events, as an actor does.
 func (b *bench) tell(m any) actor.Decision {
 	d := b.core.Decide(b.now, m)
-	for _, e := range d.Events {
+	b.record(d.Events...)
+	return d
+}
+
+// claim is an owner's claim, with which each life of an actor begins.
+func (b *bench) claim() actor.Decision {
+	name := cmp.Or(b.core.incarnation, "A")
+	b.record(&msgs.OrderOwner{Head: msgs.Head{Type: msgs.KindOwner}, Owner: "test", Epoch: b.n, Incarnation: name})
+	return b.tell(actor.Started{Incarnation: name, N: b.n})
+}
+
+// record numbers events, keeps them and applies them.
+func (b *bench) record(events ...msgs.Event) {
+	for _, e := range events {
 		b.n++
 		h := msgs.HeadOf(e)
 		h.V, h.Account, h.Env, h.N, h.AtMS = 1, "main", msgs.Sandbox, b.n, b.now.UnixMilli()
@@ -103,7 +117,6 @@ func (b *bench) tell(m any) actor.Decision {
 			}
 		}
 	}
-	return d
 }
 
 // replayed is the state that a fresh core folds out of the log.

@@ -165,6 +165,22 @@ func (c *clob) OpenOrders(ctx context.Context) ([]VenueOrder, error) {
 	return list, err
 }
 
+// Traded lists the own orders of trades since a moment.
+func (c *clob) Traded(ctx context.Context, since time.Time) ([]msgs.OrderID, error) {
+	var ids []msgs.OrderID
+	err := c.read(ctx, func(ctx context.Context, api polymarket.CLOB) error {
+		all, err := api.Trades(ctx, polymarket.TradeFilter{After: since.Unix()})
+		ids = make([]msgs.OrderID, 0, len(all))
+		for i := range all {
+			for _, f := range all[i].Fills(api.Creds.Key) {
+				ids = append(ids, msgs.OrderID(f.OrderID))
+			}
+		}
+		return err
+	})
+	return ids, err
+}
+
 func (c *clob) read(ctx context.Context, call func(context.Context, polymarket.CLOB) error) error {
 	ctx, stop := context.WithTimeout(ctx, callTimeout)
 	defer stop()

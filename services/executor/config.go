@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
 	"strconv"
 	"time"
 
@@ -67,6 +68,9 @@ type Config struct {
 	BookAge time.Duration
 	// FactAge is how old a market fact may be for a signature; 0 is any age.
 	FactAge time.Duration
+	// UnknownOrders says what becomes of an account whose log does not agree at a start with what the venue, the feed and
+	// the ledger know of it; empty is Hold.
+	UnknownOrders Policy
 	// Limits are the figures that every call keeps below.
 	Limits Limits
 
@@ -125,6 +129,7 @@ func (c *Config) Check() error {
 	bad(len(c.Accounts) == 0 || len(c.Accounts) > maxAccounts, "%d accounts: want 1 to %d", len(c.Accounts), maxAccounts)
 	bad(c.BookAge < 0 || c.FactAge < 0, "book_age and fact_age must not be negative")
 	bad(c.CancelAfterLogLoss != 0 && c.CancelAfterLogLoss < minLogLoss, "cancel_after_log_loss %s: want %s or more, or 0 for never", c.CancelAfterLogLoss, minLogLoss)
+	bad(c.UnknownOrders != "" && !slices.Contains(policies(), c.UnknownOrders), "unknown_orders %q: want hold, adopt, cancel or accept", c.UnknownOrders)
 	seen := map[msgs.Account]bool{}
 	for i := range c.Accounts {
 		a := &c.Accounts[i]

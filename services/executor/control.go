@@ -129,9 +129,16 @@ func (t *turn) resume(a *Asked, c *msgs.Resume) {
 	if t.repeatedRequest(a, c.RequestID) {
 		return
 	}
+	if t.held() && !c.Accept {
+		t.emit(&msgs.OrderControlRejected{Head: a.request(msgs.KindControlRejected, c.RequestID), Verb: a.Verb, Error: t.inDoubt()})
+		return
+	}
 	e := &msgs.OrderResumed{Head: a.request(msgs.KindResumed, c.RequestID), By: byCommand}
-	if t.halted {
+	if t.halted || t.held() {
 		e.Barrier = new(barrierOf(a))
+	}
+	if t.held() {
+		e.Accepted, e.Incarnation = true, t.nextIncarnation()
 	}
 	t.emit(e)
 }
@@ -144,6 +151,10 @@ func (o *Orders) applyHalted(h *msgs.Head, e *msgs.OrderHalted) {
 
 func (o *Orders) applyResumed(h *msgs.Head, e *msgs.OrderResumed) {
 	o.halted = false
+	if e.Accepted {
+		o.doubts = nil
+	}
+	o.rename(e.Incarnation)
 	o.requested(h)
 	o.haltUpTo(e.Barrier)
 }
@@ -159,7 +170,15 @@ func (o *Orders) haltUpTo(b *msgs.Barrier) {
 
 // stays reports whether an order that has not left must not leave: a halt holds, or there was one since it was decided.
 func (o *Orders) stays(d *order) bool {
-	return o.halted || d.CmdSeq < o.haltedTo.Seq || d.SentMS <= o.haltedTo.StoredMS
+	return o.halted || o.held() || d.CmdSeq < o.haltedTo.Seq || d.SentMS <= o.haltedTo.StoredMS
+}
+
+// stopCause is why an order that stays does not leave.
+func (o *Orders) stopCause() *msgs.Error {
+	if o.held() {
+		return o.inDoubt()
+	}
+	return failure(msgs.Halted, "the account was halted before the order could leave", "resume it, then submit anew with a new id")
 }
 
 // isHalted reports whether a submit meets a halt: one that holds, or one under which it was stored.

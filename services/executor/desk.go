@@ -105,10 +105,11 @@ func (d *desk) own(ctx context.Context, v Venue, snapshots jetstream.ObjectStore
 
 func (d *desk) newActor(v Venue, snapshots jetstream.ObjectStore) *actor.Actor {
 	s, name := d.s, d.cfg.Name
-	d.core = NewOrders(d.cfg.identity(s.cfg.ChainID), Rules{Caps: d.cfg.Caps, BookAge: s.cfg.BookAge, FactAge: s.cfg.FactAge})
+	d.core = NewOrders(d.cfg.identity(s.cfg.ChainID), Rules{Caps: d.cfg.Caps, BookAge: s.cfg.BookAge, FactAge: s.cfg.FactAge, UnknownOrders: s.cfg.UnknownOrders})
 	p := &performer{
 		account: string(name), venue: v, signer: signer{d.cfg.Key, s.cfg.ChainID}, limits: s.limits, reply: d.ear.copies.send,
 		log: d.log, count: s.count, revoked: &revoked{}, seen: &d.venue, dry: s.cfg.DryRun,
+		witness: &witness{s.cfg.NATS, s.js, name, d.log},
 	}
 	cmd := func(verb string) string { return msgs.CmdSubject(msgs.FamilyOrder, name, verb) }
 	control := func(a msgs.Account, verb string) string { return msgs.CmdSubject(msgs.FamilyControl, a, verb) }
@@ -124,7 +125,7 @@ func (d *desk) newActor(v Venue, snapshots jetstream.ObjectStore) *actor.Actor {
 		Submit: &actor.Lane{Name: laneSubmit, Stream: msgs.AskStream(name), Subjects: []string{cmd(msgs.VerbSubmit), cmd(msgs.VerbReplace)}},
 		Hear:   d.ear.hear, Perform: p.Perform, Limiter: s.limits.Orders(string(name)), Published: d.published, Log: d.log, Snapshots: snapshots,
 		SnapshotEvery: s.cfg.SnapshotEvery, Passing: s.cfg.Passing,
-		First: d.firstWords(), Readers: s.readers, Disk: d.disk(),
+		First: d.firstWords(), Readers: s.readers, Disk: d.disk(), Rewinds: true,
 	})
 }
 
@@ -137,6 +138,10 @@ func (d *desk) published(events []msgs.Event) {
 		switch {
 		case o != nil:
 			d.log.Info(string(h.Type), "n", h.N, "client_order_id", o.ClientOrderID, "order_id", o.OrderID, "state", o.State, "filled", o.Filled)
+		case h.Type == msgs.KindHeld:
+			for _, doubt := range e.(*msgs.OrderHeld).Doubts {
+				d.log.Error("account held: no new order leaves until the log is accepted", "n", h.N, "code", doubt.Code, "cause", doubt.Cause, "fix", doubt.Fix)
+			}
 		case h.Type == msgs.KindAnomaly, h.Type == msgs.KindHalted:
 			d.log.Warn(string(h.Type), "n", h.N, "request_id", h.ReqID)
 		default:

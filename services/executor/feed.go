@@ -17,10 +17,12 @@ func legID(id msgs.TradeID, n int) string { return string(id) + "/" + strconv.It
 func (t *turn) fed(m *Fed) {
 	if m.Trade != nil {
 		for i := range m.Trade.Legs {
+			t.others = t.placedByOthers(m.Trade.Source, m.Trade.Legs[i].Role == msgs.Taker, m.Stored)
 			t.tradeLeg(m.Trade, &m.Trade.Legs[i])
 		}
 	}
 	if m.Order != nil {
+		t.others = t.placedByOthers(m.Order.Source, m.Order.Change == changePlacement, m.Stored)
 		t.orderFrame(m.Order)
 	}
 	t.Drain = len(t.barriers) > 0 && len(t.Events) > 0

@@ -33,10 +33,10 @@ func (h *ear) hear(r actor.Record) any {
 	switch r.Subject {
 	case msgs.FeedSubject(h.account, "order"):
 		f := &msgs.FeedOrder{}
-		return h.fed(r, f, &Fed{Order: f})
+		return h.fed(r, f, &Fed{Order: f, Stored: r.Stored})
 	case msgs.FeedSubject(h.account, "trade"):
 		f := &msgs.FeedTrade{}
-		return h.fed(r, f, &Fed{Trade: f})
+		return h.fed(r, f, &Fed{Trade: f, Stored: r.Stored})
 	}
 	return h.asked(r)
 }

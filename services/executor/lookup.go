@@ -158,6 +158,10 @@ func (t *turn) denied(m Denied) {
 	case d.Doomed:
 		t.emit(t.cancelled(d, msgs.Requested))
 	case d.OrderType.Rests() && !t.stays(d) && !expired(d.Intent.ValidUntilMS, t.nowMS):
+		if t.comparing {
+			t.look(d, t.at(lookMS))
+			break
+		}
 		t.resend(d)
 	default:
 		t.rejected(d, failure(msgs.NotPlaced, "the answer was lost, and the venue does not know the order", "submit anew with a new id if it is still wanted"), bySluice, "")
@@ -203,6 +207,6 @@ func (t *turn) foreign(s msgs.Order) *order {
 		d = t.make(&order{Foreign: true})
 	}
 	d.Order, d.Foreign, d.Named = s, true, false
-	t.emit(&msgs.OrderForeign{Head: msgs.Head{Type: msgs.KindForeign}, Order: s})
+	t.emit(&msgs.OrderForeign{Head: msgs.Head{Type: msgs.KindForeign}, Order: s, Unexplained: t.comparing && !t.others && !t.heard[s.OrderID] && !t.isSpent(spentOrder, string(s.OrderID))})
 	return d
 }

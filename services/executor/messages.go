@@ -42,8 +42,9 @@ func (a *Asked) request(kind msgs.Type, id msgs.RequestID) msgs.Head {
 
 // Fed is one private event of the venue; exactly one of the two is set.
 type Fed struct {
-	Order *msgs.FeedOrder
-	Trade *msgs.FeedTrade
+	Order  *msgs.FeedOrder
+	Trade  *msgs.FeedTrade
+	Stored time.Time // the broker's time stamp
 }
 
 // Posted is what became of a Post.
@@ -137,9 +138,6 @@ type Wait struct {
 	UntilMS int64
 	Then    Again
 }
-
-// ReadOpen asks the venue for all resting orders.
-type ReadOpen struct{}
 
 // Reply sends a copy of the present state to an inbox.
 type Reply struct {

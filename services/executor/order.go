@@ -27,6 +27,8 @@ type order struct {
 	HeldAt  money.Size // what that one had filled when the wait began
 	Foreign bool       // not placed by us
 	Named   bool       // only its id is known, from a cancel
+
+	Unexplained bool `json:",omitempty"` // foreign as it seems, or of a lost part of this log: the comparison says
 }
 
 // ending is what the event that ended an order said beside the order itself.

@@ -28,8 +28,15 @@ type Orders struct {
 	barriers []*barrier
 	halted   bool
 	haltedTo msgs.Barrier // submits stored up to here came while halted
-	spent    spent
-	sweptMS  int64
+
+	incarnation string   // of the log
+	former      []string // that the log had before it was accepted
+	comparing   bool     // claimed, and not yet compared: no new order leaves
+	claimedMS   int64
+	doubts      []msgs.Error // why the account is held; nil when it is not
+
+	spent   spent
+	sweptMS int64
 
 	day     int64                           // since 1970
 	traded  money.Cash                      // on that day
@@ -68,10 +75,12 @@ func (o *Orders) Decide(now time.Time, m any) actor.Decision {
 		t.denied(m)
 	case Again:
 		t.again(m)
-	case OpenOrders:
-		t.compared(m)
 	case HaltMark:
 		t.marked(m)
+	case actor.Started:
+		t.deed(Compare{m})
+	case Comparison:
+		t.compare(m)
 	case actor.LaneEnd:
 		t.laneEnd(m)
 	case actor.Poisoned:
@@ -79,7 +88,7 @@ func (o *Orders) Decide(now time.Time, m any) actor.Decision {
 	case actor.Tick:
 		t.ticked = true
 	}
-	if len(o.waiting) > 0 {
+	if len(o.waiting) > 0 && !o.comparing {
 		t.releaseHeld()
 	}
 	return t.Decision
@@ -95,7 +104,9 @@ type turn struct {
 	made   []*order                    // drafts of orders that the state does not have yet
 	closed map[msgs.OrderID]money.Size // what the venue has just said to be over, and how much of it was matched
 	ticked bool
-	alone  bool // no post of the order in question is under way
+	heard  map[msgs.OrderID]bool // orders that others have placed
+	others bool                  // somebody else has just placed the order that is told of
+	alone  bool                  // no post of the order in question is under way
 }
 
 func (o *Orders) turn(now time.Time) *turn {
@@ -163,13 +174,10 @@ func inTurn(m map[uint64]*order) []*order {
 	return out
 }
 
-// Open yields what has to be taken up after a restart: first what rests is compared with the venue, then every order
-// whose outcome is not known is looked up, and cancels that are not answered are sent again.
+// Open yields what has to be taken up after a restart: every order whose outcome is not known is looked up, and cancels
+// that are not answered are sent again. What rests is compared with the venue by Compare.
 func (o *Orders) Open() iter.Seq[actor.Deed] {
 	return func(yield func(actor.Deed) bool) {
-		if !yield(ReadOpen{}) {
-			return
-		}
 		var cancels []msgs.OrderID
 		for _, ord := range o.walk() {
 			if ord.Wish != nil && !ord.held() {

@@ -103,7 +103,7 @@ func (t *turn) may(d *order) bool {
 	case d.Doomed:
 		t.emit(t.cancelled(d, msgs.Requested))
 	case t.stays(d):
-		t.rejected(d, failure(msgs.Halted, "the account was halted before the order could leave", "resume it, then submit anew with a new id"), bySluice, "")
+		t.rejected(d, t.stopCause(), bySluice, "")
 	case expired(d.Intent.ValidUntilMS, t.nowMS):
 		t.rejected(d, tooLate(d.Intent.ValidUntilMS, t.nowMS), bySluice, "")
 	default:
@@ -122,6 +122,10 @@ func (t *turn) again(m Again) {
 			t.deed(CancelOrders{[]msgs.OrderID{d.OrderID}})
 		}
 	case d.State == msgs.Submitting && d.Tries == m.Try && t.may(d):
+		if t.comparing {
+			t.deed(Wait{t.at(lookMS), m})
+			break
+		}
 		t.resend(d)
 	}
 	t.Drain = len(t.barriers) > 0 && len(t.Events) > 0

@@ -26,6 +26,7 @@ type performer struct {
 	count   *counters
 	revoked *revoked
 	seen    *venueState
+	witness witnesses
 	dry     bool // sign, check, and post nothing
 }
 
@@ -55,8 +56,8 @@ func (p *performer) Perform(ctx context.Context, job actor.Job) {
 			p.revoked.add(d.OrderIDs)
 		case Lookup:
 			running.Go(func() { p.lookup(ctx, job, d) })
-		case ReadOpen:
-			running.Go(func() { p.readOpen(ctx, job) })
+		case Compare:
+			running.Go(func() { p.compare(ctx, job, d) })
 		case Wait:
 			running.Go(func() {
 				if p.revoked.wait(ctx, d) == nil {

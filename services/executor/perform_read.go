@@ -48,32 +48,6 @@ func (p *performer) lookup(ctx context.Context, job actor.Job, l Lookup) {
 	}
 }
 
-// readOpen asks for what rests until the venue answers.
-func (p *performer) readOpen(ctx context.Context, job actor.Job) {
-	for wait := lookFirst; ; wait = min(2*wait, lookLast) {
-		q := limits.Request{Endpoint: string(limits.GetOrders), Account: p.account}
-		permit, err := p.limits.Acquire(ctx, q)
-		if err != nil {
-			return
-		}
-		with, done := carry(ctx, q, permit)
-		asked := time.Now().UnixMilli()
-		orders, err := p.venue.OpenOrders(with)
-		done()
-		if err == nil {
-			job.Deliver(OpenOrders{AsOfMS: asked, Orders: orders})
-			return
-		}
-		if ctx.Err() != nil {
-			return
-		}
-		p.log.Warn("open orders not read, asking again", "error", err, "retry_after_ms", wait.Milliseconds())
-		if pause(ctx, wait) != nil {
-			return
-		}
-	}
-}
-
 // isUnauthorised reports whether a read was refused for its credentials.
 func isUnauthorised(err error) bool {
 	e, ok := errors.AsType[*polymarket.Error](err)

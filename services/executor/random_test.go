@@ -95,7 +95,7 @@ func (c *chaos) order() {
 		w = append(w, "valid_until_ms=0")
 	}
 	d := c.tell(c.message(w))
-	if len(d.Events) == 0 && len(d.Deeds) == 0 && c.core.byClient[msgs.ClientOrderID(id)] == nil {
+	if len(d.Events) == 0 && len(d.Deeds) == 0 && !d.Wait && c.core.byClient[msgs.ClientOrderID(id)] == nil {
 		c.t.Fatalf("submit %s got no answer", id)
 	}
 	c.take(d)
@@ -141,6 +141,8 @@ func (c *chaos) restart() {
 	for d := range c.core.Open() {
 		c.open = append(c.open, d)
 	}
+	c.core.rules.UnknownOrders = pick(c, policies()...)
+	c.take(c.claim())
 }
 
 // answer gives an outcome to a deed that is open.
@@ -162,12 +164,18 @@ func (c *chaos) answer() {
 	case Wait:
 		c.reach(d.UntilMS)
 		c.take(c.tell(d.Then))
-	case ReadOpen:
-		m := OpenOrders{AsOfMS: c.now.UnixMilli()}
+	case Compare:
+		m := Comparison{Open: OpenOrders{AsOfMS: c.now.UnixMilli()}, Ledger: Booked{Said: ledgerAbsent}}
 		for _, ord := range c.core.walk() {
 			if c.rng.IntN(2) == 0 {
-				m.Orders = append(m.Orders, VenueOrder{OrderID: ord.OrderID, Status: "LIVE", TokenID: ord.TokenID, Side: ord.Side, OrderType: ord.OrderType, Size: ord.Size})
+				m.Open.Orders = append(m.Open.Orders, VenueOrder{OrderID: ord.OrderID, Status: "LIVE", TokenID: ord.TokenID, Side: ord.Side, OrderType: ord.OrderType, Size: ord.Size})
 			}
+		}
+		if c.rng.IntN(4) == 0 {
+			m.Open.Orders = append(m.Open.Orders, VenueOrder{OrderID: c.id(fmt.Sprintf("stranger%d", c.rng.IntN(3))), Status: "LIVE", TokenID: "111", Side: msgs.Buy, OrderType: msgs.GTC, Size: 10 * money.Unit})
+		}
+		if c.rng.IntN(10) == 0 {
+			m.Ledger = Booked{ledgerAgrees, msgs.OrderPosition{Incarnation: c.core.incarnation, N: c.n + 1}}
 		}
 		c.take(c.tell(m))
 	}
@@ -272,8 +280,10 @@ func (c *chaos) mayPost(p Post) {
 		c.t.Fatalf("%s may have left and is posted again without a denial", client)
 	case p.Intent.ValidUntilMS != 0 && c.now.UnixMilli() > p.Intent.ValidUntilMS:
 		c.t.Fatalf("%s is posted too late", client)
-	case c.core.halted:
-		c.t.Fatalf("%s is posted while halted", client)
+	case c.core.halted, c.core.held():
+		c.t.Fatalf("%s is posted while halted or held", client)
+	case c.core.comparing:
+		c.t.Fatalf("%s is posted before the log is compared", client)
 	}
 	c.flying[id], c.left[id], c.kinds[id] = true, false, p.Intent.OrderType
 }

@@ -83,6 +83,10 @@ func filledFirst(old msgs.ClientOrderID) *msgs.Error {
 
 // hold writes the new order's intent beside the wish that the old one ends. Nothing is sent but the cancel.
 func (t *turn) hold(a *Asked, p *proposal, old *order) {
+	if t.comparing {
+		t.Wait = true
+		return
+	}
 	t.emit(&msgs.OrderSubmitting{Head: a.head(msgs.KindSubmitting), Orders: []msgs.Intent{p.Intent}})
 	t.emit(&msgs.OrderCancelling{Head: a.head(msgs.KindCancelling), Orders: []msgs.OrderRef{{ClientOrderID: old.ClientOrderID, OrderID: old.OrderID}}})
 	old.Wish = &wish{CmdSeq: a.Seq}
@@ -103,7 +107,7 @@ func (t *turn) release(d *order) {
 	old := t.client(d.Intent.Replaces)
 	switch {
 	case t.stays(d):
-		t.rejected(d, failure(msgs.Halted, "the account was halted before the order could leave", "resume it, then submit anew with a new id"), bySluice, "")
+		t.rejected(d, t.stopCause(), bySluice, "")
 	case old != nil && old.State == msgs.Filled:
 		t.rejected(d, filledFirst(old.ClientOrderID), bySluice, "")
 	case expired(d.Intent.ValidUntilMS, t.nowMS), old != nil && !old.Final && old.Wish == nil:

@@ -31,6 +31,8 @@ type Rules struct {
 	Caps    Caps
 	BookAge time.Duration // a book older than this is not fresh
 	FactAge time.Duration // a market fact older than this is not used; 0: facts do not age
+
+	UnknownOrders Policy // of a log that does not agree at a start with what others know; empty is Hold
 }
 
 // Bounds that decide when something is too late or too early.

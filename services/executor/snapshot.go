@@ -30,6 +30,12 @@ type snapshot struct {
 	Day      int64                           `json:"day"`
 	Traded   money.Cash                      `json:"traded"`
 	Markets  map[msgs.ConditionID]money.Cash `json:"markets"`
+
+	Incarnation string       `json:"incarnation,omitempty"`
+	Former      []string     `json:"former,omitempty"`
+	Comparing   bool         `json:"comparing,omitempty"`
+	ClaimedMS   int64        `json:"claimed_ms,omitempty"`
+	Doubts      []msgs.Error `json:"doubts,omitempty"`
 }
 
 // spentHour is one generation of spent ids: pairs of 8 bytes, id and content, sorted.
@@ -43,6 +49,7 @@ func (o *Orders) Snapshot() ([]byte, error) {
 	s := snapshot{
 		V: snapshotVersion, Account: o.id.Account, N: o.n, NowMS: o.nowMS, SweptMS: o.sweptMS, Orders: o.all(), Barriers: o.barriers,
 		Halted: o.halted, HaltedTo: o.haltedTo, Day: o.day, Traded: o.traded, Markets: o.markets,
+		Incarnation: o.incarnation, Former: o.former, Comparing: o.comparing, ClaimedMS: o.claimedMS, Doubts: o.doubts,
 	}
 	for _, g := range o.spent.gens {
 		h := spentHour{Hour: g.hour, IDs: make([]byte, 0, 16*len(g.ids))}
@@ -83,6 +90,7 @@ func (o *Orders) Restore(b []byte) error {
 	fresh := NewOrders(o.id, o.rules)
 	fresh.n, fresh.nowMS, fresh.sweptMS = s.N, s.NowMS, s.SweptMS
 	fresh.halted, fresh.haltedTo, fresh.day, fresh.traded = s.Halted, s.HaltedTo, s.Day, s.Traded
+	fresh.incarnation, fresh.former, fresh.comparing, fresh.claimedMS, fresh.doubts = s.Incarnation, s.Former, s.Comparing, s.ClaimedMS, s.Doubts
 	if s.Markets != nil {
 		fresh.markets = s.Markets
 	}

@@ -173,6 +173,10 @@ func (t *turn) dead(a *Asked, p *proposal) bool {
 		t.emit(&msgs.OrderCancelled{Head: head, Order: s, Reason: msgs.KilledInQueue})
 		return true
 	}
+	if t.held() {
+		t.refuse(a, p, t.inDoubt())
+		return true
+	}
 	if t.isHalted(a) {
 		t.refuse(a, p, failure(msgs.Halted, "the account is halted, or was when this was stored", "resume it, then submit anew with a new id"))
 		return true
@@ -201,6 +205,10 @@ func (t *turn) refuse(a *Asked, p *proposal, err *msgs.Error) {
 
 // send writes the intent, and posts it once that is on disk.
 func (t *turn) send(a *Asked, p *proposal) {
+	if t.comparing {
+		t.Wait = true
+		return
+	}
 	t.emit(&msgs.OrderSubmitting{Head: a.head(msgs.KindSubmitting), Orders: []msgs.Intent{p.Intent}})
 	t.deed(Post{Intent: p.Intent})
 	t.Uses = 1

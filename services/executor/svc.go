@@ -152,7 +152,7 @@ func (d *desk) status(ctx context.Context, act *actor.Actor, _ []byte) (any, *ms
 	}
 	c, now := v.(Counts), time.Now()
 	a := msgs.StatusAnswer{
-		Account: d.cfg.Name, Env: d.s.cfg.Env, Halted: c.Halted, Venue: d.venue.state(now), Queue: d.queue(ctx, now), Open: c.Open, Unknown: c.Unknown,
+		Account: d.cfg.Name, Env: d.s.cfg.Env, Halted: c.Halted, Doubts: c.Doubts, Venue: d.venue.state(now), Queue: d.queue(ctx, now), Open: c.Open, Unknown: c.Unknown,
 		Feed: d.feedFresh(now), Owner: d.s.cfg.Owner, N: c.N, AsOfMS: now.UnixMilli(),
 	}
 	for _, l := range d.s.limits.State(string(d.cfg.Name)) {

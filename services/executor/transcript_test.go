@@ -86,6 +86,13 @@ func (b *bench) line(w []string) string {
 		b.core.rules.Caps = Caps{Order: cash(w[1]), Market: cash(w[2]), Day: cash(w[3]), OpenOrders: int(number(w[4]))}
 		return ""
 	}
+	if w[0] == "policy" {
+		b.core.rules.UnknownOrders = Policy(w[1])
+		return ""
+	}
+	if w[0] == "claim" {
+		return b.told(b.claim())
+	}
 	if w[0] == "restart" {
 		b.core = b.replayed()
 		var out strings.Builder
@@ -133,15 +140,17 @@ func (b *bench) message(w []string) any {
 	case "trade":
 		leg := msgs.FeedLeg{Leg: int(number(at(w, 6))), OrderID: b.id(w[3]), TokenID: "111", Side: msgs.Buy, Size: size(w[4]), Price: money.Price(size(w[5])), Role: msgs.Taker}
 		return &Fed{Trade: &msgs.FeedTrade{TradeID: msgs.TradeID(w[1]), Status: msgs.TradeStatus(w[2]), Legs: []msgs.FeedLeg{leg}}}
+	case "fresh": // a frame of the user channel, stored just now
+		m := b.message(append([]string{"frame"}, w[1:]...)).(*Fed)
+		m.Order.Source, m.Stored = msgs.FromSocket, b.now
+		return m
 	case "frame":
 		return &Fed{Order: &msgs.FeedOrder{OrderID: b.id(w[1]), Change: w[2], Status: w[3], SizeMatched: size(at(w, 4)), TokenID: "111", Side: msgs.Buy,
 			OrderType: msgs.GTC, Price: 500_000, OriginalSize: 10 * money.Unit}}
 	case "resting":
-		m := OpenOrders{AsOfMS: b.now.UnixMilli()}
-		for _, id := range b.all(w[1:]) {
-			m.Orders = append(m.Orders, VenueOrder{OrderID: id, Status: "LIVE", TokenID: "111", Side: msgs.Buy, OrderType: msgs.GTC, Price: 500_000, Size: 10 * money.Unit})
-		}
-		return m
+		return Comparison{Open: b.resting(w[1:])}
+	case "compared":
+		return b.comparison(w[1:])
 	case "lane":
 		return actor.LaneEnd{Lane: laneSubmit, Seq: b.seq}
 	case "tick":
@@ -149,6 +158,39 @@ func (b *bench) message(w []string) any {
 	}
 	b.t.Fatalf("unknown line %q", w)
 	return nil
+}
+
+// resting is what the venue says to rest.
+func (b *bench) resting(names []string) OpenOrders {
+	m := OpenOrders{AsOfMS: b.now.UnixMilli()}
+	for _, id := range b.all(names) {
+		m.Orders = append(m.Orders, VenueOrder{OrderID: id, Status: "LIVE", TokenID: "111", Side: msgs.Buy, OrderType: msgs.GTC, Price: 500_000, Size: 10 * money.Unit})
+	}
+	return m
+}
+
+// comparison is what others know, by words k=v,v: open, traded, heard; ledger=incarnation,n; lost=code.
+func (b *bench) comparison(words []string) Comparison {
+	m := Comparison{Ledger: Booked{Said: ledgerAbsent}, Heard: map[msgs.OrderID]bool{}}
+	for _, word := range words {
+		k, v, _ := strings.Cut(word, "=")
+		list := strings.Split(v, ",")
+		switch k {
+		case "open":
+			m.Open = b.resting(list)
+		case "traded":
+			m.Traded = b.all(list)
+		case "heard":
+			for _, id := range b.all(list) {
+				m.Heard[id] = true
+			}
+		case "ledger":
+			m.Ledger = Booked{ledgerAgrees, msgs.OrderPosition{Incarnation: list[0], N: uint64(number(list[1]))}}
+		case "lost":
+			m.Started.Losses = append(m.Started.Losses, actor.Loss{Code: msgs.Code(v), Stream: "ASK_main", Cause: "it is gone"})
+		}
+	}
+	return m
 }
 
 // fields is a JSON object of the given fields and of words k=v; market coin and outcome Yes unless they say otherwise.
@@ -232,6 +274,9 @@ func (b *bench) told(d actor.Decision) string {
 	for _, x := range d.Deeds {
 		out.WriteString("  do " + b.deed(x) + "\n")
 	}
+	if d.Wait {
+		out.WriteString("  waits\n")
+	}
 	if d.Drain {
 		out.WriteString("  drain\n")
 	}
@@ -285,8 +330,31 @@ func (b *bench) event(e msgs.Event) string {
 		s += " by " + e.By + " " + e.Reason
 	case *msgs.OrderUnknown:
 		s += " " + e.Cause
+	case *msgs.OrderForeign:
+		if e.Unexplained {
+			s += " unexplained"
+		}
+	case *msgs.OrderResumed:
+		if e.Accepted {
+			s += " accepted"
+		}
+	case *msgs.OrderCompared:
+		s += fmt.Sprintf(" %d open, ledger %s", e.Open, e.Ledger)
+		if len(e.Doubts) > 0 {
+			s += ", passes by " + e.Policy + b.doubts(e.Doubts)
+		}
+	case *msgs.OrderHeld:
+		s += b.doubts(e.Doubts)
 	}
 	return s + fmt.Sprintf(" (%d)", h.CmdSeq)
+}
+
+// doubts writes why a log is doubted, with the names of orders that the transcript has given.
+func (b *bench) doubts(list []msgs.Error) (s string) {
+	for _, d := range list {
+		s += " [" + string(d.Code) + ": " + d.Cause + "]"
+	}
+	return s
 }
 
 func problem(e *msgs.Error) string { return string(e.Code) + ": " + e.Cause + "; " + e.Fix }
@@ -337,8 +405,8 @@ func (b *bench) deed(d actor.Deed) string {
 		return fmt.Sprintf("look up %s %s, a denial counts %s", b.name(d.OrderID), from, counts)
 	case Wait:
 		return fmt.Sprintf("wait %s for %s try %d", in(d.UntilMS), b.name(d.Then.OrderID), d.Then.Try)
-	case ReadOpen:
-		return "read open orders"
+	case Compare:
+		return "compare"
 	case Reply:
 		return "reply " + string(msgs.HeadOf(d.Event).Type)
 	}

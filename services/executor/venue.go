@@ -24,6 +24,8 @@ type Canceller interface {
 type Reader interface {
 	Order(ctx context.Context, id msgs.OrderID) (o VenueOrder, found bool, err error)
 	OpenOrders(ctx context.Context) ([]VenueOrder, error)
+	// Traded lists the account's own orders that have traded since, each at least once.
+	Traded(ctx context.Context, since time.Time) ([]msgs.OrderID, error)
 }
 
 // Venue is all that an account needs of the venue.
