@@ -232,7 +232,7 @@ func (p *plant) sameAfterRestart() {
 		p.t.Errorf("orders before:\n%s\nafter a restart:\n%s", before, after)
 	}
 	for _, e := range p.log("main")[told:] {
-		if e.Type != "order.owner" {
+		if e.Type != "order.owner" && e.Type != "order.compared" {
 			p.t.Errorf("a restart says %s of %s", e.word(), e.ClientOrderID)
 		}
 	}
