@@ -179,3 +179,61 @@ func TestBacklogDrainsThroughBadWeather(t *testing.T) {
 		p.venue.SetFaults(func(f *sandbox.Faults) { f.DropAnswer, f.ServerError = sandbox.Fault{}, sandbox.Fault{} })
 	})
 }
+
+// TestCancelOfAThousandSaysUntilWhen rests orders on the Standard tier (a thousand with a backlog of as many, else fewer) and
+// cancels all: the signer's balance of cancels goes far below zero, status says until when no cancel can leave, a cancel that is asked for meanwhile waits just so long and is
+// refused by nobody, and how the orders are best cancelled when a second cancel must stay possible is known.
+func TestCancelOfAThousandSaysUntilWhen(t *testing.T) {
+	n := 250
+	if *backlog >= 1000 {
+		n = 1000
+	}
+	cfg := setup{idle: true, sandbox: sandbox.Config{Enforce: true, Tiers: map[string]string{"main": "Gold"}},
+		executor: func(e *executor.Config) { e.Limits = documented(t, "polymarket-2026-11", "Standard", budget.Permille) }}
+	inPlant(t, cfg, func(p *plant) {
+		p.store(n)
+		p.start("drainer")
+		p.ready()
+		p.drain(n, 5*time.Minute)
+		if err := p.venue.SetTier("main", "Standard"); err != nil {
+			t.Fatal(err)
+		}
+		p.submit("one", "BUY", "GTC", "0.11", "5", always) // its answer tells of the tier
+		p.is("one", "open")
+		p.pass(2 * time.Second)
+		asked := time.Now()
+		p.send("cancel_all", "{'request_id':'all'}")
+		p.until("all are cancelled", func() bool { return len(p.ofType("main", "order.cancel_all_done")) == 1 })
+		status := func() (used, limit string, free time.Duration) {
+			var s struct {
+				Limits []struct {
+					Layer, Used, Limit string
+					FreeAtMS           int64 `json:"free_at_ms"`
+				}
+			}
+			if err := json.Unmarshal(p.question("svc.executor.main.status", "{}"), &s); err != nil {
+				t.Fatal(err)
+			}
+			for _, l := range s.Limits {
+				if l.Layer == "signer cancels" {
+					return l.Used, l.Limit, time.UnixMilli(l.FreeAtMS).Sub(asked)
+				}
+			}
+			return "", "", 0
+		}
+		used, limit, free := status()
+		least := time.Duration(1+n+1-120+1) * time.Second / 80 // what was cancelled, less the burst, and the one to come
+		if limit != "120" || free < least || free > least*101/100+time.Second/10 {
+			t.Errorf("%s of %s used, free after %s, want %s", used, limit, free, least)
+		}
+		p.submit("two", "BUY", "GTC", "0.11", "5", always)
+		p.is("two", "open")
+		p.send("cancel", "{'client_order_id':'two'}")
+		p.final("two")
+		for _, l := range p.requests("main", "DELETE /order") {
+			if after := time.UnixMicro(l.AtUS).Sub(asked); l.Status != 200 || after < least || after > free+time.Second {
+				t.Errorf("the next cancel came after %s and was answered %d", after, l.Status)
+			}
+		}
+	})
+}
