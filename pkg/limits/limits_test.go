@@ -54,83 +54,89 @@ func drain(t testing.TB, l *Limiter) {
 // TestManySendersNeverExceed lets 256 goroutines send through a network with random delays for ten minutes of virtual time,
 // and a venue that counts for itself finds nothing in excess and the whole allowance used.
 func TestManySendersNeverExceed(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		l := open(t, "polymarket-2026-11", budget.Options{})
-		venue := referee.Server{Windows: []*referee.Window{{N: 5000, Per: 10 * time.Second}}, Buckets: []*referee.Bucket{{Rate: 40, Burst: 60, Per: time.Second}}}
-		var mu sync.Mutex
-		random := rand.New(rand.NewPCG(1, 2))
-		delay := func() time.Duration {
-			mu.Lock()
-			defer mu.Unlock()
-			return time.Duration(random.IntN(200)) * time.Millisecond
-		}
-		began := time.Now()
-		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
-		defer cancel()
-		var senders sync.WaitGroup
-		for range 256 {
-			senders.Go(func() {
-				for {
-					p, err := l.Acquire(ctx, order(1))
-					if err != nil {
-						return
+	t.Run("S0-19 S3-23 many senders", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			l := open(t, "polymarket-2026-11", budget.Options{})
+			venue := referee.Server{Windows: []*referee.Window{{N: 5000, Per: 10 * time.Second}}, Buckets: []*referee.Bucket{{Rate: 40, Burst: 60, Per: time.Second}}}
+			var mu sync.Mutex
+			random := rand.New(rand.NewPCG(1, 2))
+			delay := func() time.Duration {
+				mu.Lock()
+				defer mu.Unlock()
+				return time.Duration(random.IntN(200)) * time.Millisecond
+			}
+			began := time.Now()
+			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
+			defer cancel()
+			var senders sync.WaitGroup
+			for range 256 {
+				senders.Go(func() {
+					for {
+						p, err := l.Acquire(ctx, order(1))
+						if err != nil {
+							return
+						}
+						time.Sleep(delay())
+						mu.Lock()
+						venue.Arrive(time.Since(began), 1)
+						mu.Unlock()
+						time.Sleep(delay())
+						p.Answered()
 					}
-					time.Sleep(delay())
-					mu.Lock()
-					venue.Arrive(time.Since(began), 1)
-					mu.Unlock()
-					time.Sleep(delay())
-					p.Answered()
-				}
-			})
-		}
-		senders.Wait()
-		if want := 40*600 + 60; venue.Violations != 0 || venue.Arrived < want*99/100 {
-			t.Errorf("%d in excess, %d arrived, want %d", venue.Violations, venue.Arrived, want)
-		}
+				})
+			}
+			senders.Wait()
+			if want := 40*600 + 60; venue.Violations != 0 || venue.Arrived < want*99/100 {
+				t.Errorf("%d in excess, %d arrived, want %d", venue.Violations, venue.Arrived, want)
+			}
+		})
 	})
 }
 
 // TestMissIsSaidAtOnce asks for a permit by a deadline that is out of reach and by one that is not.
 func TestMissIsSaidAtOnce(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		l := open(t, "polymarket-2026-11", budget.Options{})
-		drain(t, l)
-		began := time.Now()
-		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
-		defer cancel()
-		_, err := l.Acquire(ctx, order(1))
-		var miss *MissError
-		if !errors.As(err, &miss) || !IsMiss(err) || time.Since(began) != 0 {
-			t.Fatalf("after %s: %v", time.Since(began), err)
-		}
-		if d := miss.At.Sub(began); d < 25*time.Millisecond || d > 26*time.Millisecond {
-			t.Errorf("first slot after %s, want 25 ms", d)
-		}
-		ctx, cancel = context.WithTimeout(t.Context(), 30*time.Millisecond)
-		defer cancel()
-		if _, err := l.Acquire(ctx, order(1)); err != nil {
-			t.Errorf("a deadline within reach: %v", err)
-		}
-		if _, err := l.Acquire(t.Context(), Request{Endpoint: "POST /orders", Account: "main", Items: 16}); !errors.Is(err, gate.ErrNever) {
-			t.Errorf("S0-17: a batch of 16: %v", err)
-		}
+	t.Run("S0-17 a batch of 16", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			l := open(t, "polymarket-2026-11", budget.Options{})
+			drain(t, l)
+			began := time.Now()
+			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+			defer cancel()
+			_, err := l.Acquire(ctx, order(1))
+			var miss *MissError
+			if !errors.As(err, &miss) || !IsMiss(err) || time.Since(began) != 0 {
+				t.Fatalf("after %s: %v", time.Since(began), err)
+			}
+			if d := miss.At.Sub(began); d < 25*time.Millisecond || d > 26*time.Millisecond {
+				t.Errorf("first slot after %s, want 25 ms", d)
+			}
+			ctx, cancel = context.WithTimeout(t.Context(), 30*time.Millisecond)
+			defer cancel()
+			if _, err := l.Acquire(ctx, order(1)); err != nil {
+				t.Errorf("a deadline within reach: %v", err)
+			}
+			if _, err := l.Acquire(t.Context(), Request{Endpoint: "POST /orders", Account: "main", Items: 16}); !errors.Is(err, gate.ErrNever) {
+				t.Errorf("S0-17: a batch of 16: %v", err)
+			}
+		})
 	})
 }
 
 // TestProbeTakesNothing probes a thousand times and then takes all.
 func TestProbeTakesNothing(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		l := open(t, "polymarket-2026-11", budget.Options{})
-		for range 1000 {
-			if at, err := l.Probe(order(1)); err != nil || at.After(time.Now()) {
-				t.Fatal(at, err)
+	t.Run("S0-21 probe", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			l := open(t, "polymarket-2026-11", budget.Options{})
+			for range 1000 {
+				if at, err := l.Probe(order(1)); err != nil || at.After(time.Now()) {
+					t.Fatal(at, err)
+				}
 			}
-		}
-		drain(t, l)
-		if at, err := l.Probe(order(1)); err != nil || time.Until(at) > 26*time.Millisecond || !at.After(time.Now()) {
-			t.Errorf("after all is taken the next is at %s, %v", at, err)
-		}
+			drain(t, l)
+			if at, err := l.Probe(order(1)); err != nil || time.Until(at) > 26*time.Millisecond || !at.After(time.Now()) {
+				t.Errorf("after all is taken the next is at %s, %v", at, err)
+			}
+		})
 	})
 }
 
@@ -222,33 +228,35 @@ func TestPenaltyOnlyLengthens(t *testing.T) {
 // TestHeldPermitsBecomeOneBatch holds permits of orders, sends them as one batch, and wants one request at the windows per
 // ip and an order each at the signer.
 func TestHeldPermitsBecomeOneBatch(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		l := New(Standard())
-		o := l.Orders("main")
-		if n := o.Try(1000); n != 60 {
-			t.Fatalf("%d permits at once, want 60", n)
-		}
-		for range 4 {
-			p, err := o.Post(t.Context(), 15)
-			if err != nil {
-				t.Fatal(err)
+	t.Run("S1-6 S2-41 C-11 one request, each order at the signer", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			l := New(Standard())
+			o := l.Orders("main")
+			if n := o.Try(1000); n != 60 {
+				t.Fatalf("%d permits at once, want 60", n)
 			}
-			p.Answered()
-		}
-		if n := o.Try(1); n != 0 {
-			t.Errorf("%d permits from an empty bucket", n)
-		}
-		used := map[string]int{}
-		for _, s := range l.State("main") {
-			used[s.Layer] = max(used[s.Layer], s.Used)
-		}
-		if used["orders"] != 60 || used["POST /orders"] != 4 || used["POST /order"] != 0 || used["all"] != 4 {
-			t.Errorf("used %v", used)
-		}
-		time.Sleep(time.Second)
-		if n := o.Try(1000); n < 39 || n > 40 {
-			t.Errorf("%d permits a second later, want 40", n)
-		}
+			for range 4 {
+				p, err := o.Post(t.Context(), 15)
+				if err != nil {
+					t.Fatal(err)
+				}
+				p.Answered()
+			}
+			if n := o.Try(1); n != 0 {
+				t.Errorf("%d permits from an empty bucket", n)
+			}
+			used := map[string]int{}
+			for _, s := range l.State("main") {
+				used[s.Layer] = max(used[s.Layer], s.Used)
+			}
+			if used["orders"] != 60 || used["POST /orders"] != 4 || used["POST /order"] != 0 || used["all"] != 4 {
+				t.Errorf("used %v", used)
+			}
+			time.Sleep(time.Second)
+			if n := o.Try(1000); n < 39 || n > 40 {
+				t.Errorf("%d permits a second later, want 40", n)
+			}
+		})
 	})
 }
 
@@ -321,77 +329,81 @@ func TestHaltKeepsASecondCancelPossible(t *testing.T) {
 
 // TestAnswersLowerAndATierRaises lets the venue say what remains, refuse, and name a tier.
 func TestAnswersLowerAndATierRaises(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		l := open(t, "polymarket", budget.Options{})
-		say := func(s signal.Signal) {
-			p, err := l.Acquire(t.Context(), order(1))
-			if err != nil {
-				t.Fatal(err)
+	t.Run("S1-25 a higher tier is learned", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			l := open(t, "polymarket", budget.Options{})
+			say := func(s signal.Signal) {
+				p, err := l.Acquire(t.Context(), order(1))
+				if err != nil {
+					t.Fatal(err)
+				}
+				p.Done(Answer{Signal: s})
 			}
-			p.Done(Answer{Signal: s})
-		}
-		say(signal.Signal{Kind: signal.Good, Signer: signal.Count{Known: true, Remaining: 5}})
-		if n := l.Orders("main").Try(100); n != 5 {
-			t.Errorf("%d permits when the venue says 5 remain", n)
-		} else {
-			l.Orders("main").Return(5)
-		}
-		say(signal.Signal{Kind: signal.Good, Signer: signal.Count{Known: true, Remaining: 1000}})
-		if n := l.Orders("main").Try(100); n != 4 {
-			t.Errorf("%d permits: a high count of the venue must not raise", n)
-		} else {
-			l.Orders("main").Return(4)
-		}
-		began := time.Now()
-		say(signal.Signal{Kind: signal.Throttled, Wait: 3 * time.Second, Named: true})
-		if _, err := l.Acquire(t.Context(), order(1)); err != nil || time.Since(began) != 3*time.Second {
-			t.Errorf("left %s after a refusal that named 3 s: %v", time.Since(began), err)
-		}
-		l = open(t, "polymarket", budget.Options{})
-		say(signal.Signal{Kind: signal.Good, Tier: "Gold"})
-		time.Sleep(2 * time.Second)
-		n := l.Orders("main").Try(700)
-		if n < 499 || n > 500 { // the bucket holds 600, the peak per ip is 500 in a second
-			t.Errorf("%d permits at Gold", n)
-		}
-		if l.LearnTier("main", "Unobtainium") {
-			t.Error("an unknown tier was taken")
-		}
+			say(signal.Signal{Kind: signal.Good, Signer: signal.Count{Known: true, Remaining: 5}})
+			if n := l.Orders("main").Try(100); n != 5 {
+				t.Errorf("%d permits when the venue says 5 remain", n)
+			} else {
+				l.Orders("main").Return(5)
+			}
+			say(signal.Signal{Kind: signal.Good, Signer: signal.Count{Known: true, Remaining: 1000}})
+			if n := l.Orders("main").Try(100); n != 4 {
+				t.Errorf("%d permits: a high count of the venue must not raise", n)
+			} else {
+				l.Orders("main").Return(4)
+			}
+			began := time.Now()
+			say(signal.Signal{Kind: signal.Throttled, Wait: 3 * time.Second, Named: true})
+			if _, err := l.Acquire(t.Context(), order(1)); err != nil || time.Since(began) != 3*time.Second {
+				t.Errorf("left %s after a refusal that named 3 s: %v", time.Since(began), err)
+			}
+			l = open(t, "polymarket", budget.Options{})
+			say(signal.Signal{Kind: signal.Good, Tier: "Gold"})
+			time.Sleep(2 * time.Second)
+			n := l.Orders("main").Try(700)
+			if n < 499 || n > 500 { // the bucket holds 600, the peak per ip is 500 in a second
+				t.Errorf("%d permits at Gold", n)
+			}
+			if l.LearnTier("main", "Unobtainium") {
+				t.Error("an unknown tier was taken")
+			}
+		})
 	})
 }
 
 // TestReplacedProfileKeepsItsCounts puts smaller figures in force and wants what was sent before to count.
 func TestReplacedProfileKeepsItsCounts(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		l := open(t, "coingecko", budget.Options{})
-		q := Request{Endpoint: "coingecko GET /x"}
-		for range 6 {
-			p, ok := l.Try(q)
-			if !ok {
-				t.Fatal("no slot")
+	t.Run("S1-1 other figures while running", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			l := open(t, "coingecko", budget.Options{})
+			q := Request{Endpoint: "coingecko GET /x"}
+			for range 6 {
+				p, ok := l.Try(q)
+				if !ok {
+					t.Fatal("no slot")
+				}
+				p.Answered()
 			}
-			p.Answered()
-		}
-		c, err := catalogue.Load()
-		if err != nil {
-			t.Fatal(err)
-		}
-		p, err := c.Profile("coingecko")
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := l.Replace(p, budget.Options{Factor: 700}); err != nil {
-			t.Fatal(err)
-		}
-		if _, ok := l.Try(q); !ok {
-			t.Error("the seventh of seven was refused")
-		}
-		if _, ok := l.Try(q); ok {
-			t.Error("an eighth of seven")
-		}
-		if err := l.Replace(p, budget.Options{Factor: 2000}); err == nil {
-			t.Error("a factor of two was taken")
-		}
+			c, err := catalogue.Load()
+			if err != nil {
+				t.Fatal(err)
+			}
+			p, err := c.Profile("coingecko")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := l.Replace(p, budget.Options{Factor: 700}); err != nil {
+				t.Fatal(err)
+			}
+			if _, ok := l.Try(q); !ok {
+				t.Error("the seventh of seven was refused")
+			}
+			if _, ok := l.Try(q); ok {
+				t.Error("an eighth of seven")
+			}
+			if err := l.Replace(p, budget.Options{Factor: 2000}); err == nil {
+				t.Error("a factor of two was taken")
+			}
+		})
 	})
 }
 

@@ -23,21 +23,23 @@ func (s *stage) used(rule string) (n int) {
 // TestEveryCallOfARepeatIsCharged lets the venue refuse the credentials of one order: the order, the key and the order
 // again are three requests, and all three are counted.
 func TestEveryCallOfARepeatIsCharged(t *testing.T) {
-	posts := 0
-	onStage(t, func(_, _, body string) (int, http.Header, string) {
-		if posts++; posts == 1 {
-			return 401, nil, `{"error":"Unauthorized/Invalid api key"}`
-		}
-		return 400, nil, `{"error":"not enough balance / allowance"}`
-	}, func(s *stage) {
-		deeds, _ := s.intents(1)
-		s.do(deeds...)
-		if calls := s.v.seen(); len(calls) != 3 {
-			t.Fatalf("calls %v, want order, key, order", calls)
-		}
-		if o, k := s.used("orders"), s.used(string(limits.Keys)); o != 2 || k != 1 {
-			t.Errorf("%d orders and %d keys counted, want 2 and 1", o, k)
-		}
+	t.Run("S0-25 every call passes the limiter", func(t *testing.T) {
+		posts := 0
+		onStage(t, func(_, _, body string) (int, http.Header, string) {
+			if posts++; posts == 1 {
+				return 401, nil, `{"error":"Unauthorized/Invalid api key"}`
+			}
+			return 400, nil, `{"error":"not enough balance / allowance"}`
+		}, func(s *stage) {
+			deeds, _ := s.intents(1)
+			s.do(deeds...)
+			if calls := s.v.seen(); len(calls) != 3 {
+				t.Fatalf("calls %v, want order, key, order", calls)
+			}
+			if o, k := s.used("orders"), s.used(string(limits.Keys)); o != 2 || k != 1 {
+				t.Errorf("%d orders and %d keys counted, want 2 and 1", o, k)
+			}
+		})
 	})
 }
 

@@ -48,9 +48,9 @@ func asked() []row {
 		{"S2-25", "polymarket-2026-02/clob data orders", "500 in 10s"}, {"S2-25", "polymarket-2026-11/clob data orders", "500 in 10s"},
 		{"S2-25", "polymarket-2026-02/clob data trades", "500 in 10s"}, {"S2-25", "polymarket-2026-11/clob data trades", "500 in 10s"},
 		{"S2-25", "polymarket-2026-02/clob notifications", "125 in 10s"}, {"S2-25", "polymarket-2026-11/clob notifications", "125 in 10s"},
-		{"S0-13", "polymarket-2026-02/clob place", "500 in 1s peak, 3500 in 10s, 36000 in 10m0s"},
-		{"S0-14", "polymarket-2026-02/clob cancel", "3000 in 10s, 30000 in 10m0s"},
-		{"S0-15", "polymarket-2026-02/clob place batch", "1000 in 10s, 15000 in 10m0s, batch 15"},
+		{"S0-13 S2-18", "polymarket-2026-02/clob place", "500 in 1s peak, 3500 in 10s, 36000 in 10m0s"},
+		{"S0-14 S2-19", "polymarket-2026-02/clob cancel", "3000 in 10s, 30000 in 10m0s"},
+		{"S0-15 S2-20 S0-17", "polymarket-2026-02/clob place batch", "1000 in 10s, 15000 in 10m0s, batch 15"},
 		{"S2-21", "polymarket-2026-02/clob cancel batch", "1000 in 10s, 15000 in 10m0s"},
 		{"S2-22", "polymarket-2026-02/clob cancel all", "250 in 10s, 6000 in 10m0s"},
 		{"S2-23", "polymarket-2026-02/clob cancel market", "1000 in 10s, 1500 in 10m0s"},
@@ -330,7 +330,13 @@ func TestEndpointsFindTheirRules(t *testing.T) {
 		{"S4-24", "polynode", "GET /v3/builders/x/trades", "v3, v3_heavy"},
 		{"S4-24", "polynode", "GET /v3/wallets/0xabc/positions", "v3"},
 		{"S4-20", "polynode", "POST /v3/wallets/batch", "v3"},
+		{"S1-2", "polymarket", "GET /price", "everything, clob, clob price"},
 		{"S1-3", "polymarket", "gamma GET /series", "everything, gamma"},
+		{"S1-4", "polymarket", "GET /data/trades", "everything, clob, clob ledger reads, clob data trades"},
+		{"S1-5", "polymarket", "DELETE /order", "everything, clob, clob cancel, signer cancels"},
+		{"S2-1", "polymarket", "relayer POST /submit", "everything, relayer submit"},
+		{"S2-1", "relayer", "clob POST /order", ""},
+		{"S2-9", "relayer", "POST /submit", "relayer submit, relayer units"},
 	} {
 		t.Run(w.id+" "+w.endpoint, func(t *testing.T) {
 			p, err := c.Profile(w.profile)

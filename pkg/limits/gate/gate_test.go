@@ -75,30 +75,32 @@ const second = time.Second
 
 // TestSlotIsBusyUntilSpanAfterAnswer answers late and wants the slot only a span after the answer.
 func TestSlotIsBusyUntilSpanAfterAnswer(t *testing.T) {
-	c := begin(t, Config{})
-	l := c.lane(Read, c.counter(1<<Read, Window{N: 2, Per: second}))
-	a, b := c.take(l, 1), c.take(l, 1)
-	c.pass(3 * second)
-	if c.free(l, 1) {
-		t.Fatal("two in flight, a third was let go")
-	}
-	c.Done(c.now, a, Answered, -1)
-	c.pass(second)
-	if c.free(l, 1) {
-		t.Error("free at the span: the venue's clock may be slower")
-	}
-	c.pass(200 * time.Microsecond)
-	if !c.free(l, 1) || c.free(l, 2) {
-		t.Error("want exactly one slot")
-	}
-	c.Done(c.now, b, NeverLeft, -1)
-	if !c.free(l, 2) {
-		t.Error("what never left still holds its slot")
-	}
-	c.Done(c.now, b, Answered, -1)
-	if !c.free(l, 2) {
-		t.Error("a second Done counted")
-	}
+	t.Run("S3-18 a sliding window", func(t *testing.T) {
+		c := begin(t, Config{})
+		l := c.lane(Read, c.counter(1<<Read, Window{N: 2, Per: second}))
+		a, b := c.take(l, 1), c.take(l, 1)
+		c.pass(3 * second)
+		if c.free(l, 1) {
+			t.Fatal("two in flight, a third was let go")
+		}
+		c.Done(c.now, a, Answered, -1)
+		c.pass(second)
+		if c.free(l, 1) {
+			t.Error("free at the span: the venue's clock may be slower")
+		}
+		c.pass(200 * time.Microsecond)
+		if !c.free(l, 1) || c.free(l, 2) {
+			t.Error("want exactly one slot")
+		}
+		c.Done(c.now, b, NeverLeft, -1)
+		if !c.free(l, 2) {
+			t.Error("what never left still holds its slot")
+		}
+		c.Done(c.now, b, Answered, -1)
+		if !c.free(l, 2) {
+			t.Error("a second Done counted")
+		}
+	})
 }
 
 // TestLostAnswerKeepsItsSlotUntilItMustHaveArrived loses an answer, and leaves another permit open for ever.
@@ -131,20 +133,22 @@ func TestLostAnswerKeepsItsSlotUntilItMustHaveArrived(t *testing.T) {
 
 // TestAllCountersOrNone wants nothing taken anywhere when one counter refuses.
 func TestAllCountersOrNone(t *testing.T) {
-	c := begin(t, Config{})
-	ip, heavy := c.counter(1<<Read, Window{N: 10, Per: second}), c.counter(1<<Read, Window{N: 1, Per: second})
-	both, one := c.lane(Read, ip, heavy), c.lane(Read, ip)
-	c.take(both, 1)
-	for range 5 {
-		_, k, err := c.Enter(c.now, both, 1, time.Time{})
-		if k == nil || err != nil {
-			t.Fatal("S4-15: heavy is spent")
+	t.Run("S4-15 both or none", func(t *testing.T) {
+		c := begin(t, Config{})
+		ip, heavy := c.counter(1<<Read, Window{N: 10, Per: second}), c.counter(1<<Read, Window{N: 1, Per: second})
+		both, one := c.lane(Read, ip, heavy), c.lane(Read, ip)
+		c.take(both, 1)
+		for range 5 {
+			_, k, err := c.Enter(c.now, both, 1, time.Time{})
+			if k == nil || err != nil {
+				t.Fatal("S4-15: heavy is spent")
+			}
+			c.Leave(k)
 		}
-		c.Leave(k)
-	}
-	if !c.free(one, 9) || c.free(one, 10) {
-		t.Error("a refused request took something at the other counter")
-	}
+		if !c.free(one, 9) || c.free(one, 10) {
+			t.Error("a refused request took something at the other counter")
+		}
+	})
 }
 
 // TestWeightsAreCounted sends batches that cost more than one.

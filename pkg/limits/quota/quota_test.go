@@ -120,61 +120,65 @@ func TestSharedQuotaIsNeverExceeded(t *testing.T) {
 
 // TestNoMidnightGivesUnitsBack spends the quota in the last four hours of a day and wants none in the first of the next.
 func TestNoMidnightGivesUnitsBack(t *testing.T) {
-	b, now := NewBook(100), start()
-	spend := func(n int) (spent int) {
-		for i := range n {
-			e, ok, err := b.Reserve(now, fmt.Sprint(now.Unix(), i), Rescue)
-			if err == nil && ok {
-				b.Apply(e)
-				spent++
+	t.Run("S2-5 C-12 the day rolls", func(t *testing.T) {
+		b, now := NewBook(100), start()
+		spend := func(n int) (spent int) {
+			for i := range n {
+				e, ok, err := b.Reserve(now, fmt.Sprint(now.Unix(), i), Rescue)
+				if err == nil && ok {
+					b.Apply(e)
+					spent++
+				}
+				now = now.Add(time.Minute)
 			}
-			now = now.Add(time.Minute)
+			return spent
 		}
-		return spent
-	}
-	if n := spend(240); n != 100 {
-		t.Fatalf("S2-2: %d units in the evening", n)
-	}
-	if n := spend(240); n != 0 {
-		t.Errorf("S2-5: %d units after midnight", n)
-	}
-	v := b.View(now)
-	if want := start().Add(Day + slack); !v.Reset.Equal(want) || v.Remaining != 0 || !v.Warn || !v.LastCall.Equal(start().Add(99*time.Minute)) {
-		t.Errorf("S2-40: %+v, want reset at %s", v, want)
-	}
-	now = start().Add(Day + slack + time.Second)
-	if n := spend(1); n != 1 {
-		t.Error("no unit a day after the first")
-	}
+		if n := spend(240); n != 100 {
+			t.Fatalf("S2-2: %d units in the evening", n)
+		}
+		if n := spend(240); n != 0 {
+			t.Errorf("S2-5: %d units after midnight", n)
+		}
+		v := b.View(now)
+		if want := start().Add(Day + slack); !v.Reset.Equal(want) || v.Remaining != 0 || !v.Warn || !v.LastCall.Equal(start().Add(99*time.Minute)) {
+			t.Errorf("S2-40: %+v, want reset at %s", v, want)
+		}
+		now = start().Add(Day + slack + time.Second)
+		if n := spend(1); n != 1 {
+			t.Error("no unit a day after the first")
+		}
+	})
 }
 
 // TestServerIsObeyed blocks for as long as the server names, and counts what others spent.
 func TestServerIsObeyed(t *testing.T) {
-	b, now := NewBook(100), start()
-	e, ok := b.Block(now, 68000*time.Second)
-	if !ok {
-		t.Fatal("not blocked")
-	}
-	b.Apply(e)
-	var ex *Exhausted
-	if _, _, err := b.Reserve(now, "a", Rescue); !errors.As(err, &ex) || !ex.Until.Equal(now.Add(68000*time.Second)) {
-		t.Errorf("S2-7 S2-62: %v", err)
-	}
-	if _, ok := b.Block(now, time.Second); ok {
-		t.Error("a shorter block was taken")
-	}
-	now = now.Add(68001 * time.Second)
-	if _, _, err := b.Reserve(now, "a", Rescue); err != nil {
-		t.Errorf("after the block: %v", err)
-	}
-	if _, ok := b.Hear(now, 500); ok {
-		t.Error("more than we know was believed")
-	}
-	e, ok = b.Hear(now, 30)
-	b.Apply(e)
-	if v := b.View(now); !ok || v.Used != 70 || v.Remaining != 30 {
-		t.Errorf("30 remain: %+v", v)
-	}
+	t.Run("S2-6 S2-62 the server says until when", func(t *testing.T) {
+		b, now := NewBook(100), start()
+		e, ok := b.Block(now, 68000*time.Second)
+		if !ok {
+			t.Fatal("not blocked")
+		}
+		b.Apply(e)
+		var ex *Exhausted
+		if _, _, err := b.Reserve(now, "a", Rescue); !errors.As(err, &ex) || !ex.Until.Equal(now.Add(68000*time.Second)) {
+			t.Errorf("S2-7 S2-62: %v", err)
+		}
+		if _, ok := b.Block(now, time.Second); ok {
+			t.Error("a shorter block was taken")
+		}
+		now = now.Add(68001 * time.Second)
+		if _, _, err := b.Reserve(now, "a", Rescue); err != nil {
+			t.Errorf("after the block: %v", err)
+		}
+		if _, ok := b.Hear(now, 500); ok {
+			t.Error("more than we know was believed")
+		}
+		e, ok = b.Hear(now, 30)
+		b.Apply(e)
+		if v := b.View(now); !ok || v.Used != 70 || v.Remaining != 30 {
+			t.Errorf("30 remain: %+v", v)
+		}
+	})
 }
 
 // TestLastUnitsAreForMoneyThatMustComeHome spends by purpose until each is refused.
@@ -207,22 +211,24 @@ func TestLastUnitsAreForMoneyThatMustComeHome(t *testing.T) {
 
 // TestWarningAndForecast spends ten units an hour and wants the warning at half and a forecast of the end.
 func TestWarningAndForecast(t *testing.T) {
-	b, now := NewBook(100), start()
-	for i := range 50 {
-		if v := b.View(now); v.Warn {
-			t.Fatalf("S2-64: warned at %d", v.Used)
+	t.Run("S2-61 S2-64 remaining, warning, forecast", func(t *testing.T) {
+		b, now := NewBook(100), start()
+		for i := range 50 {
+			if v := b.View(now); v.Warn {
+				t.Fatalf("S2-64: warned at %d", v.Used)
+			}
+			e, _, _ := b.Reserve(now, fmt.Sprint(i), Ordinary)
+			b.Apply(e)
+			now = now.Add(6 * time.Minute)
 		}
-		e, _, _ := b.Reserve(now, fmt.Sprint(i), Ordinary)
-		b.Apply(e)
-		now = now.Add(6 * time.Minute)
-	}
-	v := b.View(now)
-	if !v.Warn {
-		t.Error("S2-64: not warned at 50 of 100")
-	}
-	if d := v.Dry.Sub(now); d < 4*time.Hour || d > 7*time.Hour {
-		t.Errorf("dry in %s, want about five hours", d)
-	}
+		v := b.View(now)
+		if !v.Warn {
+			t.Error("S2-64: not warned at 50 of 100")
+		}
+		if d := v.Dry.Sub(now); d < 4*time.Hour || d > 7*time.Hour {
+			t.Errorf("dry in %s, want about five hours", d)
+		}
+	})
 }
 
 // TestReplayEqualsLife feeds random decisions to a book and to the fold of its events.

@@ -54,37 +54,39 @@ func TestWaits(t *testing.T) {
 
 // TestReadIsRepeatedUntilItIsAnswered fails twice, with every wait told, and then answers; and then fails for ever.
 func TestReadIsRepeatedUntilItIsAnswered(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		began, calls := time.Now(), 0
-		var told []Waited
-		v, err := Do(t.Context(), Standard(), Options{Tell: func(w Waited) { told = append(told, w) }}, Read(func(context.Context) Result[int] {
-			if calls++; calls < 3 {
-				return Result[int]{Signal: throttled(0, false)}
+	t.Run("S0-64 S0-65 S1-15 S1-18 S1-20 S3-24 repeated, told, ended", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			began, calls := time.Now(), 0
+			var told []Waited
+			v, err := Do(t.Context(), Standard(), Options{Tell: func(w Waited) { told = append(told, w) }}, Read(func(context.Context) Result[int] {
+				if calls++; calls < 3 {
+					return Result[int]{Signal: throttled(0, false)}
+				}
+				return Result[int]{Value: 7, Signal: signal.Signal{Kind: signal.Good}}
+			}))
+			if v != 7 || err != nil || time.Since(began) != 3*time.Second {
+				t.Errorf("S0-64: %d, %v after %s", v, err, time.Since(began))
 			}
-			return Result[int]{Value: 7, Signal: signal.Signal{Kind: signal.Good}}
-		}))
-		if v != 7 || err != nil || time.Since(began) != 3*time.Second {
-			t.Errorf("S0-64: %d, %v after %s", v, err, time.Since(began))
-		}
-		if len(told) != 2 || told[1].Attempt != 2 || told[1].Wait != 2*time.Second {
-			t.Errorf("S1-20: told %+v", told)
-		}
-		calls = 0
-		_, err = Do(t.Context(), Standard(), Options{}, Read(func(context.Context) Result[int] {
-			calls++
-			return Result[int]{Signal: throttled(time.Second, true)}
-		}))
-		spent, ok := errors.AsType[*SpentError](err)
-		if !ok || spent.Attempts != 5 || calls != 5 || !strings.Contains(err.Error(), "rate limited after 5 attempts") {
-			t.Errorf("S1-18: %v after %d calls", err, calls)
-		}
-		calls = 0
-		down := Policy{Attempts: 4, First: time.Second, Last: time.Minute, Failures: true}
-		began = time.Now()
-		_, err = Do(t.Context(), down, Options{}, Cancelling(func(context.Context) Result[int] { calls++; return Result[int]{Lost: true} }))
-		if err == nil || calls != 4 || time.Since(began) != 7*time.Second {
-			t.Errorf("S0-65: %v after %d calls, %s", err, calls, time.Since(began))
-		}
+			if len(told) != 2 || told[1].Attempt != 2 || told[1].Wait != 2*time.Second {
+				t.Errorf("S1-20: told %+v", told)
+			}
+			calls = 0
+			_, err = Do(t.Context(), Standard(), Options{}, Read(func(context.Context) Result[int] {
+				calls++
+				return Result[int]{Signal: throttled(time.Second, true)}
+			}))
+			spent, ok := errors.AsType[*SpentError](err)
+			if !ok || spent.Attempts != 5 || calls != 5 || !strings.Contains(err.Error(), "rate limited after 5 attempts") {
+				t.Errorf("S1-18: %v after %d calls", err, calls)
+			}
+			calls = 0
+			down := Policy{Attempts: 4, First: time.Second, Last: time.Minute, Failures: true}
+			began = time.Now()
+			_, err = Do(t.Context(), down, Options{}, Cancelling(func(context.Context) Result[int] { calls++; return Result[int]{Lost: true} }))
+			if err == nil || calls != 4 || time.Since(began) != 7*time.Second {
+				t.Errorf("S0-65: %v after %d calls, %s", err, calls, time.Since(began))
+			}
+		})
 	})
 }
 
@@ -104,35 +106,37 @@ func TestStoppedRepetitionEnds(t *testing.T) {
 // TestOrderIsNeverRepeatedBlindly loses the answer of an order: all that can be done is to look it up, and only the venue's
 // denial frees it.
 func TestOrderIsNeverRepeatedBlindly(t *testing.T) {
-	sent := 0
-	answer := Result[string]{Lost: true}
-	d := Once(func(context.Context) Result[string] { sent++; return answer })
-	u, ok := d.Do(t.Context()).(Unknown[string])
-	if !ok || sent != 1 {
-		t.Fatalf("a lost answer is %T, sent %d times", u, sent)
-	}
-	there := func(v bool) Repeatable[Found[string]] {
-		return Read(func(context.Context) Result[Found[string]] {
-			return Result[Found[string]]{Value: Found[string]{"id", v}, Signal: signal.Signal{Kind: signal.Good}}
-		})
-	}
-	if v, err := u.LookUp(t.Context(), Standard(), Options{}, there(true)); err != nil || v != Verdict[string](Happened[string]{"id"}) || sent != 1 {
-		t.Errorf("looked up: %#v, %v, sent %d times", v, err, sent)
-	}
-	v, err := u.LookUp(t.Context(), Standard(), Options{}, there(false))
-	n, ok := v.(NotHappened[string])
-	if err != nil || !ok || sent != 1 {
-		t.Fatalf("denied: %#v, %v, sent %d times", v, err, sent)
-	}
-	answer = Result[string]{Value: "id", Signal: signal.Signal{Kind: signal.Good}}
-	if v, ok := n.Again().Do(t.Context()).(Happened[string]); !ok || v.Value != "id" || sent != 2 {
-		t.Errorf("again: %#v, sent %d times", v, sent)
-	}
-	for kind, happened := range map[signal.Kind]bool{signal.Failed: true, signal.Throttled: false, signal.Restarting: false, signal.Refused: false, signal.PostOnly: false} {
-		answer = Result[string]{Signal: signal.Signal{Kind: kind}}
-		_, maybe := d.Do(t.Context()).(Unknown[string])
-		if maybe != happened {
-			t.Errorf("%s: may have happened %v, want %v", kind, maybe, happened)
+	t.Run("S1-19 an order is done once", func(t *testing.T) {
+		sent := 0
+		answer := Result[string]{Lost: true}
+		d := Once(func(context.Context) Result[string] { sent++; return answer })
+		u, ok := d.Do(t.Context()).(Unknown[string])
+		if !ok || sent != 1 {
+			t.Fatalf("a lost answer is %T, sent %d times", u, sent)
 		}
-	}
+		there := func(v bool) Repeatable[Found[string]] {
+			return Read(func(context.Context) Result[Found[string]] {
+				return Result[Found[string]]{Value: Found[string]{"id", v}, Signal: signal.Signal{Kind: signal.Good}}
+			})
+		}
+		if v, err := u.LookUp(t.Context(), Standard(), Options{}, there(true)); err != nil || v != Verdict[string](Happened[string]{"id"}) || sent != 1 {
+			t.Errorf("looked up: %#v, %v, sent %d times", v, err, sent)
+		}
+		v, err := u.LookUp(t.Context(), Standard(), Options{}, there(false))
+		n, ok := v.(NotHappened[string])
+		if err != nil || !ok || sent != 1 {
+			t.Fatalf("denied: %#v, %v, sent %d times", v, err, sent)
+		}
+		answer = Result[string]{Value: "id", Signal: signal.Signal{Kind: signal.Good}}
+		if v, ok := n.Again().Do(t.Context()).(Happened[string]); !ok || v.Value != "id" || sent != 2 {
+			t.Errorf("again: %#v, sent %d times", v, sent)
+		}
+		for kind, happened := range map[signal.Kind]bool{signal.Failed: true, signal.Throttled: false, signal.Restarting: false, signal.Refused: false, signal.PostOnly: false} {
+			answer = Result[string]{Signal: signal.Signal{Kind: kind}}
+			_, maybe := d.Do(t.Context()).(Unknown[string])
+			if maybe != happened {
+				t.Errorf("%s: may have happened %v, want %v", kind, maybe, happened)
+			}
+		}
+	})
 }

@@ -73,32 +73,34 @@ func TestAnswersAreRead(t *testing.T) {
 // TestSlowAnswersAreThrottles feeds latencies: an order is slow at four times the median but not below half a second, and
 // anything at two seconds.
 func TestSlowAnswersAreThrottles(t *testing.T) {
-	p := NewPulse(PulseConfig{})
-	if slow, pause := p.Order(1900 * time.Millisecond); slow || pause != 0 {
-		t.Error("S2-43: slow before there is a median")
-	}
-	p = NewPulse(PulseConfig{OrderPause: 10 * time.Second})
-	for range 20 {
-		p.Order(200 * time.Millisecond)
-	}
-	for d, want := range map[time.Duration]time.Duration{790 * time.Millisecond: -1, 810 * time.Millisecond: 0, 2100 * time.Millisecond: 10 * time.Second} {
-		slow, pause := p.Order(d)
-		if slow != (want >= 0) || slow && pause != want {
-			t.Errorf("order of %s: %v, pause %s", d, slow, pause)
+	t.Run("S0-1 S2-27 S2-43 S2-65 C-2 slowness is a refusal", func(t *testing.T) {
+		p := NewPulse(PulseConfig{})
+		if slow, pause := p.Order(1900 * time.Millisecond); slow || pause != 0 {
+			t.Error("S2-43: slow before there is a median")
 		}
-	}
-	if slow, pause := p.Read(2001 * time.Millisecond); !slow || pause != 10*time.Second {
-		t.Errorf("read of 2,001 ms: %v, pause %s", slow, pause)
-	}
-	for range 400 {
-		p.Order(20 * time.Millisecond)
-	}
-	if slow, _ := p.Order(400 * time.Millisecond); slow {
-		t.Error("an order below half a second is slow")
-	}
-	if m := p.Median(); m != 20*time.Millisecond {
-		t.Errorf("median %s", m)
-	}
+		p = NewPulse(PulseConfig{OrderPause: 10 * time.Second})
+		for range 20 {
+			p.Order(200 * time.Millisecond)
+		}
+		for d, want := range map[time.Duration]time.Duration{790 * time.Millisecond: -1, 810 * time.Millisecond: 0, 2100 * time.Millisecond: 10 * time.Second} {
+			slow, pause := p.Order(d)
+			if slow != (want >= 0) || slow && pause != want {
+				t.Errorf("order of %s: %v, pause %s", d, slow, pause)
+			}
+		}
+		if slow, pause := p.Read(2001 * time.Millisecond); !slow || pause != 10*time.Second {
+			t.Errorf("read of 2,001 ms: %v, pause %s", slow, pause)
+		}
+		for range 400 {
+			p.Order(20 * time.Millisecond)
+		}
+		if slow, _ := p.Order(400 * time.Millisecond); slow {
+			t.Error("an order below half a second is slow")
+		}
+		if m := p.Median(); m != 20*time.Millisecond {
+			t.Errorf("median %s", m)
+		}
+	})
 }
 
 // TestNewNormalIsLearned makes every order slow for good and wants that to be taken for normal in the end.

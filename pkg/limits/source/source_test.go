@@ -97,37 +97,39 @@ func TestChainFailsOverInOrder(t *testing.T) {
 // TestCircuitOpensAndClosesByItself fails a source three times, wants it left alone for half a minute, then tried once, then
 // used again.
 func TestCircuitOpensAndClosesByItself(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		sick, well := &fake{name: "sick", err: errDown}, &fake{name: "well"}
-		c := NewChain(Breaker{}, sick.source(), well.source())
-		fetch := func() string {
-			a, err := c.Fetch(t.Context(), "q")
-			if err != nil {
-				t.Fatal(err)
+	t.Run("S3-21 open and closed again", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			sick, well := &fake{name: "sick", err: errDown}, &fake{name: "well"}
+			c := NewChain(Breaker{}, sick.source(), well.source())
+			fetch := func() string {
+				a, err := c.Fetch(t.Context(), "q")
+				if err != nil {
+					t.Fatal(err)
+				}
+				return a.Source
 			}
-			return a.Source
-		}
-		for range 10 {
-			fetch()
-		}
-		if sick.calls != 3 || c.States()[0].Circuit != "open" {
-			t.Fatalf("S3-21: called %d times, %+v", sick.calls, c.States())
-		}
-		time.Sleep(31 * time.Second)
-		if best, _ := c.Best(); best != "sick" {
-			t.Errorf("not tried again: best is %s", best)
-		}
-		if fetch(); sick.calls != 4 {
-			t.Errorf("half open it was called %d times, want one more", sick.calls-3)
-		}
-		if fetch(); sick.calls != 4 {
-			t.Error("open again, and called")
-		}
-		sick.err = nil
-		time.Sleep(31 * time.Second)
-		if s := fetch(); s != "sick" || c.States()[0].Circuit != "closed" {
-			t.Errorf("well again: %s, %+v", s, c.States())
-		}
+			for range 10 {
+				fetch()
+			}
+			if sick.calls != 3 || c.States()[0].Circuit != "open" {
+				t.Fatalf("S3-21: called %d times, %+v", sick.calls, c.States())
+			}
+			time.Sleep(31 * time.Second)
+			if best, _ := c.Best(); best != "sick" {
+				t.Errorf("not tried again: best is %s", best)
+			}
+			if fetch(); sick.calls != 4 {
+				t.Errorf("half open it was called %d times, want one more", sick.calls-3)
+			}
+			if fetch(); sick.calls != 4 {
+				t.Error("open again, and called")
+			}
+			sick.err = nil
+			time.Sleep(31 * time.Second)
+			if s := fetch(); s != "sick" || c.States()[0].Circuit != "closed" {
+				t.Errorf("well again: %s, %+v", s, c.States())
+			}
+		})
 	})
 }
 
