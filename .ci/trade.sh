@@ -1,7 +1,8 @@
 # Sourced by .ci/run with the containers up: orders sent from this machine to
 # the containers' NATS, as a strategy's would be, are filled at the sandbox,
 # one before and one after the executor is killed; then the judge compares the
-# venue's journal with what was asked and told. Needs $work and fail.
+# venue's journal with what was asked and told, and the ledger says what is
+# left. Needs $work and fail.
 # shellcheck shell=bash
 
 nats=127.0.0.1:$SLUICE_NATS_PORT
@@ -39,6 +40,17 @@ buy
 timeout 60 "$work/sluice" judge -o json --journal "$venue/_sandbox/journal" --nats "nats://service:service@$nats" | tee "$work/verdict.json"
 # Who has seen nothing is content too.
 grep -q '"content":true.*"orders_filled":2' "$work/verdict.json" || fail 'the judge has not seen two filled orders'
+
+# Two purchases of 10 at 0.52 have left the wallet once they are settled, and nothing is held for them any more.
+books() { timeout 60 "$work/sluice" ledger balances --nats "nats://strategy:strategy@$nats" -o json | tee "$work/balances.json"; }
+for _ in $(seq 50); do
+  books >"$work/balances.log"
+  ! grep -q '"cash":{"asset":"pUSD","total":"99989.6","held":"0","unsettled_in":"0","unsettled_out":"0","available":"99989.6"}' "$work/balances.json" || break
+  sleep 0.1
+done
+grep -q '"total":"99989.6".*"available":"99989.6"' "$work/balances.json" || fail "the ledger says $(cat "$work/balances.json")"
+compose exec -T ledger /sluice ledger verify -o json | tee "$work/books.json"
+grep -q '"content":true' "$work/books.json" || fail 'the books are not whole'
 
 # An orderly stop is no failure and is done within its grace: 137 would be a
 # container that had to be killed.
