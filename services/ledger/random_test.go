@@ -33,12 +33,14 @@ type tale struct {
 	late   int // settlements that no trade explains, and trades that never settle
 }
 
-// teller makes up a tale.
+// story makes up a tale.
 type story struct {
 	r *rand.Rand
 	tale
-	n   uint64
-	seq uint64
+	n     uint64
+	seq   uint64
+	all   []Input // in the order in which it was told
+	shelf *shelf
 }
 
 func (s *story) event(e msgs.Event, t msgs.Type) {
@@ -46,15 +48,18 @@ func (s *story) event(e msgs.Event, t msgs.Type) {
 	h := msgs.HeadOf(e)
 	h.V, h.Type, h.Account, h.Env, h.N, h.AtMS = 1, t, "main", msgs.Sandbox, s.n, int64(s.n)
 	s.orders = append(s.orders, Ordered{Event: e, Incarnation: "A", At: Place{Seq: s.n, Born: 1, Stamp: int64(s.n)}})
+	s.all = append(s.all, s.orders[len(s.orders)-1])
 }
 
 func (s *story) trade(tr *msgs.FeedTrade) {
 	s.trades = append(s.trades, Traded{Trade: tr, At: Place{Seq: uint64(len(s.trades)) + 1, Born: 1}})
+	s.all = append(s.all, s.trades[len(s.trades)-1])
 }
 
 func (s *story) mine(hash msgs.TxHash, logs ...Log) {
 	s.seq++
 	s.chain = append(s.chain, Mined{Chain: "C", Tx: Tx{Seq: s.seq, Block: s.seq, Hash: hash, Logs: logs}})
+	s.all = append(s.all, s.chain[len(s.chain)-1])
 	for _, l := range logs {
 		if l.Transfer == nil {
 			continue
