@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptrace"
 	"strings"
@@ -22,6 +23,7 @@ type meter struct {
 	next    http.RoundTripper
 	limits  *limits.Limiter
 	account string
+	log     *slog.Logger
 }
 
 // Bounds of what is looked at of an answer before its reader sees it.
@@ -31,12 +33,12 @@ const (
 )
 
 // metered is a client whose requests go through the meter.
-func metered(c *http.Client, l *limits.Limiter, account string) *http.Client {
+func metered(c *http.Client, l *limits.Limiter, account string, log *slog.Logger) *http.Client {
 	out := *c
 	if out.Transport == nil {
 		out.Transport = http.DefaultTransport
 	}
-	out.Transport = &meter{next: out.Transport, limits: l, account: account}
+	out.Transport = &meter{next: out.Transport, limits: l, account: account, log: log}
 	return &out
 }
 
@@ -76,13 +78,26 @@ func (m *meter) RoundTrip(r *http.Request) (*http.Response, error) {
 	res, err := m.next.RoundTrip(r.WithContext(httptrace.WithClientTrace(r.Context(), trace)))
 	switch {
 	case err == nil:
-		permit.Done(answered(e, res))
+		a := answered(e, res)
+		permit.Done(a)
+		m.tell(e, res.StatusCode, a.Signal)
 	case left.Load():
 		permit.Lost()
 	default:
 		permit.NeverLeft()
 	}
 	return res, err
+}
+
+// tell says when the venue has asked for less, and what became of the request: it is not sent again in here.
+func (m *meter) tell(e limits.Endpoint, status int, s signal.Signal) {
+	switch s.Kind {
+	case signal.Throttled, signal.QuotaGone, signal.Blocked:
+		m.log.Warn("limited by the venue", "endpoint", string(e), "status", status, "cause", s.Cause, "wait_ms", s.Wait.Milliseconds(), "named", s.Named)
+	}
+	if s.Warning {
+		m.log.Warn("the venue would have refused this for its rate", "endpoint", string(e), "tier", s.Tier)
+	}
 }
 
 func (m *meter) permit(ctx context.Context, e limits.Endpoint) (limits.Permit, error) {

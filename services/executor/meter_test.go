@@ -1,7 +1,10 @@
 package executor
 
 import (
+	"bytes"
 	"errors"
+	"fmt"
+	"log/slog"
 	"net/http"
 	"strings"
 	"testing"
@@ -182,4 +185,35 @@ func TestRepeatThatGetsNoPermitGivesBackWhatWasHeld(t *testing.T) {
 			t.Errorf("%d permits stay behind", n)
 		}
 	})
+}
+
+// TestRefusalsForRateAreLogged: each 429 is in the log with its endpoint and the wait that it names, a page of the edge with its
+// cause, and an answer that only warns too; other refusals are none of it.
+func TestRefusalsForRateAreLogged(t *testing.T) {
+	answers := []struct {
+		status int
+		header http.Header
+		body   string
+	}{
+		{429, http.Header{"Retry-After": {"3"}}, `{"error":"Too Many Requests"}`},
+		{429, http.Header{"Content-Type": {"text/html"}}, `<html>error 1015</html>`},
+		{400, http.Header{"Poly-RateLimit-Warning": {"true"}, "Poly-RateLimit-Tier": {"Standard"}}, `{"error":"not enough balance / allowance"}`},
+		{400, nil, `{"error":"not enough balance / allowance"}`},
+	}
+	for i, want := range []string{`msg="limited by the venue" endpoint="POST /order" status=429 cause="Too Many Requests" wait_ms=3000 named=true`, "error 1015", "tier=Standard", ""} {
+		t.Run(fmt.Sprintf("S0-56 S2-66 %d", i), func(t *testing.T) {
+			onStage(t, func(_, _, _ string) (int, http.Header, string) {
+				return answers[i].status, answers[i].header, answers[i].body
+			}, func(s *stage) {
+				var out bytes.Buffer
+				s.p.log = slog.New(slog.NewTextHandler(&out, nil))
+				s.meterWith(limits.New(limits.Standard()))
+				deeds, _ := s.intents(1)
+				s.do(deeds...)
+				if said := out.String(); want == "" && strings.Contains(said, "venue") || !strings.Contains(said, want) {
+					t.Errorf("the log says %s, want %q", said, want)
+				}
+			})
+		})
+	}
 }
