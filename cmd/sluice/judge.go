@@ -132,7 +132,7 @@ type recordLine struct {
 	Data     string              `json:"data"`
 }
 
-// recordBus writes every message of every account's streams to w.
+// recordBus records the bus that the flags name.
 func (c *judgeCmd) recordBus(ctx context.Context, w io.Writer) error {
 	nc, err := c.service()
 	if err != nil {
@@ -143,6 +143,11 @@ func (c *judgeCmd) recordBus(ctx context.Context, w io.Writer) error {
 	if err != nil {
 		return err
 	}
+	return recordStreams(ctx, js, w)
+}
+
+// recordStreams writes every message of every account's streams to w.
+func recordStreams(ctx context.Context, js jetstream.JetStream, w io.Writer) error {
 	out := bufio.NewWriter(w)
 	streams := js.ListStreams(ctx)
 	for info := range streams.Info() {

@@ -30,6 +30,7 @@ type cli struct {
 	Debug  bool   `name:"debug" env:"SLUICE_DEBUG" help:"Log every call."`
 
 	Up          upCmd          `cmd:"" help:"Run everything in one process against the local sandbox."`
+	Demo        demoCmd        `cmd:"" help:"Trade through everything for a while, in bad weather, in a temporary folder, and let the judge look at it."`
 	Sandbox     sandboxCmd     `cmd:"" help:"Serve the local venue."`
 	Ingest      ingestCmd      `cmd:"" help:"Republish the venue's sockets to NATS."`
 	Executor    executorCmd    `cmd:"" help:"Drain the order queues to the venue."`

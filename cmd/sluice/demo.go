@@ -1,0 +1,212 @@
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"sluice/pkg/msgs"
+	"sluice/pkg/sandbox/judge"
+)
+
+const (
+	// shortestDemo and longestDemo bound --for: below, not every flow has its turn; above, the journal, which is kept in
+	// memory, grows beyond what a demonstration should take.
+	shortestDemo, longestDemo = time.Second, time.Hour
+	// demoSettle is how long what is under way at the end may take: a FOK or FAK order whose answer was lost is looked up for
+	// half a minute before it is given up.
+	demoSettle = time.Minute
+)
+
+type demoCmd struct {
+	limitFlags
+	For  time.Duration `name:"for" default:"20s" help:"How long the strategy trades, 1s to 1h. What is then under way ends in some seconds more."`
+	Data string        `name:"data" type:"path" help:"Folder to keep everything in, new or empty; without it a temporary one that is removed when the judge is content."`
+	Seed uint64        `name:"seed" default:"1" help:"Of everything left to chance by the strategy, the weather and the venue."`
+
+	settle  time.Duration                             // of a test that waits in vain; 0 is demoSettle
+	between func(http.RoundTripper) http.RoundTripper // stands between the executor and the venue, of a test that breaks it
+}
+
+// demoReport is what a demonstration came to. Everything but the books heard is the judge's, from the venue's journal and
+// what stands on the bus.
+type demoReport struct {
+	OrdersSubmitted   int   `json:"orders_submitted"`
+	OrdersAccepted    int   `json:"orders_accepted"`
+	OrdersFilled      int   `json:"orders_filled"`
+	OrdersCancelled   int   `json:"orders_cancelled"`
+	OrdersRejected    int   `json:"orders_rejected"`
+	OrdersUnknownOpen int   `json:"orders_unknown_open"`
+	DuplicatesAtVenue int   `json:"duplicates_at_venue"`
+	Lost              int   `json:"lost"`
+	LateSends         int   `json:"late_sends"`
+	BooksPublished    int64 `json:"books_published"`
+	FeedEvents        int   `json:"feed_events"`
+	FillsPending      int   `json:"fills_pending"`
+}
+
+// Run trades for a while in bad weather and ends with 1 when the judge finds anything wrong.
+func (c *demoCmd) Run(a *app) (err error) {
+	if a.cli.Env != string(msgs.Sandbox) {
+		return problem("wrong_env", "sluice demo trades with play money at a venue of its own, and --env is "+a.cli.Env, "leave out --env and --live")
+	}
+	if c.For < shortestDemo || c.For > longestDemo {
+		return problem(msgs.BadValue, fmt.Sprintf("--for %s: a demonstration takes %s to %s", c.For, shortestDemo, longestDemo), "give a duration such as 20s")
+	}
+	dir, err := c.folder()
+	if err != nil {
+		return err
+	}
+	keep := c.Data != ""
+	defer func() {
+		if !keep {
+			err = errors.Join(err, os.RemoveAll(dir))
+		}
+	}()
+	d, v, err := c.play(a, dir)
+	if err != nil {
+		return err
+	}
+	content := v.Content() && v.FillsPending == 0 && v.OrdersUnknownOpen == 0
+	keep = keep || !content
+	if err := a.report(d, v); err != nil {
+		return err
+	}
+	if content {
+		return nil
+	}
+	fmt.Fprintf(a.err, "%s\nwhat happened is in %s: journal.jsonl, record.jsonl, sluice.log\n", v, dir)
+	return exitCode(1)
+}
+
+// folder is where everything goes.
+func (c *demoCmd) folder() (string, error) {
+	if c.Data == "" {
+		dir, err := os.MkdirTemp("", "sluice-demo-")
+		if err != nil {
+			return "", problem("no_folder", err.Error(), "name a folder with --data")
+		}
+		return dir, nil
+	}
+	if err := os.MkdirAll(c.Data, 0o700); err != nil {
+		return "", problem("no_folder", err.Error(), "name another folder with --data")
+	}
+	entries, err := os.ReadDir(c.Data)
+	if err != nil || len(entries) > 0 {
+		return "", problem("no_folder", fmt.Sprintf("%s is not an empty folder (%d entries, %v)", c.Data, len(entries), err), "a demonstration begins with nothing: name another folder with --data")
+	}
+	return c.Data, nil
+}
+
+// play is the demonstration: start, trade, calm down, end, judge.
+func (c *demoCmd) play(a *app, dir string) (*demo, judge.Verdict, error) {
+	var none judge.Verdict
+	d, err := c.start(a, dir)
+	if err != nil {
+		return nil, none, err
+	}
+	defer d.close()
+	if err := d.ready(a.ctx); err != nil {
+		return nil, none, err
+	}
+	a.say(fmt.Sprintf("trading for %s in bad weather: lost requests and answers, cut sockets, a restart of the venue's engine, a crash of the executor", c.For))
+	trading, stop := context.WithTimeout(a.ctx, c.For)
+	defer stop()
+	weather := d.weather(trading, c.For)
+	err = d.strategy(c.Seed).trade(trading)
+	stop()
+	if err = errors.Join(err, <-weather); err == nil {
+		err = d.calm(a.ctx)
+	}
+	if err != nil {
+		return nil, none, err
+	}
+	d.stop()
+	v, err := d.judge(context.WithoutCancel(a.ctx))
+	return d, v, err
+}
+
+// calm ends everything that is open and waits until nothing is under way any more, or for demoSettle.
+func (d *demo) calm(ctx context.Context) error {
+	if err := d.ready(ctx); err != nil {
+		return err
+	}
+	for _, acc := range d.accounts {
+		cmd := &msgs.CancelAll{Common: msgs.Common{SentMS: time.Now().UnixMilli()}, RequestID: "demo-end"}
+		if _, err := send(d.bus, msgs.CmdSubject(msgs.FamilyOrder, acc.Name, msgs.VerbCancelAll), "", cmd); err != nil {
+			return err
+		}
+	}
+	d.app.say("waiting for what is under way: an order whose answer was lost is looked up for up to half a minute")
+	for end := time.Now().Add(cmp.Or(d.cmd.settle, demoSettle)); time.Now().Before(end); {
+		v, err := d.judge(ctx)
+		if err != nil {
+			return err
+		}
+		if v.Content() && v.FillsPending == 0 && v.OrdersUnknownOpen == 0 && v.OrdersOpen == 0 {
+			return nil
+		}
+		if err := d.wait(ctx, judgeEvery); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// judge hands the venue's journal and what stands on the bus to the judge, and leaves both in the folder.
+func (d *demo) judge(ctx context.Context) (judge.Verdict, error) {
+	journal := bytes.Join(d.box.Journal(0), nil)
+	var record bytes.Buffer
+	js, err := jetStream(d.nc)
+	if err == nil {
+		err = recordStreams(ctx, js, &record)
+	}
+	if err == nil {
+		err = os.WriteFile(filepath.Join(d.dir, "record.jsonl"), record.Bytes(), 0o600)
+	}
+	if err != nil {
+		return judge.Verdict{}, err
+	}
+	v, err := judge.Judge(bytes.NewReader(journal), &record, judge.Options{})
+	if err != nil {
+		return v, fmt.Errorf("judge: %w", err)
+	}
+	return v, nil
+}
+
+// report prints what came of it: one object, or a table.
+func (a *app) report(d *demo, v judge.Verdict) error {
+	r := demoReport{OrdersSubmitted: v.OrdersSubmitted, OrdersAccepted: v.OrdersAccepted, OrdersFilled: v.OrdersFilled, OrdersCancelled: v.OrdersCancelled,
+		OrdersRejected: v.OrdersRejected, OrdersUnknownOpen: v.OrdersUnknownOpen, DuplicatesAtVenue: v.DuplicatesAtVenue, Lost: v.Lost, LateSends: v.LateSends,
+		BooksPublished: d.books.Load(), FeedEvents: v.FeedEvents, FillsPending: v.FillsPending}
+	b, err := json.Marshal(r)
+	if err != nil {
+		return fmt.Errorf("encode report: %w", err)
+	}
+	if a.cli.Output == "json" {
+		fmt.Fprintf(a.out, "%s\n", b)
+		return nil
+	}
+	var rows [][]string
+	fields := json.NewDecoder(bytes.NewReader(b))
+	for name := ""; ; {
+		t, err := fields.Token()
+		if err != nil {
+			break
+		}
+		switch t := t.(type) {
+		case string:
+			name = t
+		case float64:
+			rows = append(rows, []string{name, fmt.Sprint(int64(t))})
+		}
+	}
+	return a.print(nil, []string{"WHAT", "HOW MANY"}, rows)
+}
