@@ -38,18 +38,31 @@ type demoCmd struct {
 // demoReport is what a demonstration came to. Everything but the books heard is the judge's, from the venue's journal and
 // what stands on the bus.
 type demoReport struct {
-	OrdersSubmitted   int   `json:"orders_submitted"`
-	OrdersAccepted    int   `json:"orders_accepted"`
-	OrdersFilled      int   `json:"orders_filled"`
-	OrdersCancelled   int   `json:"orders_cancelled"`
-	OrdersRejected    int   `json:"orders_rejected"`
-	OrdersUnknownOpen int   `json:"orders_unknown_open"`
-	DuplicatesAtVenue int   `json:"duplicates_at_venue"`
-	Lost              int   `json:"lost"`
-	LateSends         int   `json:"late_sends"`
-	BooksPublished    int64 `json:"books_published"`
-	FeedEvents        int   `json:"feed_events"`
-	FillsPending      int   `json:"fills_pending"`
+	OrdersSubmitted     int   `json:"orders_submitted"`
+	OrdersAccepted      int   `json:"orders_accepted"`
+	OrdersFilled        int   `json:"orders_filled"`
+	OrdersCancelled     int   `json:"orders_cancelled"`
+	OrdersRejected      int   `json:"orders_rejected"`
+	OrdersUnknownOpen   int   `json:"orders_unknown_open"`
+	DuplicatesAtVenue   int   `json:"duplicates_at_venue"`
+	Lost                int   `json:"lost"`
+	LateSends           int   `json:"late_sends"`
+	BooksPublished      int64 `json:"books_published"`
+	FeedEvents          int   `json:"feed_events"`
+	LedgerTransactions  int   `json:"ledger_transactions"`
+	LedgerDiscrepancies int   `json:"ledger_discrepancies"`
+	FillsPending        int   `json:"fills_pending"`
+}
+
+// sentence is what the judge says of a demonstration: of its orders, and of its books.
+type sentence struct {
+	judge.Verdict
+	books judge.Books
+}
+
+// content reports that nothing was wrong and nothing is under way any more.
+func (s *sentence) content() bool {
+	return s.Content() && s.books.Discrepancies == 0 && s.FillsPending == 0 && s.OrdersUnknownOpen == 0
 }
 
 // Run trades for a while in bad weather and ends with 1 when the judge finds anything wrong.
@@ -74,15 +87,18 @@ func (c *demoCmd) Run(a *app) (err error) {
 	if err != nil {
 		return err
 	}
-	content := v.Content() && v.FillsPending == 0 && v.OrdersUnknownOpen == 0
-	keep = keep || !content
+	keep = keep || !v.content()
 	if err := a.report(d, v); err != nil {
 		return err
 	}
-	if content {
+	if v.content() {
 		return nil
 	}
-	fmt.Fprintf(a.err, "%s\nwhat happened is in %s: journal.jsonl, record.jsonl, sluice.log\n", v, dir)
+	fmt.Fprintln(a.err, v.Verdict)
+	for _, f := range v.books.Findings {
+		fmt.Fprintln(a.err, "books:", f)
+	}
+	fmt.Fprintf(a.err, "what happened is in %s: journal.jsonl, record.jsonl, transfers.jsonl, sluice.log\n", dir)
 	return exitCode(1)
 }
 
@@ -106,15 +122,14 @@ func (c *demoCmd) folder() (string, error) {
 }
 
 // play is the demonstration: start, trade, calm down, end, judge.
-func (c *demoCmd) play(a *app, dir string) (*demo, judge.Verdict, error) {
-	var none judge.Verdict
+func (c *demoCmd) play(a *app, dir string) (*demo, *sentence, error) {
 	d, err := c.start(a, dir)
 	if err != nil {
-		return nil, none, err
+		return nil, nil, err
 	}
 	defer d.close()
 	if err := d.ready(a.ctx); err != nil {
-		return nil, none, err
+		return nil, nil, err
 	}
 	a.say(fmt.Sprintf("trading for %s in bad weather: lost requests and answers, cut sockets, a restart of the venue's engine, a crash of the executor", c.For))
 	trading, stop := context.WithTimeout(a.ctx, c.For)
@@ -126,7 +141,7 @@ func (c *demoCmd) play(a *app, dir string) (*demo, judge.Verdict, error) {
 		err = d.calm(a.ctx)
 	}
 	if err != nil {
-		return nil, none, err
+		return nil, nil, err
 	}
 	d.stop()
 	v, err := d.judge(context.WithoutCancel(a.ctx))
@@ -150,7 +165,7 @@ func (d *demo) calm(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if v.Content() && v.FillsPending == 0 && v.OrdersUnknownOpen == 0 && v.OrdersOpen == 0 {
+		if v.content() && v.OrdersOpen == 0 {
 			return nil
 		}
 		if err := d.wait(ctx, judgeEvery); err != nil {
@@ -160,32 +175,63 @@ func (d *demo) calm(ctx context.Context) error {
 	return nil
 }
 
-// judge hands the venue's journal and what stands on the bus to the judge, and leaves both in the folder.
-func (d *demo) judge(ctx context.Context) (judge.Verdict, error) {
+// judge hands the venue's journal, its chain, and what stands on the bus to the judge, and leaves all in the folder.
+func (d *demo) judge(ctx context.Context) (*sentence, error) {
 	journal := bytes.Join(d.box.Journal(0), nil)
+	transfers, err := d.transfers()
+	if err != nil {
+		return nil, err
+	}
 	var record bytes.Buffer
 	js, err := jetStream(d.nc)
 	if err == nil {
 		err = recordStreams(ctx, js, &record)
 	}
+	for name, b := range map[string][]byte{"record.jsonl": record.Bytes(), "transfers.jsonl": transfers} {
+		if err == nil {
+			err = os.WriteFile(filepath.Join(d.dir, name), b, 0o600)
+		}
+	}
+	s := &sentence{}
 	if err == nil {
-		err = os.WriteFile(filepath.Join(d.dir, "record.jsonl"), record.Bytes(), 0o600)
+		s.Verdict, err = judge.Judge(bytes.NewReader(journal), bytes.NewReader(record.Bytes()), judge.Options{})
+	}
+	if err == nil {
+		s.books, err = judge.JudgeBooks(bytes.NewReader(journal), bytes.NewReader(transfers), bytes.NewReader(record.Bytes()), judge.Options{})
 	}
 	if err != nil {
-		return judge.Verdict{}, err
+		return nil, fmt.Errorf("judge the demonstration: %w", err)
 	}
-	v, err := judge.Judge(bytes.NewReader(journal), &record, judge.Options{})
-	if err != nil {
-		return v, fmt.Errorf("judge: %w", err)
-	}
-	return v, nil
+	return s, nil
 }
 
+// transfers are the logs of the venue's chain, as JSON lines.
+func (d *demo) transfers() ([]byte, error) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	for after := int64(0); ; {
+		logs := d.box.Transfers(after, transfersPage)
+		if len(logs) == 0 {
+			return b.Bytes(), nil
+		}
+		for i := range logs {
+			after = logs[i].Seq
+			if err := enc.Encode(&logs[i]); err != nil {
+				return nil, fmt.Errorf("encode transfers: %w", err)
+			}
+		}
+	}
+}
+
+// transfersPage is how many transactions are asked for at once.
+const transfersPage = 1000
+
 // report prints what came of it: one object, or a table.
-func (a *app) report(d *demo, v judge.Verdict) error {
+func (a *app) report(d *demo, v *sentence) error {
 	r := demoReport{OrdersSubmitted: v.OrdersSubmitted, OrdersAccepted: v.OrdersAccepted, OrdersFilled: v.OrdersFilled, OrdersCancelled: v.OrdersCancelled,
 		OrdersRejected: v.OrdersRejected, OrdersUnknownOpen: v.OrdersUnknownOpen, DuplicatesAtVenue: v.DuplicatesAtVenue, Lost: v.Lost, LateSends: v.LateSends,
-		BooksPublished: d.books.Load(), FeedEvents: v.FeedEvents, FillsPending: v.FillsPending}
+		BooksPublished: d.books.Load(), FeedEvents: v.FeedEvents, LedgerTransactions: v.books.Transactions, LedgerDiscrepancies: v.books.Discrepancies,
+		FillsPending: v.FillsPending}
 	b, err := json.Marshal(r)
 	if err != nil {
 		return fmt.Errorf("encode report: %w", err)

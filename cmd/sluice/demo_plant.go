@@ -21,6 +21,7 @@ import (
 	"sluice/pkg/sandbox"
 	"sluice/services/executor"
 	"sluice/services/ingest"
+	"sluice/services/ledger"
 )
 
 // demoStart is how long everything may take to be ready, a takeover after a crash included.
@@ -42,6 +43,7 @@ type demo struct {
 	books  atomic.Int64
 
 	feed      *ingest.Service
+	ledger    *ledger.Service
 	mu        sync.Mutex
 	executor  *demoExecutor   // the present one; under mu
 	fallen    []*demoExecutor // those before; under mu
@@ -80,6 +82,9 @@ func (c *demoCmd) start(a *app, dir string) (d *demo, err error) {
 		return nil, err
 	}
 	if err := d.startIngest(); err != nil {
+		return nil, err
+	}
+	if err := d.startLedger(); err != nil {
 		return nil, err
 	}
 	return d, d.startExecutor()
@@ -147,6 +152,15 @@ func (d *demo) startIngest() error {
 		return err
 	}
 	d.run("ingest", d.feed.Run)
+	return nil
+}
+
+func (d *demo) startLedger() (err error) {
+	serve := ledgerServeCmd{serviceFlags: d.flags}
+	if d.ledger, err = ledger.New(serve.config(d.app, d.nc, d.accounts, d.log)); err != nil {
+		return err
+	}
+	d.run("ledger", d.ledger.Run)
 	return nil
 }
 
@@ -250,7 +264,7 @@ func (d *demo) present() *demoExecutor {
 func (d *demo) ready(ctx context.Context) error {
 	var last error
 	for end := time.Now().Add(demoStart); time.Now().Before(end); {
-		if last = errors.Join(d.feed.Ready(), d.owned()); last == nil {
+		if last = errors.Join(d.feed.Ready(), d.ledger.Ready(), d.owned()); last == nil {
 			return nil
 		}
 		if err := d.wait(ctx, 20*time.Millisecond); err != nil {

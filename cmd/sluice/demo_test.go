@@ -22,7 +22,7 @@ type demoLine struct {
 	OrderID                                          string `json:"order_id"`
 	Status                                           any
 	Legs                                             []struct{ Account string }
-	TradeID                                          string `json:"trade_id"`
+	TxHash                                           string `json:"tx_hash"`
 }
 
 func demoLinesOf(t *testing.T, path string) (lines []demoLine) {
@@ -72,13 +72,13 @@ func TestDemoCountsWhatHappened(t *testing.T) {
 	if err := json.Unmarshal([]byte(out), &report); err != nil || strings.Count(out, "\n") != 1 {
 		t.Fatalf("not one object: %v in %q", err, out)
 	}
-	want := []string{"books_published", "duplicates_at_venue", "feed_events", "fills_pending", "late_sends", "lost", "orders_accepted", "orders_cancelled",
+	want := []string{"books_published", "duplicates_at_venue", "feed_events", "fills_pending", "late_sends", "ledger_discrepancies", "ledger_transactions", "lost", "orders_accepted", "orders_cancelled",
 		"orders_filled", "orders_rejected", "orders_submitted", "orders_unknown_open"}
 	if got := sorted(report); !slices.Equal(got, want) {
 		t.Errorf("the report says %v, want %v", got, want)
 	}
 	submitted, accepted, last, feed := map[string]bool{}, map[string]bool{}, map[string]string{}, 0
-	happened, ours := map[string]int{}, map[string]bool{}
+	happened, ours, settled := map[string]int{}, map[string]bool{}, map[string]bool{}
 	for _, a := range sandbox.Accounts() {
 		ours[a.Name] = true
 	}
@@ -112,6 +112,12 @@ func TestDemoCountsWhatHappened(t *testing.T) {
 		switch {
 		case l.Kind == "order" && ours[l.Account] && slices.Contains([]any{"live", "matched", "delayed"}, l.Status):
 			accepted[l.OrderID] = true
+		case l.Kind == "trade" && l.TxHash != "":
+			for _, leg := range l.Legs {
+				if ours[leg.Account] {
+					settled[leg.Account+l.TxHash] = true
+				}
+			}
 		case l.Kind == "request":
 			happened["request "+l.Fate]++
 			if l.Status == 425.0 {
@@ -125,7 +131,8 @@ func TestDemoCountsWhatHappened(t *testing.T) {
 	}
 	for name, n := range map[string]int{"orders_submitted": len(submitted), "orders_accepted": len(accepted), "orders_filled": states["filled"],
 		"orders_cancelled": states["cancelled"], "orders_rejected": states["rejected"], "orders_unknown_open": states["unknown"] + states["submitting"],
-		"feed_events": feed, "duplicates_at_venue": 0, "lost": 0, "late_sends": 0, "fills_pending": 0} {
+		"feed_events": feed, "ledger_transactions": len(settled) + len(ours), // and each wallet was given something once
+		"ledger_discrepancies": 0, "duplicates_at_venue": 0, "lost": 0, "late_sends": 0, "fills_pending": 0} {
 		if report[name] != n {
 			t.Errorf("%s is told as %d, and is %d", name, report[name], n)
 		}
