@@ -13,6 +13,9 @@
 // of JSON lines, taken after the run has come to rest. Lines of different streams may be in any order; messages of
 // a stream are put in the order of their sequence numbers; the journal is read in the order in which it was written.
 //
+// [JudgeBooks] holds what the ledgers told against the chain's transfers in the same way: each effect of each transaction on
+// each asset of a wallet must have been told once, as it is.
+//
 // # Times
 //
 // Everything is in Unix microseconds of one host's clock. A comparison of a venue's arrival with a bus's time stamp
