@@ -40,7 +40,7 @@ func (c *sandboxCmd) Run(a *app) error {
 	if c.Edge == "refuse" {
 		edge = sandbox.EdgeRefuses
 	}
-	box, err := sandbox.New(sandbox.Config{Seed: c.Seed, Log: log, JournalFile: c.Journal, Enforce: c.Enforce, Edge: edge, Limits: &table, Tiers: c.Tier, Walk: c.Walk})
+	box, err := sandbox.New(sandbox.Config{Seed: c.Seed, Log: log, Chain: true, JournalFile: c.Journal, Enforce: c.Enforce, Edge: edge, Limits: &table, Tiers: c.Tier, Walk: c.Walk})
 	if err != nil {
 		return problem(msgs.BadValue, err.Error(), "see what is known with: sluice limits show polymarket-2026-11")
 	}

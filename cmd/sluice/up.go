@@ -111,7 +111,7 @@ func (c *upCmd) plant(a *app, server *natsd.Server, log *slog.Logger) (*plant, e
 		boxListener.Close()
 		return nil, err
 	}
-	box, err := sandbox.New(sandbox.Config{Log: log.With("service", "sandbox")})
+	box, err := sandbox.New(sandbox.Config{Log: log.With("service", "sandbox"), Chain: true})
 	if err != nil {
 		return nil, err
 	}

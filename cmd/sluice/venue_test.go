@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -110,8 +111,16 @@ func TestSandboxServesWhereItSays(t *testing.T) {
 		}
 		return true
 	})
-	if urls.Relayer+urls.RPC != "" {
-		t.Errorf("places that do not exist yet are named: %+v", urls)
+	if urls.Relayer != "" {
+		t.Errorf("a place that does not exist yet is named: %+v", urls)
+	}
+	answer, err := http.Post(urls.RPC, "application/json", strings.NewReader(`{"jsonrpc":"2.0","id":1,"method":"eth_chainId","params":[]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	if text, err := io.ReadAll(answer.Body); err != nil || !strings.Contains(string(text), `"result":"0x89"`) {
+		t.Errorf("the chain answers %s, %v", text, err)
 	}
 	kinds, ticks, negRisk := map[int]bool{}, map[string]bool{}, 0
 	for _, a := range urls.Accounts {

@@ -1,4 +1,4 @@
-// Package sandbox is Polymarket on your machine: the venue's CLOB, REST and sockets, over a real matching engine.
+// Package sandbox is Polymarket on your machine: the venue's CLOB, REST and sockets, over a real matching engine and, if asked, a chain.
 //
 // It owns its markets, accounts, order book, balances, trades and the journal of all that happened. It speaks the
 // venue's protocol from the venue's side and shares no code with the programs it tests: orders and logins are
@@ -19,6 +19,10 @@
 // The venue's limits are counted by a second implementation with a table of its own (limits_*.go): windows per address at the
 // edge, which refuses, queues or blocks what is over, and buckets per signer with the venue's headers. The journal says what was
 // allowed and what was counted. GET /_sandbox/limits shows both; POST changes {"enforce":true}, {"edge":"queue"}, {"tiers":{"main":"Gold"}}.
+//
+// With Config.Chain trades settle on an EVM (package chain), which other programs reach at /rpc by JSON-RPC over HTTP and
+// WebSocket. A trade is MINED when its settlement is in a block, RETRYING when it reverted, FAILED when it did so twice; what
+// wallets do on the chain by themselves is in their books with its block. Without it settlement is only told.
 //
 // One mutex guards the state; no I/O happens under it. Time comes from the time package only, so that a sandbox
 // can live in a testing/synctest bubble behind an in-memory listener.

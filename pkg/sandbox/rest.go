@@ -111,6 +111,7 @@ func (s *Sandbox) routes() *http.ServeMux {
 	}
 	mux.HandleFunc("GET /ws/market", s.serveMarketSocket)
 	mux.HandleFunc("GET /ws/user", s.serveUserSocket)
+	mux.HandleFunc("/rpc", s.serveRPC)
 	mux.HandleFunc("GET /_sandbox/journal", s.serveJournal)
 	mux.HandleFunc("GET /_sandbox/transfers", s.serveTransfers)
 	mux.HandleFunc("GET /_sandbox/info", s.serveInfo)

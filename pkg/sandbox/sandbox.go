@@ -58,6 +58,8 @@ type Config struct {
 	Tiers map[string]string
 	// PageSize bounds the pages of lists; 0 means 500.
 	PageSize int
+	// Chain settles trades on an EVM, which is served at /rpc and followed: what wallets do there is booked here.
+	Chain bool
 }
 
 // Sandbox is one venue. Use New; it lives until Close.
@@ -92,6 +94,7 @@ type Sandbox struct {
 	fees     money.Cash
 	orders   map[string]*order
 	chain    chain
+	evm      *onChain // nil without Config.Chain
 	seq      int64 // of the last order
 	trades   []*trade
 	quoted   int64 // orders that the liquidity maker has placed
@@ -134,7 +137,9 @@ func New(cfg Config) (*Sandbox, error) {
 	s.mux = s.routes()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.seed()
+	if err := s.seed(); err != nil {
+		return nil, fmt.Errorf("start chain: %w", err)
+	}
 	for account, tier := range cfg.Tiers {
 		if err := s.setTier(account, tier); err != nil {
 			return nil, err
@@ -147,7 +152,7 @@ func New(cfg Config) (*Sandbox, error) {
 }
 
 // seed opens the accounts and markets and places the first quotes.
-func (s *Sandbox) seed() {
+func (s *Sandbox) seed() error {
 	for _, spec := range marketSpecs() {
 		m := newMarket(spec, s.cfg.FeeRates[spec.Slug])
 		s.markets, s.byCond[m.ConditionID] = append(s.markets, m), m
@@ -168,9 +173,15 @@ func (s *Sandbox) seed() {
 	s.fund(s.maker, house.Name, makerCash, makerShares)
 	s.recordMeta(append(Accounts(), house))
 	s.recordTable()
+	if s.cfg.Chain {
+		if err := s.startChain(append(Accounts(), house)); err != nil {
+			return err
+		}
+	}
 	for _, m := range s.markets {
 		s.requote(m)
 	}
+	return nil
 }
 
 // Handler serves everything: REST at the root, /ws/market, /ws/user and /_sandbox/.
@@ -213,6 +224,9 @@ func (s *Sandbox) Close() {
 		}
 		for c := range s.sockets {
 			c.drop()
+		}
+		if s.evm != nil {
+			s.evm.Close()
 		}
 		close(s.done)
 	}

@@ -2,12 +2,12 @@ package sandbox
 
 import (
 	"fmt"
-	"math/big"
 
 	"github.com/ethereum/go-ethereum/common/hexutil"
 	"github.com/ethereum/go-ethereum/crypto"
 
 	"sluice/pkg/money"
+	evm "sluice/pkg/sandbox/chain"
 )
 
 // The wallet kinds, as the venue numbers them.
@@ -103,15 +103,18 @@ func marketSpecs() []marketSpec {
 }
 
 func spec(slug, question, tick string, bestAsk money.Price, spread, step int) marketSpec {
-	m := Market{
-		Slug: slug, Question: question, TickSize: tick, NegRisk: slug == "sandbox-election",
-		ConditionID: hexutil.Encode(crypto.Keccak256([]byte("sluice sandbox condition " + slug))),
-	}
-	for i, outcome := range outcomes() {
-		h := crypto.Keccak256([]byte("sluice sandbox token " + slug + " " + outcome))
-		m.Tokens[i] = new(big.Int).SetBytes(h).String()
-	}
+	m := Market{Slug: slug, Question: question, TickSize: tick, NegRisk: slug == negRiskSlug}
+	c := evm.ConditionOf(m.onChain(), 0)
+	m.ConditionID, m.Tokens = c.ID.Hex(), [2]string{c.Tokens[0].String(), c.Tokens[1].String()}
 	return marketSpec{Market: m, bestAsk: bestAsk, spread: spread, step: step}
+}
+
+// negRiskSlug is the one neg-risk market.
+const negRiskSlug = "sandbox-election"
+
+// onChain is the market as the chain is told of it.
+func (m Market) onChain() evm.Market {
+	return evm.Market{Question: crypto.Keccak256Hash([]byte("sluice sandbox question " + m.Slug)), NegRisk: m.NegRisk}
 }
 
 func outcomes() [2]string { return [2]string{"Yes", "No"} }

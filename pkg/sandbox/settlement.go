@@ -81,6 +81,12 @@ func (s *Sandbox) newTrade(o *order, price money.Price, bucket int) *trade {
 
 // advance brings a trade to a status, tells everyone and plans the next one.
 func (s *Sandbox) advance(t *trade, status string) {
+	if status == statusMined && !s.settle(t) {
+		// The chain refused: the venue tries once more, and then gives up.
+		if status = statusRetrying; t.status == statusRetrying {
+			status, t.errMsg = statusFailed, "execution reverted"
+		}
+	}
 	t.status, t.updated = status, time.Now()
 	mine, confirm := s.cfg.MineAfter, max(0, s.cfg.ConfirmAfter-s.cfg.MineAfter)
 	switch status {
@@ -99,8 +105,10 @@ func (s *Sandbox) advance(t *trade, status string) {
 		}
 		s.after(confirm, func() { s.advance(t, next) })
 	case statusMined:
-		t.txHash = hexutil.Encode(crypto.Keccak256([]byte("sluice sandbox transaction " + t.id)))
-		s.mineTrade(t)
+		if s.evm == nil {
+			t.txHash = hexutil.Encode(crypto.Keccak256([]byte("sluice sandbox transaction " + t.id)))
+			s.mineTrade(t)
+		}
 		s.after(confirm, func() { s.advance(t, statusConfirmed) })
 	case statusFailed:
 		s.reverse(t)

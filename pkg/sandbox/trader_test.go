@@ -320,3 +320,5 @@ func (s *Sandbox) seen() int64 {
 }
 
 func uintText(n uint64) string { return strconv.FormatUint(n, 10) }
+
+func word(b []byte) []byte { return common.LeftPadBytes(b, 32) }

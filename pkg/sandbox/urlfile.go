@@ -34,7 +34,7 @@ type URLMarket struct {
 func URLsFor(address string) URLs {
 	u := URLs{
 		CLOB: "http://" + address, WSMarket: "ws://" + address + "/ws/market", WSUser: "ws://" + address + "/ws/user",
-		Gamma: "http://" + address + "/gamma", Data: "http://" + address + "/data-api",
+		Gamma: "http://" + address + "/gamma", Data: "http://" + address + "/data-api", RPC: "http://" + address + "/rpc",
 		Accounts: Accounts(),
 	}
 	for _, m := range Markets() {

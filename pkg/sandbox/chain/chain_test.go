@@ -77,6 +77,26 @@ func TestCollectionArithmeticAgreesWithAnotherProgram(t *testing.T) {
 	}
 }
 
+// The ids that are computed without a chain are those that the contracts give.
+func TestConditionsAreTheContracts(t *testing.T) {
+	markets := []chain.Market{{Question: common.Hash{1}}, {NegRisk: true}, {Question: common.Hash{9, 9}}, {NegRisk: true}}
+	c, err := chain.New(chain.Config{Markets: markets})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	negRisk := 0
+	for i, m := range markets {
+		want, got := c.Conditions()[i], chain.ConditionOf(m, negRisk)
+		if m.NegRisk {
+			negRisk++
+		}
+		if got.ID != want.ID || got.Question != want.Question || got.Tokens[0].Cmp(want.Tokens[0]) != 0 || got.Tokens[1].Cmp(want.Tokens[1]) != 0 {
+			t.Errorf("market %d: %+v, the contracts say %+v", i, got, want)
+		}
+	}
+}
+
 func TestWalletsAreFilledAndApprovedFromTheStart(t *testing.T) {
 	owner := addressOf("bob")
 	var accounts []chain.Account

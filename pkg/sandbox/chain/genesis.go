@@ -80,7 +80,7 @@ func (w *world) markets(all []Market) {
 	var event common.Hash
 	prepare := func() common.Hash {
 		if event == (common.Hash{}) {
-			event = common.BytesToHash(w.call(w.oper, w.at.NegRiskAdapter, "NegRiskAdapter", "prepareMarket", new(big.Int), []byte("sandbox")))
+			event = common.BytesToHash(w.call(w.oper, w.at.NegRiskAdapter, "NegRiskAdapter", "prepareMarket", new(big.Int), []byte(negRiskData)))
 		}
 		return common.BytesToHash(w.call(w.oper, w.at.NegRiskAdapter, "NegRiskAdapter", "prepareQuestion", event, []byte{}))
 	}

@@ -26,6 +26,16 @@ func (c *Chain) Receipt(hash common.Hash) *types.Receipt {
 	return p.in.receipts[p.index]
 }
 
+// Receipts are those of a block of the present chain, in order; nil for a block that it does not have.
+func (c *Chain) Receipts(n uint64) types.Receipts {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if s := c.at(n); s != nil {
+		return s.receipts
+	}
+	return nil
+}
+
 // Logs are those of the present chain from block from to block to, both taken in.
 func (c *Chain) Logs(from, to uint64, f Filter) ([]*types.Log, error) {
 	c.mu.Lock()
