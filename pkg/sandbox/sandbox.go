@@ -95,7 +95,7 @@ type Sandbox struct {
 	orders   map[string]*order
 	chain    chain
 	evm      *onChain // nil without Config.Chain
-	seq      int64 // of the last order
+	seq      int64    // of the last order
 	trades   []*trade
 	quoted   int64 // orders that the liquidity maker has placed
 	notices  map[common.Address][]notice
