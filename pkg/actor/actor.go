@@ -21,6 +21,7 @@ const (
 	inboxSize     = 256                    // messages waiting for the loop; readers and performers wait beyond that
 	recordsAhead  = 256                    // express records fetched ahead: a burst of fills in one pull
 	batchSize     = msgs.MaxPostOrders     // submits in hand: what one post can carry
+	outcomeWaits  = 3 * time.Millisecond   // for an intent to be written with: the disk belongs to what has still to leave
 	laneIdle      = time.Minute            // after which the broker forgets a consumer that nobody reads
 	pullExpiry    = 30 * time.Second       // of a parked pull
 	heartbeat     = 2 * time.Second        // of a parked pull: two missed ones mean that the consumer is gone
@@ -100,6 +101,9 @@ type Config struct {
 	// Hear turns a record into a message for the core. It is total: what cannot be read is a message too.
 	Hear    func(Record) any
 	Perform Perform
+	// Prepare is told of deeds of submits while their events are being written, so that they can be performed sooner. It
+	// does nothing that is seen outside: they may never be performed. nil: none.
+	Prepare func([]Deed)
 	Limiter Limiter // of submits; nil: no limit
 	// Published is called with events that have just reached the disk, in order. It must not block.
 	Published func([]msgs.Event)
@@ -155,9 +159,14 @@ type Actor struct {
 	pending []unit
 	waiting int // bytes of pending
 	flying  *flight
+	linger  *time.Timer // runs while what is pending waits for company
 	lanes   []*lane
 	submit  *lane
+	submits chan record // read ahead of the submit lane
 	hand    *batch
+	asks    []*gate // to be asked for
+	backlog *gate   // of what the express lanes held at the start
+	held    []held  // what is on disk and waits for its gate, in order
 	ends    []laneEnd
 	jobs    int
 	since   uint64 // events since the last snapshot
@@ -205,6 +214,7 @@ func New(cfg Config) *Actor {
 		ending:  make(chan any),
 		done:    make(chan struct{}),
 		run:     rand.Text()[:8],
+		submits: make(chan record, batchSize),
 	}
 }
 

@@ -62,10 +62,20 @@ func (c *toy) Decide(now time.Time, m any) actor.Decision {
 			d.Events = append(d.Events, c.Decide(now, posted{msgs.ClientOrderID(fmt.Sprintf("%s.%d", m, i))}).Events...)
 		}
 		return d
+	case actor.Recalled:
+		return killed(m.Deed.(post).id, 0)
 	case actor.LaneEnd:
 		c.ends = append(c.ends, m.Seq) // a test's eye; a real core keeps no state outside Apply
 	}
 	return actor.Decision{}
+}
+
+func (c *toy) Stands(d actor.Deed) bool { return c.seen[d.(post).id] != "dead" }
+
+func killed(id msgs.ClientOrderID, seq uint64) actor.Decision {
+	e := &msgs.OrderCancelled{Reason: msgs.KilledInQueue}
+	e.Type, e.CmdSeq, e.ClientOrderID = msgs.KindCancelled, seq, id
+	return actor.Decision{Events: []msgs.Event{e}}
 }
 
 func (c *toy) ask(m asked) actor.Decision {
@@ -81,9 +91,7 @@ func (c *toy) ask(m asked) actor.Decision {
 		e.Type, e.CmdSeq = msgs.KindSubmitting, m.seq
 		return actor.Decision{Events: []msgs.Event{e}, Deeds: []actor.Deed{post{m.id}}, Uses: 1}
 	case "dead":
-		e := &msgs.OrderCancelled{Reason: msgs.KilledInQueue}
-		e.Type, e.CmdSeq, e.ClientOrderID = msgs.KindCancelled, m.seq, m.id
-		return actor.Decision{Events: []msgs.Event{e}}
+		return killed(m.id, m.seq)
 	}
 	return actor.Decision{}
 }
@@ -96,10 +104,17 @@ func (c *toy) Apply(e msgs.Event) {
 		c.open = append(c.open, e.Orders[0].ClientOrderID)
 	case *msgs.OrderAccepted:
 		c.seen[e.ClientOrderID] = "done"
-		c.open = slices.DeleteFunc(c.open, func(id msgs.ClientOrderID) bool { return id == e.ClientOrderID })
+		c.close(e.ClientOrderID)
 	case *msgs.OrderCancelled:
 		c.seen[e.ClientOrderID] = "dead"
+		if e.Reason == msgs.KilledInQueue {
+			c.close(e.ClientOrderID)
+		}
 	}
+}
+
+func (c *toy) close(id msgs.ClientOrderID) {
+	c.open = slices.DeleteFunc(c.open, func(open msgs.ClientOrderID) bool { return open == id })
 }
 
 func (c *toy) Open() iter.Seq[actor.Deed] {

@@ -15,6 +15,9 @@ type Core interface {
 	Decide(now time.Time, m any) Decision
 	// Apply takes an event into the state, live and in replay alike. It is total for every event that was ever recorded.
 	Apply(e msgs.Event)
+	// Stands reports whether a deed of a submit, decided and not yet performed, may still be performed. What the express
+	// lanes held when the submit was decided has been decided since. A deed that may not is told as Recalled.
+	Stands(d Deed) bool
 	// Open yields the deeds that are to be taken up after a restart, in the order of the log.
 	Open() iter.Seq[Deed]
 	// Snapshot is the state as JSON, and Restore the state from it. Restore is called on a fresh core, before Apply; when it
@@ -42,6 +45,9 @@ type LaneEnd struct {
 	Lane string
 	Seq  uint64
 }
+
+// Recalled tells the core of a deed that does not stand any more. It was not performed, and never will be.
+type Recalled struct{ Deed Deed }
 
 // Tick tells the core that time has passed.
 type Tick struct{}

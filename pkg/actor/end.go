@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 )
 
@@ -46,17 +47,18 @@ func (l *lane) end(ctx context.Context, decided cursors) (place, error) {
 	}
 }
 
-// lastOfAll is the last sequence of any of the lane's subjects, 0 when there is none at or after from. It is one request,
-// which the broker answers with the last message of each subject and an end. The only replica answers it, so nothing
-// trails. A message that could not be read has the same status as none.
-func (l *lane) lastOfAll(ctx context.Context, from uint64) (last uint64, err error) {
-	conn := l.a.cfg.JS.Conn()
-	inbox := conn.NewInbox()
-	sub, err := conn.SubscribeSync(inbox)
-	if err != nil {
-		return 0, err
-	}
-	defer sub.Unsubscribe()
+// noneAt and endOfAll are the broker's words for a question about last messages that has no more of them. A message that
+// could not be read has the same status as none.
+func noneAt(m *nats.Msg) bool {
+	return m.Header.Get("Status") == "404" && m.Header.Get("Description") == "No Results"
+}
+
+func endOfAll(m *nats.Msg) bool { return m.Header.Get("Status") == "204" || noneAt(m) }
+
+// lastOfAll is the last sequence of any of the lane's subjects, 0 when there is none at or after from. The only replica
+// answers it, so nothing trails. Mostly there is none, which is one answer; else the broker answers with the last message of
+// each subject and an end, for which it is asked again.
+func (l *lane) lastOfAll(ctx context.Context, from uint64) (uint64, error) {
 	ask, err := json.Marshal(struct {
 		Seq       uint64   `json:"seq"`
 		MultiLast []string `json:"multi_last"`
@@ -64,7 +66,24 @@ func (l *lane) lastOfAll(ctx context.Context, from uint64) (last uint64, err err
 	if err != nil {
 		return 0, err
 	}
-	if err := conn.PublishRequest("$JS.API.DIRECT.GET."+l.Stream, inbox, ask); err != nil {
+	subject := "$JS.API.DIRECT.GET." + l.Stream
+	m, err := l.a.cfg.JS.Conn().RequestWithContext(ctx, subject, ask)
+	if err != nil || noneAt(m) {
+		return 0, err
+	}
+	return l.lastListed(ctx, subject, ask)
+}
+
+// lastListed is the highest sequence of the messages that a question is answered with.
+func (l *lane) lastListed(ctx context.Context, subject string, ask []byte) (last uint64, err error) {
+	conn := l.a.cfg.JS.Conn()
+	inbox := conn.NewInbox()
+	sub, err := conn.SubscribeSync(inbox)
+	if err != nil {
+		return 0, err
+	}
+	defer sub.Unsubscribe()
+	if err := conn.PublishRequest(subject, inbox, ask); err != nil {
 		return 0, err
 	}
 	for {
@@ -72,18 +91,17 @@ func (l *lane) lastOfAll(ctx context.Context, from uint64) (last uint64, err err
 		if err != nil {
 			return 0, err
 		}
-		switch status, what := m.Header.Get("Status"), m.Header.Get("Description"); {
-		case status == "":
-			seq, err := strconv.ParseUint(m.Header.Get(jetstream.SequenceHeader), 10, 64)
-			if err != nil {
-				return 0, fmt.Errorf("read sequence of a last message: %w", err)
-			}
-			last = max(last, seq)
-		case status == "204", status == "404" && what == "No Results":
+		if endOfAll(m) {
 			return last, nil
-		default:
-			return 0, fmt.Errorf("ask for last messages: status %s, %s", status, what)
 		}
+		if status := m.Header.Get("Status"); status != "" {
+			return 0, fmt.Errorf("ask for last messages: status %s, %s", status, m.Header.Get("Description"))
+		}
+		seq, err := strconv.ParseUint(m.Header.Get(jetstream.SequenceHeader), 10, 64)
+		if err != nil {
+			return 0, fmt.Errorf("read sequence of a last message: %w", err)
+		}
+		last = max(last, seq)
 	}
 }
 

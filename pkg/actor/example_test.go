@@ -52,6 +52,9 @@ func (d *Desk) Apply(e msgs.Event) {
 	}
 }
 
+// Stands is always true: nothing takes an order back here.
+func (d *Desk) Stands(actor.Deed) bool { return true }
+
 // Open yields what a crash may have cut short. A real desk would have it looked up before it is sent again.
 func (d *Desk) Open() iter.Seq[actor.Deed] {
 	return func(yield func(actor.Deed) bool) {

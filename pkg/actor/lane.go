@@ -183,89 +183,46 @@ func (r *reader) take(wait jetstream.NextOpt) (record, error) {
 	}, nil
 }
 
-// hand gives v, which ends with the record of sequence last, to the loop, and waits until it is taken.
-func (r *reader) hand(ctx, life context.Context, v any, last uint64, taken <-chan struct{}) error {
-	began := time.Now()
-	r.a.cfg.Passing(BeforeRead)
-	if !r.a.send(ctx, v) {
-		return ctx.Err() // the loop does not have it: the next consumer starts with it
-	}
-	r.next = last + 1
-	if taken != nil {
-		select {
-		case <-taken:
-		case <-life.Done(): // not ctx: what the loop has in hand outlives the consumer
-		}
-	}
-	if time.Since(began) > heartbeat {
-		return errIdle
-	}
-	return nil
-}
-
 // express feeds the lane's records to the loop one by one.
 func (l *lane) express(life context.Context) error {
 	return l.consume(life, recordsAhead, func(ctx context.Context, r *reader) error {
-		for {
-			rec, err := r.take(jetstream.NextContext(ctx))
-			if err == nil {
-				err = r.hand(ctx, life, rec, rec.Seq, nil)
-			}
-			if err != nil {
-				return err
-			}
-		}
+		return r.each(ctx, func(rec record) bool { return l.a.send(ctx, rec) })
 	})
 }
 
-// batches feeds the lane's records to the loop a batch at a time: one is waited for, what else has arrived comes with it,
-// and nothing more is handed over until the loop has decided all of it.
-func (l *lane) batches(life context.Context) error {
+// ahead reads the submit lane ahead of the loop, which takes a batch when it has nothing in hand. What is read outlives the
+// consumer; it is read again only by the next owner.
+func (l *lane) ahead(life context.Context) error {
 	return l.consume(life, batchSize, func(ctx context.Context, r *reader) error {
-		records, failed := r.ahead(ctx)
-		for {
-			b := &batch{taken: make(chan struct{})}
+		return r.each(ctx, func(rec record) bool {
 			select {
-			case rec := <-records:
-				b.records = append(b.records, rec)
-			case err := <-failed:
-				return err
+			case l.a.submits <- rec:
+				return true
+			case <-ctx.Done():
+				return false
 			}
-			for more := true; more && len(b.records) < batchSize; {
-				select {
-				case rec := <-records:
-					b.records = append(b.records, rec)
-				default:
-					more = false
-				}
-			}
-			if err := r.hand(ctx, life, b, b.records[len(b.records)-1].Seq, b.taken); err != nil {
-				return err
-			}
-		}
+		})
 	})
 }
 
-// ahead reads ahead of what is handed over, so that a batch is what has arrived while the one before was decided. What is
-// read and not handed over when the consumer is lost is read again.
-func (r *reader) ahead(ctx context.Context) (<-chan record, <-chan error) {
-	records, failed := make(chan record, batchSize), make(chan error, 1)
-	go func() {
-		for {
-			rec, err := r.take(jetstream.NextContext(ctx))
-			if err != nil {
-				failed <- err
-				return
-			}
-			select {
-			case records <- rec:
-			case <-ctx.Done():
-				failed <- ctx.Err()
-				return
-			}
+// each gives record after record to whom it waits for. What was not given when ctx ended is what the next consumer
+// starts with.
+func (r *reader) each(ctx context.Context, give func(record) bool) error {
+	for {
+		rec, err := r.take(jetstream.NextContext(ctx))
+		if err != nil {
+			return err
 		}
-	}()
-	return records, failed
+		began := time.Now()
+		r.a.cfg.Passing(BeforeRead)
+		if !give(rec) {
+			return ctx.Err()
+		}
+		r.next = rec.Seq + 1
+		if time.Since(began) > heartbeat {
+			return errIdle
+		}
+	}
 }
 
 // send hands v to the loop unless ctx or the actor ends first.

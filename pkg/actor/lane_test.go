@@ -281,6 +281,63 @@ func TestEverySubmitIsDecidedBehindTheBarrier(t *testing.T) {
 	})
 }
 
+// A submit may be written beside the question for the barrier; but it is not performed before a cancel that was stored
+// earlier is heard, which takes it back, permit and all.
+func TestSubmitWrittenAheadIsTakenBackByAnEarlierCancel(t *testing.T) {
+	actortest.Run(t, func(t *testing.T, b *actortest.Bubble) {
+		late, l := make(chan struct{}), &counting{give: 5}
+		p := start(b, func(c *actor.Config) {
+			c.Limiter = l
+			c.JS = &leaky{c.JS, func(m jetstream.Msg) bool {
+				if strings.HasSuffix(m.Subject(), "cancel") {
+					<-late
+				}
+				return false
+			}}
+		})
+		time.Sleep(time.Second)
+		p.ask("cancel", "one")
+		p.ask("submit", "one")
+		time.Sleep(500 * time.Millisecond)
+		synctest.Wait()
+		if got := kinds(log(t, p.js)); !slices.Equal(got[1:], []msgs.Type{msgs.KindSubmitting}) {
+			t.Errorf("written beside the barrier: %v", got[1:])
+		}
+		close(late)
+		time.Sleep(5 * time.Second)
+		synctest.Wait()
+		if got := p.sent(); len(got) != 0 {
+			t.Errorf("posted %v, which had been cancelled before", got)
+		}
+		if got := kinds(log(t, p.js)); !slices.Equal(got[2:], []msgs.Type{msgs.KindCancelled, msgs.KindCancelled}) {
+			t.Errorf("after the cancel was heard: %v, want it and the killed submit", got[2:])
+		}
+		if l.out() != 0 {
+			t.Errorf("%d permits are out and nothing was posted", l.out())
+		}
+	})
+}
+
+// What a crash left open is not taken up before a cancel is heard that was stored while nobody owned the account.
+func TestOpenDeedsWaitForCancelsStoredMeanwhile(t *testing.T) {
+	actortest.Run(t, func(t *testing.T, b *actortest.Bubble) {
+		never := func(ctx context.Context, _ actor.Job) { <-ctx.Done() }
+		p := start(b, func(c *actor.Config) { c.Perform, c.Grace = never, time.Millisecond })
+		p.ask("submit", "one")
+		p.ask("submit", "two")
+		time.Sleep(time.Second)
+		p.cancel()
+		time.Sleep(time.Second)
+		p.ask("cancel", "one")
+		next := start(b, nil)
+		time.Sleep(5 * time.Second)
+		synctest.Wait()
+		if got := next.sent(); !slices.Equal(got, ids("two")) {
+			t.Errorf("taken up: %v, want the one that nobody cancelled", got)
+		}
+	})
+}
+
 // Whoever waits for permits of a batch stops when the batch needs none any more, however many batches there are; and an
 // actor that is replaced gives back what it holds.
 func TestPermitsAreNeitherLeakedNorAwaitedInVain(t *testing.T) {

@@ -35,8 +35,11 @@ type unit struct {
 	size   int
 	at     cursors // when it was decided
 	deeds  []Deed
+	gate   *gate // of the deeds of a submit
+	uses   int   // permits
 	after  func()
-	became bool // of a deed: see AfterOutcome
+	became bool      // of a deed: it may wait for company
+	kept   time.Time // when it was decided
 }
 
 // flight is the one append that is under way.

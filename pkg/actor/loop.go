@@ -40,37 +40,43 @@ func (r *running) run(ctx context.Context, stopIntake func()) error {
 	for _, m := range a.cfg.First {
 		r.decide(m)
 	}
-	var open []Deed
-	for d := range a.cfg.Core.Open() {
-		open = append(open, d)
-	}
-	r.start(Job{Deeds: open, Recovered: true})
+	r.takeUp()
 	r.decide(r.started())
 	r.flush()
+	r.askNow()
 	others.Go(func() { a.keepRoom(intake) })
 	for _, l := range a.lanes {
 		others.Go(func() { r.end(laneDone{l.express(intake)}) })
 	}
 	if a.submit != nil {
-		others.Go(func() { r.end(laneDone{a.submit.batches(intake)}) })
+		others.Go(func() { r.end(laneDone{a.submit.ahead(intake)}) })
 		r.askLaneEnd()
 	}
 	tick := time.NewTicker(a.cfg.Tick)
 	defer tick.Stop()
+	a.linger = time.NewTimer(0)
+	defer a.linger.Stop()
 
 	stopping, cut := ctx.Done(), (<-chan time.Time)(nil)
 	for {
-		in := a.inbox
+		in, submits := a.inbox, a.submits
 		if a.waiting > maxPending {
-			in = nil // the disk is behind: nothing more is decided until it has caught up
+			in, submits = nil, nil // the disk is behind: nothing more is decided until it has caught up
+		}
+		if a.hand != nil || stopping == nil {
+			submits = nil
 		}
 		select {
 		case v := <-in:
 			r.handle(v)
+		case v := <-submits:
+			r.takeInHand(v)
+			r.settle()
 		case v := <-a.ending:
 			if err := r.ended(v); err != nil {
 				return err
 			}
+		case <-a.linger.C:
 		case <-tick.C:
 			if in != nil {
 				r.decide(Tick{})
@@ -79,6 +85,7 @@ func (r *running) run(ctx context.Context, stopIntake func()) error {
 				r.settle()
 				r.doubtEnds()
 				r.maybeSnapshot()
+				r.doubtGates()
 			}
 		case <-stopping:
 			stopping = nil
@@ -91,11 +98,26 @@ func (r *running) run(ctx context.Context, stopIntake func()) error {
 			a.log.Warn("stopped while work was open; the next start takes it up", "jobs", a.jobs)
 			return nil
 		}
+		r.letGo()
 		r.flush()
-		if stopping == nil && a.flying == nil && len(a.pending) == 0 && a.jobs == 0 && len(a.inbox) == 0 {
+		r.askNow()
+		if stopping == nil && a.flying == nil && len(a.pending) == 0 && a.jobs == 0 && len(a.inbox) == 0 && !r.mayLetGo() {
 			a.log.Info("stopped", "n", a.n, "seq", a.seq)
 			return nil
 		}
+	}
+}
+
+// takeUp holds what was open until what the express lanes hold now has been decided: an order that was cancelled while
+// nobody owned the account is not sent again.
+func (r *running) takeUp() {
+	r.backlog = r.askGate()
+	var open []Deed
+	for d := range r.cfg.Core.Open() {
+		open = append(open, d)
+	}
+	if len(open) > 0 {
+		r.held = append(r.held, held{Job: Job{Deeds: open, Recovered: true}, gate: r.backlog})
 	}
 }
 
@@ -121,15 +143,9 @@ func (r *running) handle(v any) {
 	case query:
 		answer := v.ask(r.n)
 		r.keep(unit{at: r.cursors, after: func() { v.reply <- answer }})
-	case *batch:
-		if !stopped {
-			r.cfg.Passing(AfterRead)
-			r.hand = v
-			r.askBarrier(v)
-		}
 	case barrierMade:
 		r.cfg.Passing(AfterBarrier)
-		v.batch.barrier, v.batch.made, v.batch.asking = v.ends, v.made, false
+		v.gate.ends, v.gate.made = v.ends, v.made
 	case grant:
 		r.granted(v)
 	case laneEnd:
@@ -179,12 +195,12 @@ func (r *running) hear(v *record) {
 func (r *running) handled(v *record) { r.cursors[v.lane.index] = v.Seq }
 
 // decide asks the core and takes the decision.
-func (r *running) decide(m any) { r.take(r.cfg.Core.Decide(time.Now(), m)) }
+func (r *running) decide(m any) { r.take(r.cfg.Core.Decide(time.Now(), m), nil) }
 
-// take numbers, applies and keeps a decision.
-func (r *running) take(d Decision) {
+// take numbers, applies and keeps a decision. The deeds of a submit wait for its gate.
+func (r *running) take(d Decision, g *gate) {
 	now := time.Now()
-	u := unit{events: d.Events, raw: make([][]byte, 0, len(d.Events)), at: r.cursors, deeds: d.Deeds}
+	u := unit{events: d.Events, raw: make([][]byte, 0, len(d.Events)), at: r.cursors, deeds: d.Deeds, gate: g, uses: d.Uses}
 	for _, e := range d.Events {
 		r.stamp(e, now)
 		raw, err := json.Marshal(e)
@@ -209,6 +225,7 @@ func (r *running) take(d Decision) {
 }
 
 func (r *running) keep(u unit) {
+	u.kept = time.Now()
 	r.pending = append(r.pending, u)
 	r.waiting += u.size + unitSize
 }
@@ -217,6 +234,10 @@ func (r *running) keep(u unit) {
 // decided before it is on disk, which is at once when nothing is in flight.
 func (r *running) flush() {
 	if r.flying != nil || len(r.pending) == 0 {
+		return
+	}
+	if wait := r.patience(); wait > 0 {
+		r.linger.Reset(wait)
 		return
 	}
 	k, size, raw := 0, 0, make([][]byte, 0, 16)
@@ -241,6 +262,37 @@ func (r *running) flush() {
 		seq, err := r.append(r.work, m, expect)
 		r.end(appended{seq, err})
 	})
+	r.prepare(f)
+}
+
+// prepare has the deeds of submits prepared while their append is under way.
+func (r *running) prepare(f *flight) {
+	if r.cfg.Prepare == nil {
+		return
+	}
+	var deeds []Deed
+	for _, u := range f.units {
+		if u.gate != nil {
+			deeds = append(deeds, u.deeds...)
+		}
+	}
+	if len(deeds) > 0 {
+		r.others.Go(func() { r.cfg.Prepare(deeds) })
+	}
+}
+
+// patience is how long what is pending may still wait for company: what only tells of an outcome is written with the next
+// intent if that comes soon.
+func (r *running) patience() time.Duration {
+	for i := range r.pending {
+		if !r.pending[i].became || len(r.pending[i].deeds) > 0 {
+			return 0
+		}
+	}
+	if r.intake.Err() != nil {
+		return 0
+	}
+	return outcomeWaits - time.Since(r.pending[0].kept)
 }
 
 // landed ends a flight: its events are on disk, or we are replaced.
@@ -270,13 +322,17 @@ func (r *running) stored(seq uint64) {
 	r.onDisk.at = f.units[len(f.units)-1].at
 }
 
-// release lets out what is on disk: events to listeners, deeds to their performance, answers to who asked.
+// release lets out what is on disk: events to listeners, deeds to their performance, or to their gate, answers to who asked.
 func (r *running) release(f *flight) {
 	var events []msgs.Event
 	var deeds []Deed
 	for _, u := range f.units {
 		events = append(events, u.events...)
-		deeds = append(deeds, u.deeds...)
+		if u.gate == nil {
+			deeds = append(deeds, u.deeds...)
+		} else if len(u.deeds) > 0 {
+			r.held = append(r.held, held{Job{Deeds: u.deeds, Sent: f.sent}, u.gate, u.uses})
+		}
 	}
 	if len(events) > 0 {
 		r.cfg.Published(events)

@@ -9,21 +9,30 @@ import (
 // batch is what is in hand of the submit lane: at most one at a time.
 type batch struct {
 	records []record
-	taken   chan struct{} // closed when all are decided
-
-	barrier []place   // where each express lane must have been decided to before the next decision
-	made    time.Time // when the barrier was answered; zero while none is known
-	asking  bool
-
+	gate    *gate // of the barrier that was asked for last
 	permits int
 	stop    func() // ends the wait for a permit; nil when none is awaited
 }
 
-// barrierMade is a barrier that was asked for.
-type barrierMade struct {
-	batch *batch
+// gate is a barrier: where each express lane must have been decided to before a submit's deeds leave.
+type gate struct {
+	asked time.Time
 	ends  []place
-	made  time.Time
+	made  time.Time // when it was answered; zero while it is asked
+}
+
+// barrierMade is the answer to a barrier that was asked for.
+type barrierMade struct {
+	gate *gate
+	ends []place
+	made time.Time
+}
+
+// held is deeds that wait for a gate.
+type held struct {
+	Job
+	gate *gate
+	uses int // permits
 }
 
 // grant is permits that the limiter gave.
@@ -38,26 +47,50 @@ type laneEnd struct {
 	seq uint64 // of the stream, for LaneEnd
 }
 
+// takeInHand makes a batch of what has been read ahead.
+func (r *running) takeInHand(first record) {
+	b := &batch{records: []record{first}}
+	for more := true; more && len(b.records) < batchSize; {
+		select {
+		case v := <-r.submits:
+			b.records = append(b.records, v)
+		default:
+			more = false
+		}
+	}
+	r.cfg.Passing(AfterRead)
+	r.hand = b
+	b.gate = r.askGate()
+}
+
 // settle decides what is in hand of the submit lane as far as barrier and permits allow, then tells the core which
 // ends of the lane have been reached.
+//
+// While a young question for the barrier is under way, what is to be sent is decided ahead of its answer, so that it is
+// written meanwhile; its deeds wait for the answer, for the express lanes to be decided as far as it says, and for the
+// core's word that they still stand. What cannot be taken back waits for the barrier: a refusal, and what is done early.
+// While the express lanes have a backlog of the time before the start, nothing runs ahead of them.
 func (r *running) settle() {
-	for b := r.hand; b != nil && len(b.records) > 0 && r.clear(b); {
+	for b := r.hand; b != nil && len(b.records) > 0 && !r.tight(); {
 		head := &b.records[0]
+		clear := r.clear(b)
+		if !clear && (!b.gate.young() || !r.open(r.backlog) || r.crashes(head.Record) > 0) {
+			break
+		}
 		r.deciding = head
 		d := r.cfg.Core.Decide(time.Now(), r.meant(head))
-		if d.Wait || d.Uses > 0 && !r.permitted(b, d.Uses) {
+		if d.Wait || !clear && (d.Uses == 0 || len(d.Early) > 0) || d.Uses > 0 && !r.permitted(b, d.Uses) {
 			r.deciding = nil
 			break
 		}
 		b.permits -= d.Uses
 		b.records = b.records[1:]
 		r.handled(head)
-		r.take(d)
+		r.take(d, b.gate)
 		r.deciding = nil
 	}
 	if b := r.hand; b != nil && len(b.records) == 0 {
 		r.dropHand()
-		close(b.taken)
 	}
 	for len(r.ends) > 0 && r.reached(r.ends[0].at) {
 		end := r.ends[0]
@@ -67,17 +100,23 @@ func (r *running) settle() {
 }
 
 // clear reports whether the express lanes are drained to where they ended a moment ago. While they were being drained,
-// or the disk was behind, a moment may have become long, and what was waited for may have been removed from the stream:
-// then it is asked again.
+// or the disk was behind, a moment may have become long: then it is asked again.
 func (r *running) clear(b *batch) bool {
-	if b.made.IsZero() || r.tight() {
+	if !b.gate.made.IsZero() && time.Since(b.gate.made) > barrierAge {
+		b.gate = r.askGate()
+	}
+	return r.open(b.gate)
+}
+
+// young reports whether the gate's question is under way, and new enough to know of every cancel that must win.
+func (g *gate) young() bool { return g.made.IsZero() && time.Since(g.asked) <= barrierAge }
+
+// open reports whether the barrier is known and everything before it decided.
+func (r *running) open(g *gate) bool {
+	if g.made.IsZero() {
 		return false
 	}
-	if time.Since(b.made) > barrierAge {
-		r.askBarrier(b)
-		return false
-	}
-	for _, p := range b.barrier {
+	for _, p := range g.ends {
 		if !r.reached(p) {
 			return false
 		}
@@ -85,24 +124,85 @@ func (r *running) clear(b *batch) bool {
 	return true
 }
 
-// askBarrier asks where the express lanes end at present.
-func (r *running) askBarrier(b *batch) {
-	b.made = time.Time{}
-	if b.asking {
-		return
+// askGate makes a gate of where the express lanes end at present.
+func (r *running) askGate() *gate {
+	g := &gate{}
+	r.ask(g)
+	return g
+}
+
+// ask has a gate's barrier asked for once the loop has sent what it can.
+func (r *running) ask(g *gate) {
+	g.asked, g.made = time.Now(), time.Time{}
+	r.asks = append(r.asks, g)
+}
+
+// askNow asks for the barriers that are wanted, also after the stop signal: deeds may be waiting for them.
+func (r *running) askNow() {
+	for _, g := range r.asks {
+		r.askFor(g)
 	}
-	b.asking = true
+	r.asks = r.asks[:0]
+}
+
+func (r *running) askFor(g *gate) {
 	r.cfg.Passing(BeforeBarrier)
 	decided := r.cursors
 	r.others.Go(func() {
 		ends, errs := make([]place, len(r.lanes)), make([]error, len(r.lanes))
 		var all sync.WaitGroup
 		for i, l := range r.lanes {
-			all.Go(func() { ends[i], errs[i] = l.end(r.intake, decided) })
+			all.Go(func() { ends[i], errs[i] = l.end(r.work, decided) })
 		}
 		all.Wait()
-		r.send(r.intake, barrierMade{b, ends, time.Now()}) // an end fails only when intake has ended
+		r.send(r.work, barrierMade{g, ends, time.Now()}) // an end fails only when work has ended
 	})
+}
+
+// letGo performs the deeds whose gate is open, in order, and tells the core of those that it does not want any more. What
+// was written as one is one job.
+func (r *running) letGo() {
+	for len(r.held) > 0 && r.open(r.held[0].gate) {
+		job := r.held[0].Job
+		job.Deeds = nil
+		for len(r.held) > 0 && r.held[0].Sent.Equal(job.Sent) && r.open(r.held[0].gate) {
+			h := r.held[0]
+			r.held = r.held[1:]
+			for _, d := range h.Deeds {
+				if r.cfg.Core.Stands(d) {
+					job.Deeds = append(job.Deeds, d)
+					continue
+				}
+				r.recall(d, h)
+			}
+		}
+		r.start(job)
+	}
+}
+
+func (r *running) recall(d Deed, h held) {
+	if len(h.Deeds) == 1 && h.uses > 0 && r.cfg.Limiter != nil {
+		r.cfg.Limiter.Return(h.uses)
+	}
+	r.decide(Recalled{d})
+}
+
+// mayLetGo reports whether a gate can still open after the stop signal. The express lanes are not read any more, so one that
+// is known and closed stays closed: its deeds are taken up by the next start.
+func (r *running) mayLetGo() bool { return len(r.held) > 0 && r.held[0].gate.made.IsZero() }
+
+// doubtGates asks again for gates that stay closed: what they wait for may have been removed from the stream.
+func (r *running) doubtGates() {
+	r.doubt(r.backlog)
+	if len(r.held) > 0 {
+		r.doubt(r.held[0].gate)
+	}
+}
+
+func (r *running) doubt(g *gate) {
+	if !g.made.IsZero() && !r.open(g) && time.Since(g.made) > barrierAge {
+		r.ask(g)
+	}
 }
 
 // permitted reports whether the batch holds uses permits, and sees to it that it gets them. Permits that had to be waited
@@ -140,7 +240,7 @@ func (r *running) granted(g grant) {
 	g.batch.stop()
 	g.batch.stop = nil
 	g.batch.permits += g.n
-	r.askBarrier(g.batch)
+	g.batch.gate = r.askGate()
 }
 
 // dropHand lets go of the batch in hand; what was not decided is read again by whoever comes next.
@@ -161,6 +261,11 @@ func (a *Actor) dropHand() {
 // returnPermits gives back what the loop left behind when it ended.
 func (a *Actor) returnPermits() {
 	a.dropHand()
+	for _, h := range a.held {
+		if h.uses > 0 && a.cfg.Limiter != nil {
+			a.cfg.Limiter.Return(h.uses)
+		}
+	}
 	for len(a.inbox) > 0 {
 		if g, ok := (<-a.inbox).(grant); ok {
 			a.cfg.Limiter.Return(g.n)

@@ -123,7 +123,7 @@ func (d *desk) newActor(v Venue, snapshots jetstream.ObjectStore) *actor.Actor {
 			{Name: laneAll, Stream: msgs.AskAllStream, Subjects: []string{control(msgs.AllAccounts, msgs.VerbHalt), control(msgs.AllAccounts, msgs.VerbResume)}},
 		},
 		Submit: &actor.Lane{Name: laneSubmit, Stream: msgs.AskStream(name), Subjects: []string{cmd(msgs.VerbSubmit), cmd(msgs.VerbReplace)}},
-		Hear:   d.ear.hear, Perform: p.Perform, Limiter: s.limits.Orders(string(name)), Published: d.published, Log: d.log, Snapshots: snapshots,
+		Hear:   d.ear.hear, Perform: p.Perform, Prepare: p.Prepare, Limiter: s.limits.Orders(string(name)), Published: d.published, Log: d.log, Snapshots: snapshots,
 		SnapshotEvery: s.cfg.SnapshotEvery, Passing: s.cfg.Passing,
 		First: d.firstWords(), Readers: s.readers, Disk: d.disk(), Rewinds: true,
 	})

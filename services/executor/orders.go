@@ -10,6 +10,7 @@ import (
 	"sluice/pkg/actor"
 	"sluice/pkg/money"
 	"sluice/pkg/msgs"
+	"sluice/pkg/polymarket"
 )
 
 // Orders is the thinking of one account's order actor. Its state is the fold of its own events.
@@ -83,6 +84,8 @@ func (o *Orders) Decide(now time.Time, m any) actor.Decision {
 		t.compare(m)
 	case actor.LaneEnd:
 		t.laneEnd(m)
+	case actor.Recalled:
+		t.recalled(m.Deed)
 	case actor.Poisoned:
 		t.poisoned(m)
 	case actor.Tick:
@@ -92,6 +95,30 @@ func (o *Orders) Decide(now time.Time, m any) actor.Decision {
 		t.releaseHeld()
 	}
 	return t.Decision
+}
+
+// Stands reports whether an order whose intent was written may still leave: nobody has cancelled it or halted the account
+// meanwhile.
+func (o *Orders) Stands(d actor.Deed) bool {
+	p, ok := d.(Post)
+	if !ok {
+		return true
+	}
+	ord := o.byID[p.Intent.OrderID]
+	return ord != nil && !ord.Final && !ord.Doomed && !o.stays(ord)
+}
+
+// recalled ends an order that does not stand any more: nothing of it has left, as if it were still in the queue.
+func (t *turn) recalled(m actor.Deed) {
+	p, ok := m.(Post)
+	if !ok {
+		return
+	}
+	if d := t.order(p.Intent.OrderID); d != nil && !d.Final && d.Doomed && !p.Again {
+		t.emit(t.cancelled(d, msgs.KilledInQueue))
+		return
+	}
+	t.posted(Posted{OrderID: p.Intent.OrderID, Outcome: polymarket.NeverLeft{Cause: errRevoked}})
 }
 
 // turn is one decision in the making. Orders are changed on copies, so that several events of one decision build on each

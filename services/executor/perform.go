@@ -25,6 +25,7 @@ type performer struct {
 	log     *slog.Logger
 	count   *counters
 	revoked *revoked
+	ready   ready
 	seen    *venueState
 	witness witnesses
 	dry     bool // sign, check, and post nothing
@@ -89,7 +90,7 @@ func (p *performer) post(ctx context.Context, job actor.Job, posts []Post) {
 			p.deliver(ctx, job, in.OrderID, polymarket.NeverLeft{Cause: errRevoked})
 			continue
 		}
-		e, err := p.signer.envelope(in)
+		e, err := p.envelope(in)
 		if err != nil {
 			p.log.Error("order not signed", "order_id", in.OrderID, "error", err)
 			p.deliver(ctx, job, in.OrderID, polymarket.Rejected{Reason: string(msgs.BadValue), VenueMessage: err.Error()})
