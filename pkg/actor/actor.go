@@ -26,6 +26,7 @@ const (
 	pullExpiry    = 30 * time.Second       // of a parked pull
 	heartbeat     = 2 * time.Second        // of a parked pull: two missed ones mean that the consumer is gone
 	barrierAge    = 100 * time.Millisecond // beyond which cancels may have come that a barrier does not know of; asking takes one or two
+	lookAgain     = 20 * time.Millisecond  // for a message, before the library is made to look whether it has asked for one
 	requestWait   = 5 * time.Second        // for an answer of the broker before it is asked again
 	retryFirst    = 50 * time.Millisecond
 	retryLast     = 2 * time.Second

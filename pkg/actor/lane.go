@@ -155,8 +155,8 @@ type reader struct {
 
 // message waits for the next message. Nothing is acknowledged, so what the broker sent and we did not get would be gone: the
 // consumer counts, and a count that jumps is an error.
-func (r *reader) message(wait jetstream.NextOpt) (jetstream.Msg, *jetstream.MsgMetadata, error) {
-	m, err := r.it.Next(wait)
+func (r *reader) message(ctx context.Context) (jetstream.Msg, *jetstream.MsgMetadata, error) {
+	m, err := r.await(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -170,9 +170,25 @@ func (r *reader) message(wait jetstream.NextOpt) (jetstream.Msg, *jetstream.MsgM
 	return m, at, nil
 }
 
+// await waits for the next message, at first for short times: the client library asks the broker for more only when Next is
+// called and its previous question is off its hands, so a reader that is quicker than that would wait for nobody until
+// heartbeats are missed.
+func (r *reader) await(ctx context.Context) (jetstream.Msg, error) {
+	for wait := lookAgain; wait < heartbeat; wait *= 10 {
+		m, err := r.it.Next(jetstream.NextMaxWait(wait))
+		if !errors.Is(err, nats.ErrTimeout) {
+			return m, err
+		}
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+	}
+	return r.it.Next(jetstream.NextContext(ctx))
+}
+
 // take waits for the next record.
-func (r *reader) take(wait jetstream.NextOpt) (record, error) {
-	m, at, err := r.message(wait)
+func (r *reader) take(ctx context.Context) (record, error) {
+	m, at, err := r.message(ctx)
 	if err != nil {
 		return record{}, err
 	}
@@ -209,7 +225,7 @@ func (l *lane) ahead(life context.Context) error {
 // starts with.
 func (r *reader) each(ctx context.Context, give func(record) bool) error {
 	for {
-		rec, err := r.take(jetstream.NextContext(ctx))
+		rec, err := r.take(ctx)
 		if err != nil {
 			return err
 		}

@@ -153,7 +153,7 @@ func (a *Actor) fold(ctx context.Context, claim uint64) error {
 		}
 		defer it.Stop()
 		for r := (reader{it: it}); from <= claim; {
-			m, at, err := r.message(jetstream.NextContext(ctx))
+			m, at, err := r.message(ctx)
 			if err == nil {
 				err = a.replay(at.Sequence.Stream, m.Data())
 			}

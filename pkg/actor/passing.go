@@ -6,7 +6,7 @@ import (
 	"slices"
 )
 
-// Points of an actor, in the order in which a command meets them. Config.Passing is told each time one is passed, so that
+// Points of an actor, in the order in which a command meets them; the barrier is asked for beside the append. Config.Passing is told each time one is passed, so that
 // a test can end the process exactly there.
 const (
 	BeforeRead     = "before-read"     // records have come from the broker; the loop does not have them
