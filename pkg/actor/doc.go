@@ -22,9 +22,10 @@
 //   - Nobody outside sees an event, and no question is answered from it, before it is on disk.
 //   - What the broker delivered and nobody got, or what was read and not handed to the loop when a consumer was lost, is
 //     read again in its place; what the loop has in hand outlives the consumer.
-//   - Before submits are decided the express lanes are drained to their present end, as the stream's leader says, so that
-//     a cancel stored before its submit is decided wins. An end of the submit lane is told when every submit before it is
-//     decided, never while one is in hand.
+//   - A submit's deed is performed only when the express lanes have been decided to where they ended once it was in hand,
+//     as the stream's leader says, so that a cancel stored before wins. What is to be sent is decided and written beside
+//     that question, and the core is asked again whether it stands; what is refused or killed is decided behind it. An end
+//     of the submit lane is told when every submit before it is decided, never while one is in hand.
 //   - A submit that would use a permit is decided only with the permit in hand; one that would not (killed, expired,
 //     refused) is decided at once, however long the limiter makes the others wait.
 //   - Starting folds every event: numbers follow each other, and a snapshot counts only on the log it was made of.
