@@ -6,6 +6,9 @@
 // size, cancels before their submits, repeats. At the end `sluice judge` reads the sandbox's journal and the streams, and
 // must be content; and what the judge cannot be wrong about is counted once more here, by token, price and size.
 //
-// TestCrashes is a short campaign. SLUICE_KILLS=300 makes it the one of docs/crash-report.md, and SLUICE_CRASH_FULL=1 makes
-// the pauses and the failover figures those of the docs.
+// TestCrashes is a short campaign; these variables change what the tests do:
+//
+//   - SLUICE_KILLS=320 makes it the one of docs/crash-report.md, SLUICE_SEED repeats one, SLUICE_CRASH_REPORT=file keeps what it prints.
+//   - SLUICE_CRASH_FULL=1 makes the pauses of owners and the number of failovers those of the docs.
+//   - SLUICE_CRASH_LOGS=folder keeps what the processes say.
 package crash

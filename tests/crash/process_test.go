@@ -1,7 +1,6 @@
 package crash
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"os"
@@ -25,7 +24,7 @@ type process struct {
 	done chan struct{}
 }
 
-// start starts a program with nothing of our environment but what is given. With says the first line of its output is
+// start starts a program with nothing of our environment but what is given. With line, the first line of its output is
 // waited for.
 func start(t testing.TB, name string, env []string, line bool, args ...string) *process {
 	t.Helper()
@@ -36,51 +35,50 @@ func start(t testing.TB, name string, env []string, line bool, args ...string) *
 func launch(t testing.TB, name string, env []string, line, group bool, args ...string) *process {
 	t.Helper()
 	p := &process{name: name, cmd: exec.Command(args[0], args[1:]...), done: make(chan struct{})}
-	f, err := os.CreateTemp(logs(t), name+"-*.log")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	p.log = f.Name()
+	said, told := output(t, name+"-*.log"), output(t, name+"-*.out")
+	defer said.Close()
+	defer told.Close()
+	p.log = said.Name()
 	p.cmd.Env = append([]string{"HOME=" + built.dir, "PATH=" + os.Getenv("PATH")}, env...)
-	p.cmd.Dir, p.cmd.Stderr, p.cmd.Stdout = built.dir, f, f
-	var out *os.File
-	if line {
-		r, w, err := os.Pipe()
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer w.Close()
-		out, p.cmd.Stdout = r, w
-	}
+	p.cmd.Dir, p.cmd.Stderr, p.cmd.Stdout = built.dir, said, told
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: group}
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
 	go func() {
-		_ = p.cmd.Wait() // how it ended is in ProcessState
+		_ = p.cmd.Wait() // how it ended does not matter
 		close(p.done)
 	}()
 	t.Cleanup(p.kill)
 	if line {
-		p.cmd.Stdout.(*os.File).Close()
-		first := make(chan string, 1)
-		go func() {
-			defer out.Close()
-			r := bufio.NewReader(out)
-			s, _ := r.ReadString('\n') // an end without a line is seen as an empty one
-			first <- strings.TrimSpace(s)
-			_, _ = r.WriteTo(f)
-		}()
-		select {
-		case p.line = <-first:
-		case <-time.After(patience):
-		}
-		if p.line == "" {
-			t.Fatalf("%s said nothing:\n%s", name, p.said())
-		}
+		p.line = p.first(t, told.Name())
 	}
 	return p
+}
+
+func output(t testing.TB, pattern string) *os.File {
+	t.Helper()
+	f, err := os.CreateTemp(logs(t), pattern)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+// first waits for the first line of a file.
+func (p *process) first(t testing.TB, file string) string {
+	t.Helper()
+	for end := time.Now().Add(patience); time.Now().Before(end) && !p.ended(); pass(5 * time.Millisecond) {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if line, _, whole := strings.Cut(string(b), "\n"); whole {
+			return line
+		}
+	}
+	t.Fatalf("%s did not say that it is ready:\n%s", p.name, p.said())
+	return ""
 }
 
 // logs is the folder for what processes say; it is shown by a failing test through said.
