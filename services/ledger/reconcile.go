@@ -107,12 +107,10 @@ func (t *turn) complete(x *txn) bool {
 // made that no event has told of, it tells where the chain of entries stands.
 func (t *turn) ticked() {
 	t.e.Kind = KindLate
-	for _, id := range sortedLegs(t.j.legs) {
-		if l := t.j.legs[id]; l.Open && !l.Late && t.nowMS-l.SinceMS >= lateMS {
-			t.leg(id).Late = true
-			t.report(Report{Subject: "trade", Ref: l.ref(), Asset: Cash, Expected: l.cash(), Explanation: "matched and not settled after two minutes"})
-			return
-		}
+	if l := t.unsettled(); l != nil {
+		l.Late = true
+		t.report(Report{Subject: "trade", Ref: l.ref(), Asset: Cash, Expected: l.cash(), Explanation: "matched and not settled after two minutes"})
+		return
 	}
 	for _, h := range byKey(t.j.txs) {
 		x := t.j.txs[h]
@@ -137,6 +135,20 @@ func (t *turn) ticked() {
 	if t.j.covered < t.j.seq {
 		t.e.Kind, t.dirty = KindHead, true
 	}
+}
+
+// unsettled is the first leg that should have settled and was not reported.
+func (t *turn) unsettled() *leg {
+	var first *leg
+	for id, l := range t.j.legs {
+		if l.Open && !l.Late && t.nowMS-l.SinceMS >= lateMS && (first == nil || id.compare(first.legID) < 0) {
+			first = l
+		}
+	}
+	if first == nil {
+		return nil
+	}
+	return t.leg(first.legID)
 }
 
 func sortedLegs(m map[legID]*leg) []legID {

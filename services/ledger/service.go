@@ -25,6 +25,7 @@ type Service struct {
 	cfg   Config
 	js    jetstream.JetStream
 	count *counters
+	names names
 	open  atomic.Bool // the books are open and what was stored before the start is in them
 }
 
@@ -38,7 +39,7 @@ func New(cfg Config) (*Service, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open jetstream: %w", err)
 	}
-	s := &Service{cfg: cfg, js: js, count: newCounters()}
+	s := &Service{cfg: cfg, js: js, count: newCounters(), names: names{said: map[msgs.TokenID]name{}}}
 	if err := s.count.register(cfg.Metrics); err != nil {
 		return nil, fmt.Errorf("register metrics: %w", err)
 	}
@@ -126,17 +127,16 @@ func (s *Service) keep(ctx context.Context, k *keeper) error {
 	w := newWaiter(stop)
 	w.run(func() error { return k.run(ctx) })
 	for _, d := range k.desks {
-		account := d.book.Terms.Account
 		w.run(func() error { return s.readOrders(ctx, k, d) })
 		w.run(func() error { return s.readTrades(ctx, k, d) })
 		w.run(func() error { return s.publish(ctx, k, d) })
 		w.run(func() error { return s.serve(ctx, k, d) })
-		s.cfg.Log.Debug("follows", "account", account)
 	}
 	if s.cfg.Transfers != nil {
 		w.run(func() error { return s.follow(ctx, k) })
 	}
 	w.run(func() error { return s.report(ctx, k) })
+	w.run(func() error { return s.names.follow(ctx, s) })
 	defer s.open.Store(false)
 	s.open.Store(true)
 	return w.wait(ctx)

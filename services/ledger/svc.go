@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
 	"github.com/nats-io/nats.go/micro"
 
 	"sluice/pkg/money"
@@ -21,8 +20,6 @@ const (
 	answerTimeout = 2 * time.Second
 	// historyMost bounds a page of history, to fit one message.
 	historyMost = 500
-	// venue is whose markets name the tokens.
-	venue = "polymarket"
 )
 
 // teller answers questions about one account's books.
@@ -104,14 +101,14 @@ func (c *teller) balances(ctx context.Context, _ []byte) (any, *msgs.Error) {
 			a.Reconciled = &msgs.ReconcileState{AtMS: r.AtMS, Block: r.Block, Match: r.Match, Discrepancy: r.Discrepancy}
 		}
 	})
-	c.s.names(ctx, a.Positions)
+	c.s.names.put(a.Positions)
 	return a, refusal
 }
 
 func (c *teller) positions(ctx context.Context, _ []byte) (any, *msgs.Error) {
 	a := msgs.PositionsAnswer{Account: c.d.book.Terms.Account, Env: c.s.cfg.Env}
 	refusal := c.look(ctx, func(j *Journal) { a.Includes, a.Positions = includes(j), j.Positions() })
-	c.s.names(ctx, a.Positions)
+	c.s.names.put(a.Positions)
 	return a, refusal
 }
 
@@ -192,33 +189,4 @@ func (s *Store) changes(ctx context.Context, book int64, q msgs.HistoryQuestion,
 		out = append(out, b)
 	}
 	return out, next, rows.Err()
-}
-
-// names puts market and outcome beside each token, from the facts that ingest keeps. It is a courtesy: without a fact
-// they stay empty.
-func (s *Service) names(ctx context.Context, positions []msgs.Position) {
-	st, err := s.js.Stream(ctx, msgs.MarketStream)
-	if err != nil || len(positions) == 0 {
-		return
-	}
-	info, err := st.Info(ctx, jetstream.WithSubjectFilter(msgs.MDSubject(venue, "market", "*")))
-	if err != nil {
-		return
-	}
-	at := map[msgs.TokenID]int{}
-	for i, p := range positions {
-		at[p.TokenID] = i
-	}
-	for subject := range info.State.Subjects {
-		m, err := st.GetLastMsgForSubject(ctx, subject)
-		var f msgs.Market
-		if err != nil || json.Unmarshal(m.Data, &f) != nil {
-			continue
-		}
-		for _, t := range f.Tokens {
-			if i, ok := at[t.TokenID]; ok {
-				positions[i].ConditionID, positions[i].Outcome, positions[i].Redeemable = f.ConditionID, t.Outcome, t.Winner
-			}
-		}
-	}
 }
