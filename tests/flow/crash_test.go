@@ -171,6 +171,10 @@ func TestCrashesNeverRepeatAnOrder(t *testing.T) {
 					if s.rng.IntN(25) == 0 {
 						s.crash()
 					}
+					if s.rng.IntN(40) == 0 {
+						p.ledger.kill()
+						p.ledger = p.startLedger()
+					}
 				}
 				s.calm()
 				p.sameAfterRestart()

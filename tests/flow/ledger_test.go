@@ -2,10 +2,16 @@ package flow
 
 import (
 	"encoding/json"
+	"fmt"
 	"path/filepath"
+	"strings"
+	"testing"
+	"time"
 
 	"sluice/pkg/money"
 	"sluice/pkg/msgs"
+	"sluice/pkg/polymarket"
+	"sluice/pkg/sandbox"
 	"sluice/services/ledger"
 )
 
@@ -60,6 +66,15 @@ func (p *plant) balance() {
 				p.t.Errorf("%s: the ledger has %s of %s, the venue %s", name, money.Cash(got[asset]), asset, money.Cash(n))
 			}
 		}
+		want, got = p.needed(name), map[string]int64{a.Cash.Asset: int64(a.Cash.Held)}
+		for _, x := range a.Positions {
+			got[string(x.TokenID)] = int64(x.Held)
+		}
+		for asset, n := range got {
+			if want[asset] != n {
+				p.t.Errorf("%s: the ledger holds %s of %s, and what rests at the venue needs %s", name, money.Cash(n), asset, money.Cash(want[asset]))
+			}
+		}
 		if a.Cash.UnsettledIn != 0 || a.Cash.UnsettledOut != 0 {
 			p.t.Errorf("%s: %s coming and %s leaving are still not settled", name, a.Cash.UnsettledIn, a.Cash.UnsettledOut)
 		}
@@ -76,4 +91,136 @@ func (p *plant) booked(account string) []event {
 	p.t.Helper()
 	p.log(account)
 	return p.logs[account].books
+}
+
+// needed is what the open orders of an account can still take at the venue.
+func (p *plant) needed(account string) map[string]int64 {
+	p.t.Helper()
+	out := map[string]int64{}
+	for _, o := range p.open(account) {
+		if o.Side == polymarket.Sell {
+			out[o.AssetID] += int64(o.Remaining())
+			continue
+		}
+		c, err := money.Cost(o.Remaining(), o.Price, money.Up)
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		out["pUSD"] += int64(c)
+	}
+	return out
+}
+
+// TestLedgerFollowsAnOrder: what an order holds while it rests, what is leaving and coming while it settles, and what is
+// left, with the events that tell it; the same after the ledger has fallen in between.
+func TestLedgerFollowsAnOrder(t *testing.T) {
+	inPlant(t, setup{sandbox: sandbox.Config{MineAfter: time.Second, ConfirmAfter: 2 * time.Second, FeeRates: map[string]int64{coin: 70_000}}}, func(p *plant) {
+		fall := func() {
+			p.ledger.kill()
+			p.ledger = p.startLedger()
+			p.until("the ledger answers", func() bool { return p.ledger.ready() == nil })
+			p.pass(step)
+		}
+		cash := func() string {
+			c := p.balances("main").Cash
+			return fmt.Sprintf("%s held %s out %s in %s available %s", c.Total, c.Held, c.UnsettledOut, c.UnsettledIn, c.Available)
+		}
+		yes := func() (x msgs.Position) {
+			for _, x := range p.balances("main").Positions {
+				if string(x.TokenID) == market(t, coin).Tokens[0] {
+					return x
+				}
+			}
+			return x
+		}
+		is := func(want string) {
+			t.Helper()
+			fall()
+			if got := cash(); got != want {
+				t.Errorf("cash %s\nwant %s", got, want)
+			}
+		}
+		is("100000 held 0 out 0 in 0 available 100000")
+		p.submit("rests", "BUY", "GTC", "0.20", "10")
+		p.is("rests", "open")
+		is("100000 held 2 out 0 in 0 available 99998")
+		p.submit("takes", "BUY", "GTC", "0.52", "10")
+		p.has("takes", "filled:10.")
+		is("100000 held 2 out 5.2 in 0 available 99992.8")
+		if x := yes(); x.Total != 10000*money.Unit || x.UnsettledIn != 10*money.Unit || x.Available != 10000*money.Unit || x.Outcome != "Yes" {
+			t.Errorf("while it settles: %+v", x)
+		}
+		p.pass(rest)
+		// The fee is 10 × 0.07 × 0.52 × 0.48; the chain shows it and the feed does not.
+		is("99994.62528 held 2 out 0 in 0 available 99992.62528")
+		if x := yes(); x.Total != 10010*money.Unit || x.UnsettledIn != 0 || x.AvgPrice != 520_000 {
+			t.Errorf("settled: %+v", x)
+		}
+		var changes []string
+		for _, e := range p.booked("main") {
+			var b msgs.LedgerBalance
+			if err := json.Unmarshal(e.raw, &b); err != nil {
+				t.Fatal(err)
+			}
+			if e.Type == string(msgs.KindBalance) && b.Reason != "minted" {
+				changes = append(changes, fmt.Sprintf("%s %s %s", b.Reason, b.Change, b.Ref.ClientOrderID))
+			}
+			if e.Type == string(msgs.KindReconciled) {
+				var r msgs.LedgerReconciled
+				if err := json.Unmarshal(e.raw, &r); err != nil {
+					t.Fatal(err)
+				}
+				changes = append(changes, fmt.Sprintf("%s %v %s %s", r.Subject, r.Match, r.Discrepancy, r.Explanation))
+			}
+		}
+		if got := strings.Join(changes, "; "); got != "order.settled 10 takes; order.settled -5.37472 takes; trade true 0 ; trade true 0.17472 fee" {
+			t.Errorf("told: %s", got)
+		}
+	})
+}
+
+// TestFailedAfterTheSharesWereSold: shares that a trade has brought are sold before it settles, and it fails. The sale
+// stands, the purchase is taken back, and nothing stays unsettled.
+func TestFailedAfterTheSharesWereSold(t *testing.T) {
+	inPlant(t, setup{}, func(p *plant) {
+		p.venue.SetFaults(func(f *sandbox.Faults) { f.FailSettlement.Next = 1 })
+		p.submit("buys", "BUY", "GTC", "0.52", "10")
+		p.has("buys", "filled:10.")
+		p.submit("sells", "SELL", "GTC", "0.51", "10")
+		p.has("sells", "settled.")
+		p.has("buys", "settlement_failed")
+		p.ledger.kill()
+		p.ledger = p.startLedger()
+		p.pass(rest)
+		if c := p.balances("main").Cash; c.Total != 100_005_100_000 || c.Available != c.Total {
+			t.Errorf("cash %+v, want what the sale has brought", c)
+		}
+	})
+}
+
+// TestTradeOfTheWebPageIsBooked: an order that was placed beside Sluice is traded; the ledger has both.
+func TestTradeOfTheWebPageIsBooked(t *testing.T) {
+	inPlant(t, setup{}, func(p *plant) {
+		p.byHand("main", wide, polymarket.Buy, "0.39", "20")
+		p.byHand("second", wide, polymarket.Sell, "0.39", "5")
+		p.pass(rest)
+		if c := p.balances("main").Cash; c.Total != 99_998_050_000 || c.Held != 5_850_000 {
+			t.Errorf("cash %+v, want 5 × 0.39 gone and 15 × 0.39 held", c)
+		}
+	})
+}
+
+// TestTradeBeforeThePostsAnswer: the answer to a post is late, and its trade is told and settled before.
+func TestTradeBeforeThePostsAnswer(t *testing.T) {
+	inPlant(t, setup{}, func(p *plant) {
+		p.venue.SetFaults(func(f *sandbox.Faults) { f.LateAnswer, f.LateMS = onPost(), 4000 })
+		p.submit("o", "BUY", "GTC", "0.52", "10")
+		p.pass(2 * time.Second)
+		if c := p.balances("main").Cash; c.Total != 99_994_800_000 || c.Available != c.Total {
+			t.Errorf("before the answer: cash %+v", c)
+		}
+		p.final("o")
+		p.pass(5 * time.Second) // until the answer is on its way
+		p.once("o")
+	})
 }
