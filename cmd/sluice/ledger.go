@@ -10,6 +10,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 
+	"sluice/pkg/money"
 	"sluice/pkg/msgs"
 	"sluice/services/ledger"
 )
@@ -36,7 +37,8 @@ func (f *bookFlags) path(data string) string {
 type ledgerServeCmd struct {
 	serviceFlags
 	bookFlags
-	Owner string `name:"owner" env:"SLUICE_OWNER" help:"Name of this process in the log; host name and pid when absent."`
+	Owner     string `name:"owner" env:"SLUICE_OWNER" help:"Name of this process in the log; host name and pid when absent."`
+	Tolerance string `name:"tolerance" help:"How many pUSD (or shares) a settlement may be off its trade, beside roundings and fees; 0 when absent."`
 }
 
 // Run runs the ledger by itself.
@@ -63,6 +65,11 @@ func (c *ledgerServeCmd) Run(a *app) error {
 	metrics := newRegistry()
 	cfg := c.config(a, nc, accounts, log)
 	cfg.Metrics = metrics
+	if t, err := decimal[money.Cash]("tolerance", c.Tolerance); err != nil {
+		return err
+	} else if t != nil {
+		cfg.Tolerance = *t
+	}
 	s, err := ledger.New(cfg)
 	if err != nil {
 		return err

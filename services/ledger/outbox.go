@@ -69,63 +69,83 @@ func (s *Service) lastTold(ctx context.Context, a msgs.Account) (t told, err err
 	return t, nil
 }
 
-// publish tells the account's events in order, each once. What is told is what the log holds: its last message says where
-// to go on, and every append expects it to be the last, so that an acknowledgement that was lost repeats nothing.
+// outbox tells one account's events in order, each once. What is told is what the log holds: its last message says where to
+// go on, and every append expects it to be the last, so that an acknowledgement that was lost repeats nothing.
+type outbox struct {
+	s    *Service
+	k    *keeper
+	d    *desk
+	last told
+}
+
+// publish tells an account's events until ctx ends. The error is a *BehindError or that of the database.
 func (s *Service) publish(ctx context.Context, k *keeper, d *desk) error {
-	account := d.book.Terms.Account
-	var last told
-	for known := false; ; {
+	o := &outbox{s: s, k: k, d: d}
+	for known := false; ctx.Err() == nil; {
 		if !known {
-			err := s.patiently(ctx, func() (err error) {
-				last, err = s.lastTold(ctx, account)
-				return err
-			})
-			if err != nil {
+			if err := o.look(ctx); err != nil {
 				return ignoreEnd(ctx, err)
 			}
-			var have uint64
-			if k.ask(ctx, func() { have = d.journal.N() }) != nil {
-				return nil
-			}
-			if last.n > have {
-				return &BehindError{Account: account, Told: last.n, Have: have}
-			}
-			if last.seq == 0 {
-				last.n = d.told.Load() // nothing is on the log: it was purged, or is another one
-			}
-			d.told.Store(last.n)
-			known = true
 		}
-		events, n, err := k.store.eventsAfter(ctx, d.book.ID, last.n)
+		events, n, err := k.store.eventsAfter(ctx, d.book.ID, o.last.n)
 		if err != nil {
 			return ignoreEnd(ctx, err)
 		}
 		if len(events) == 0 {
+			known = true
 			select {
 			case <-d.wake:
-				continue
 			case <-ctx.Done():
-				return nil
 			}
-		}
-		s.cfg.Passing(PointSending)
-		seq, err := s.append(ctx, account, events, last.seq)
-		if err != nil {
-			if ctx.Err() != nil {
-				return nil
-			}
-			s.cfg.Log.Warn("events not taken by the log, looking where it stands", "account", account, "error", err)
-			if pause(ctx, retryFirst) != nil {
-				return nil
-			}
-			known = false
 			continue
 		}
-		s.cfg.Passing(PointSent)
-		last = told{seq, n}
-		d.told.Store(n)
-		s.count.published(len(events))
+		if known = o.tell(ctx, events, n); !known {
+			_ = pause(ctx, retryFirst)
+		}
 	}
+	return nil
+}
+
+// look finds out where the log stands.
+func (o *outbox) look(ctx context.Context) error {
+	account := o.d.book.Terms.Account
+	err := o.s.patiently(ctx, func() (err error) {
+		o.last, err = o.s.lastTold(ctx, account)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	var have uint64
+	if err := o.k.ask(ctx, func() { have = o.d.journal.N() }); err != nil {
+		return err
+	}
+	if o.last.n > have {
+		return &BehindError{Account: account, Told: o.last.n, Have: have}
+	}
+	if o.last.seq == 0 {
+		o.last.n = o.d.told.Load() // nothing is on the log: it was purged, or is another one
+	}
+	o.d.told.Store(o.last.n)
+	return nil
+}
+
+// tell publishes events up to number n, and reports false when it is not known whether the log has them.
+func (o *outbox) tell(ctx context.Context, events []json.RawMessage, n uint64) bool {
+	account := o.d.book.Terms.Account
+	o.s.cfg.Passing(PointSending)
+	seq, err := o.s.append(ctx, account, events, o.last.seq)
+	if err != nil {
+		if ctx.Err() == nil {
+			o.s.cfg.Log.Warn("events not taken by the log, looking where it stands", "account", account, "error", err)
+		}
+		return false
+	}
+	o.s.cfg.Passing(PointSent)
+	o.last = told{seq, n}
+	o.d.told.Store(n)
+	o.s.count.published(len(events))
+	return true
 }
 
 // append stores events as one message behind the last one.

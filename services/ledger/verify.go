@@ -6,6 +6,8 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
+	"math"
+	"slices"
 
 	"sluice/pkg/msgs"
 )
@@ -58,10 +60,11 @@ func (s *Store) Verify(ctx context.Context, b Book, told []Told) (Finding, error
 	}
 	j := NewJournal(b.Terms)
 	j.n = b.FirstN
-	rows, err := rows(ctx, tx, b.ID)
+	rows, err := openPostings(ctx, tx, b.ID)
 	if err != nil {
 		return f, err
 	}
+	defer rows.rows.Close()
 	for e, err := range s.entries(ctx, tx, b.ID, 0) {
 		if err != nil {
 			return f, err
@@ -79,7 +82,11 @@ func (s *Store) Verify(ctx context.Context, b Book, told []Told) (Finding, error
 			}
 		}
 		e.Hash = hash
-		f.checkEntry(e, rows)
+		have, err := rows.of(e.Seq)
+		if err != nil {
+			return f, err
+		}
+		f.checkEntry(e, have)
 		f.Entries, f.Hash = e.Seq, hash.String()
 		events := j.Apply(e)
 		if err := f.checkEvents(ctx, tx, b, events); err != nil {
@@ -93,38 +100,44 @@ func (s *Store) Verify(ctx context.Context, b Book, told []Told) (Finding, error
 }
 
 // checkEntry holds an entry against its rows of postings.
-func (f *Finding) checkEntry(e *Entry, rows map[uint64][]Posting) {
+func (f *Finding) checkEntry(e *Entry, have []Posting) {
 	if a, sum := unbalanced(e.Postings); a != "" {
 		f.wrong("entry %d: its postings in %s sum to %d", e.Seq, a, sum)
 	}
-	have := rows[e.Seq]
-	same := len(have) == len(e.Postings)
-	for i := 0; same && i < len(have); i++ {
-		same = have[i] == e.Postings[i]
-	}
-	if !same {
+	if !slices.Equal(have, e.Postings) {
 		f.wrong("entry %d: its rows in the table of postings are not what it says", e.Seq)
 	}
-	delete(rows, e.Seq)
 }
 
-// rows are the postings of a book by entry, in the order of entries.
-func rows(ctx context.Context, db querier, book int64) (map[uint64][]Posting, error) {
-	out := map[uint64][]Posting{}
+// postingRows walks the table of postings beside the entries.
+type postingRows struct {
+	rows  *sql.Rows
+	entry uint64 // of ahead, 0 for none
+	ahead Posting
+}
+
+func openPostings(ctx context.Context, db querier, book int64) (*postingRows, error) {
 	rows, err := db.QueryContext(ctx, "SELECT entry, line, asset, amount FROM posting WHERE book = ? ORDER BY entry, asset, line", book)
 	if err != nil {
 		return nil, fmt.Errorf("read postings: %w", err)
 	}
-	defer rows.Close()
-	for rows.Next() {
-		var seq uint64
-		var p Posting
-		if err := rows.Scan(&seq, &p.Book, &p.Asset, &p.Amount); err != nil {
+	return &postingRows{rows: rows}, nil
+}
+
+// of gives the rows of an entry, passing over those of lower numbers.
+func (p *postingRows) of(seq uint64) (out []Posting, err error) {
+	for p.entry <= seq {
+		if p.entry == seq {
+			out = append(out, p.ahead)
+		}
+		if p.entry = math.MaxUint64; !p.rows.Next() {
+			return out, p.rows.Err()
+		}
+		if err := p.rows.Scan(&p.entry, &p.ahead.Book, &p.ahead.Asset, &p.ahead.Amount); err != nil {
 			return nil, fmt.Errorf("read postings: %w", err)
 		}
-		out[seq] = append(out[seq], p)
 	}
-	return out, rows.Err()
+	return out, nil
 }
 
 // checkEvents holds the stored events of an entry against those that follow from it.
