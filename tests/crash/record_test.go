@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"maps"
 	"net/http"
 	"os"
@@ -106,16 +107,45 @@ func (l *logbook) read() {
 // rest waits until every order of the storm is decided and has an outcome.
 func (l *logbook) rest(s *storm) {
 	l.p.t.Helper()
-	l.p.until("every order is decided and has an outcome", func() bool {
+	for end := time.Now().Add(2 * patience); ; pass(100 * time.Millisecond) {
 		l.read()
-		for id, seq := range s.submitted {
-			if seq > 0 && l.state[id] == "" {
-				return false
-			}
+		left := l.unfinished(s)
+		if len(left) == 0 {
+			return
 		}
-		sending, unknown := l.open()
-		return sending+unknown == 0
-	})
+		if time.Now().After(end) {
+			for _, id := range left {
+				l.p.t.Errorf("order %s, stored at %d, has come to no end: %s", id, s.submitted[id], l.story(id))
+			}
+			return
+		}
+	}
+}
+
+// unfinished are the orders without an event, though they are stored, and those without an outcome.
+func (l *logbook) unfinished(s *storm) (ids []string) {
+	for id := range s.orders {
+		switch state := l.state[id]; {
+		case state == "" && s.submitted[id] > 0, state == string(msgs.Submitting), state == string(msgs.Unknown):
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
+// story is what the log tells of an order.
+func (l *logbook) story(id string) string {
+	var words []string
+	for _, e := range l.event {
+		about := e.ClientOrderID == id
+		for _, o := range e.Orders {
+			about = about || o.ClientOrderID == id
+		}
+		if about {
+			words = append(words, fmt.Sprintf("%s %s %s %s (%d)", e.Stored.Format("15:04:05.000"), e.Owner, e.Type, e.State, e.Seq))
+		}
+	}
+	return strings.Join(words, ", ")
 }
 
 // open is how many intents have no outcome, and how many one that says that nobody knows.
