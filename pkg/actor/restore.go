@@ -51,7 +51,11 @@ func (a *Actor) restore(ctx context.Context, claim uint64) (uint64, error) {
 		return 0, err
 	}
 	for i, s := range all {
-		if !a.belongs(ctx, s.snapshot, claim, last) {
+		belongs := a.belongs(ctx, s.snapshot, claim, last)
+		if ctx.Err() != nil {
+			return 0, ctx.Err() // stopped while it was asked: nothing is known of the snapshot
+		}
+		if !belongs {
 			a.log.Error("snapshot does not belong to this log; it is left aside", "snapshot_seq", s.Seq, "log_seq", claim,
 				"snapshot_env", s.Env, "snapshot_account", s.Account)
 			a.miss("the snapshot of event %d does not belong to this log", s.N)

@@ -77,6 +77,7 @@ type campaign struct {
 	storm   *storm
 	book    *logbook
 	last    *process
+	all     []*process // executors
 	tallies map[string]*tally
 	ledgers int // killed
 }
@@ -90,6 +91,7 @@ func (c *campaign) restart(crashAt string) *process {
 		}
 	}
 	c.last = c.p.executor(crashAt)
+	c.all = append(c.all, c.last)
 	return c.last
 }
 
@@ -197,6 +199,11 @@ func (c *campaign) report(kills int, took time.Duration) {
 		}
 	}
 	n.none(c.t)
+	for _, e := range c.all {
+		if alarm := e.alarm(); alarm != "" {
+			c.t.Errorf("%s: false alarm: %s", e.name, alarm)
+		}
+	}
 	if sum.kills != kills || sum.sending == 0 || sum.unknown == 0 {
 		c.t.Errorf("%d kills of %d, %d left an open intent and %d an unknown order: nothing is shown", sum.kills, kills, sum.sending, sum.unknown)
 	}

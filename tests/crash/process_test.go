@@ -135,6 +135,20 @@ func (p *process) waits() (n int) {
 	return n
 }
 
+// alarm is what an executor has said of a log that was lost or rolled back, "" for nothing.
+func (p *process) alarm() string {
+	b, err := os.ReadFile(p.log)
+	if err != nil {
+		return err.Error()
+	}
+	for _, line := range strings.Split(string(b), "\n") {
+		if strings.Contains(line, "lost or rolled back") {
+			return line
+		}
+	}
+	return ""
+}
+
 // ended reports whether the process has ended.
 func (p *process) ended() bool {
 	select {
