@@ -20,8 +20,9 @@ type Core interface {
 	Stands(d Deed) bool
 	// Open yields the deeds that are to be taken up after a restart, in the order of the log.
 	Open() iter.Seq[Deed]
-	// Snapshot is the state as JSON, and Restore the state from it. Restore is called on a fresh core, before Apply; when it
-	// fails the core is as fresh as before, and the whole log is applied.
+	// Snapshot is the state as bytes, and Restore the state from it. Restore is called on a fresh core, before Apply; when it
+	// fails the core is as fresh as before, and the whole log is applied. A log may have been purged below its snapshots, so
+	// a core reads what every released version of it has written.
 	Snapshot() ([]byte, error)
 	Restore(b []byte) error
 }

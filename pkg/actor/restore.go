@@ -1,10 +1,8 @@
 package actor
 
 import (
-	"bytes"
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -62,7 +60,7 @@ func (a *Actor) restore(ctx context.Context, claim uint64) (uint64, error) {
 			a.outlived(s.snapshot)
 			continue
 		}
-		if err := a.cfg.Core.Restore(s.State); err != nil {
+		if err := a.cfg.Core.Restore(s.state); err != nil {
 			a.log.Error("snapshot refused by the core; it is left aside", "snapshot_seq", s.Seq, "error", err)
 			a.miss("the snapshot of event %d is refused: %v", s.N, err)
 			continue
@@ -95,7 +93,7 @@ func (a *Actor) readSnapshots(ctx context.Context) ([]found, error) {
 		}
 		s := found{place: i}
 		if damage == nil {
-			damage = json.NewDecoder(bytes.NewReader(b)).Decode(&s.snapshot)
+			damage = s.decode(b)
 		}
 		if err := damage; err != nil {
 			a.log.Error("snapshot unreadable; it is left aside", "snapshot", name, "error", err)

@@ -1,6 +1,7 @@
 package actor
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"time"
@@ -18,7 +19,21 @@ type snapshot struct {
 	Append  string            `json:"append"` // name of the append at seq: another log has another one there
 	N       uint64            `json:"n"`
 	Cursors map[string]uint64 `json:"cursors"`
-	State   json.RawMessage   `json:"state"`
+
+	state []byte // written behind the rest, not within: it is some megabytes, and need not be looked through twice
+}
+
+// encode writes a snapshot: a JSON object, and behind it the state as the core made it.
+func (s *snapshot) encode() ([]byte, error) {
+	b, err := json.Marshal(s)
+	return append(append(b, '\n'), s.state...), err
+}
+
+// decode reads what encode wrote.
+func (s *snapshot) decode(b []byte) error {
+	head, state, _ := bytes.Cut(b, []byte{'\n'})
+	s.state = state
+	return json.Unmarshal(head, s)
 }
 
 // snapshotDone is the end of writing a snapshot.
@@ -43,7 +58,7 @@ func (r *running) maybeSnapshot() {
 		r.since = 0
 		return
 	}
-	s := snapshot{Account: r.cfg.Account, Env: r.cfg.Env, Family: r.cfg.Family, Log: r.incarnation, Seq: r.seq, Append: r.name, N: r.n, Cursors: r.cursorMap(r.cursors), State: state}
+	s := snapshot{Account: r.cfg.Account, Env: r.cfg.Env, Family: r.cfg.Family, Log: r.incarnation, Seq: r.seq, Append: r.name, N: r.n, Cursors: r.cursorMap(r.cursors), state: state}
 	r.since, r.writing = 0, true
 	r.shot, r.shotAt = r.cursors, time.Now()
 	r.others.Go(func() {
@@ -64,7 +79,7 @@ func (r *running) snapshotDue() bool {
 
 // putSnapshot writes a snapshot in the place of the older one.
 func (a *Actor) putSnapshot(ctx context.Context, s snapshot) error {
-	b, err := json.Marshal(s)
+	b, err := s.encode()
 	if err != nil {
 		return err
 	}

@@ -13,7 +13,7 @@ import (
 )
 
 // snapshotVersion changes with the form; a snapshot of another form is refused, and the log is folded instead.
-const snapshotVersion = 1
+const snapshotVersion = 2
 
 // snapshot is the state as it is written. Equal states have equal bytes.
 type snapshot struct {
@@ -22,7 +22,7 @@ type snapshot struct {
 	N        uint64                          `json:"n"`
 	NowMS    int64                           `json:"now_ms"`
 	SweptMS  int64                           `json:"swept_ms"`
-	Orders   []*order                        `json:"orders"`
+	Orders   []byte                          `json:"orders"` // packed
 	Barriers []*barrier                      `json:"barriers"`
 	Halted   bool                            `json:"halted"`
 	HaltedTo msgs.Barrier                    `json:"halted_to"`
@@ -46,8 +46,12 @@ type spentHour struct {
 
 // Snapshot is the state as bytes.
 func (o *Orders) Snapshot() ([]byte, error) {
+	orders, err := pack(o.all())
+	if err != nil {
+		return nil, err
+	}
 	s := snapshot{
-		V: snapshotVersion, Account: o.id.Account, N: o.n, NowMS: o.nowMS, SweptMS: o.sweptMS, Orders: o.all(), Barriers: o.barriers,
+		V: snapshotVersion, Account: o.id.Account, N: o.n, NowMS: o.nowMS, SweptMS: o.sweptMS, Orders: orders, Barriers: o.barriers,
 		Halted: o.halted, HaltedTo: o.haltedTo, Day: o.day, Traded: o.traded, Markets: o.markets,
 		Incarnation: o.incarnation, Former: o.former, Comparing: o.comparing, ClaimedMS: o.claimedMS, Doubts: o.doubts,
 	}
@@ -87,6 +91,10 @@ func (o *Orders) Restore(b []byte) error {
 	if s.V != snapshotVersion || s.Account != o.id.Account {
 		return fmt.Errorf("decode snapshot: version %d of account %q, want version %d of %q", s.V, s.Account, snapshotVersion, o.id.Account)
 	}
+	orders, err := unpack(s.Orders)
+	if err != nil {
+		return err
+	}
 	fresh := NewOrders(o.id, o.rules)
 	fresh.n, fresh.nowMS, fresh.sweptMS = s.N, s.NowMS, s.SweptMS
 	fresh.halted, fresh.haltedTo, fresh.day, fresh.traded = s.Halted, s.HaltedTo, s.Day, s.Traded
@@ -94,7 +102,7 @@ func (o *Orders) Restore(b []byte) error {
 	if s.Markets != nil {
 		fresh.markets = s.Markets
 	}
-	for _, ord := range s.Orders {
+	for _, ord := range orders {
 		fresh.index(ord)
 	}
 	fresh.barriers = s.Barriers
