@@ -41,6 +41,7 @@ func (c *doctorCmd) Run(a *app) error {
 		list = append(list, finding{Check: "keys", OK: true, Saw: "ignored in env sandbox, where only the sandbox's own accounts trade: " + strings.Join(ignored, ", ")})
 	}
 	list = append(list, c.directory(a.cli.Env), c.health(a.ctx))
+	list = append(list, c.disk()...)
 	list = append(list, c.bus(a.ctx, a.cli.Env, accounts)...)
 	list = append(list, c.venue(a.ctx)...)
 	rows, bad := [][]string{}, 0
@@ -151,14 +152,15 @@ func (c *doctorCmd) streams(ctx context.Context) []finding {
 		return []finding{said("streams", err, "")}
 	}
 	var list []finding
+	var streams []*jetstream.StreamInfo
 	l := js.ListStreams(ctx)
 	for info := range l.Info() {
-		list = append(list, fullness(info))
+		list, streams = append(list, fullness(info)), append(streams, info)
 	}
 	if l.Err() != nil {
 		list = append(list, said("streams", l.Err(), "is JetStream enabled on the server?"))
 	}
-	return list
+	return append(list, readersOf(ctx, js, streams)...)
 }
 
 // fullAlarm is the share of a stream's space, in percent, from which somebody must look.
@@ -170,7 +172,7 @@ func fullness(info *jetstream.StreamInfo) finding {
 		percent := info.State.Bytes * 100 / uint64(m)
 		f.Saw += fmt.Sprintf(", %d %% full", percent)
 		if percent >= fullAlarm && info.Config.Discard == jetstream.DiscardNew {
-			f.OK, f.Fix = false, "it refuses what comes when it is full: make room before that"
+			f.OK, f.Fix = false, "it refuses what comes when it is full, and new orders from 80 % on: see who holds it back below"
 		}
 	}
 	return f

@@ -23,8 +23,18 @@ const readersBucket = "READERS"
 // command has one reader, its owner; those in LOG_<account> hold back every evt. subject of the account.
 type Readers struct{ kv jetstream.KeyValue }
 
-// OpenReaders opens the bucket of positions, making it where it is missing.
+// OpenReaders opens the bucket of positions, making it where it is missing; with no replicas it takes the one that is there.
 func OpenReaders(ctx context.Context, js jetstream.JetStream, replicas int) (*Readers, error) {
+	if replicas == 0 {
+		kv, err := js.KeyValue(ctx, readersBucket)
+		if errors.Is(err, jetstream.ErrBucketNotFound) {
+			return &Readers{}, nil
+		}
+		if err != nil {
+			return nil, fmt.Errorf("open positions of readers: %w", err)
+		}
+		return &Readers{kv: kv}, nil
+	}
 	kv, err := js.CreateOrUpdateKeyValue(ctx, jetstream.KeyValueConfig{
 		Bucket: readersBucket, Description: "how far durable readers have come; nothing beyond is removed", History: 1,
 		Storage: jetstream.FileStorage, Replicas: replicas,
@@ -56,6 +66,9 @@ func (r *Readers) Forget(ctx context.Context, stream, service string) error {
 
 // Positions are the readers of stream and what each has reported, empty when nobody has.
 func (r *Readers) Positions(ctx context.Context, stream string) (map[string]uint64, error) {
+	if r.kv == nil {
+		return map[string]uint64{}, nil
+	}
 	w, err := r.kv.Watch(ctx, readerKey(stream, "*"), jetstream.IgnoreDeletes())
 	if err != nil {
 		return nil, fmt.Errorf("list readers of %s: %w", stream, err)

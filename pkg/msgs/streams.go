@@ -23,7 +23,7 @@ const (
 // Bounds of the streams. The broker sets MaxBytes aside when a stream is made, so all of them together must fit its store.
 const (
 	MaxAskBytes    = 128 << 20 // a quarter of a million commands and feed events; space comes back by purge
-	MaxLogBytes    = 512 << 20 // half a million events; four times ASK, because recording a fill must never be what fails
+	MaxLogBytes    = 2 << 30   // three million events; many times ASK, because recording a fill must never be what fails
 	MaxAskAllBytes = 8 << 20   // control commands to every account are few
 	MaxMarketBytes = 128 << 20 // a hundred thousand books of about a kilobyte, in memory
 	MaxDeadBytes   = 64 << 20  // a thousand of the largest messages; the oldest go

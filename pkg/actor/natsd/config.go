@@ -24,7 +24,7 @@ const (
 
 	// defaultMaxStore bounds file streams, in bytes. Streams reserve their own maximum out of it, so it is sized
 	// for dozens of accounts, not for what one desk writes.
-	defaultMaxStore = 64 << 30
+	defaultMaxStore = 192 << 30
 
 	// startTimeout is how long a start may take: recovering a million events takes about a second, a slow disk
 	// many times that.
@@ -60,7 +60,7 @@ type Config struct {
 	Anonymous string
 	// ServicePassword is the service user's password. Empty: the one kept in Dir, made at the first start.
 	ServicePassword string
-	// MaxMemory and MaxStore bound all memory and all file streams, in bytes; 0 means 512 MiB and 64 GiB.
+	// MaxMemory and MaxStore bound all memory and all file streams, in bytes; 0 means 512 MiB and 192 GiB.
 	MaxMemory, MaxStore int64
 	// Log receives the server's own messages: its notices at debug, warnings and errors as such. Nil discards.
 	Log *slog.Logger
