@@ -127,6 +127,7 @@ func (l *life) start(js jetstream.JetStream, snapshotAt uint64) (stop func()) {
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- l.act.Run(ctx) }()
+	time.Sleep(time.Second) // to compare with the venue, as every start does
 	return func() {
 		cancel()
 		if err := <-ended; err != nil {
@@ -147,8 +148,8 @@ func (l *life) perform(ctx context.Context, job actor.Job) {
 			job.Deliver(executor.Posted{OrderID: d.Intent.OrderID, Outcome: polymarket.Accepted{ID: string(d.Intent.OrderID), Status: polymarket.StatusLive}})
 		case executor.CancelOrders:
 			job.Deliver(executor.CancelAnswer{Cancelled: d.OrderIDs})
-		case executor.ReadOpen:
-			job.Deliver(executor.OpenOrders{AsOfMS: time.Now().UnixMilli()})
+		case executor.Compare:
+			job.Deliver(executor.Comparison{Started: d.Started, Open: executor.OpenOrders{AsOfMS: time.Now().UnixMilli()}, Ledger: executor.Booked{Said: "absent"}})
 		}
 	}
 }
@@ -208,9 +209,17 @@ func (l *life) leave(js jetstream.JetStream) {
 	}
 }
 
+// copyTo copies a directory on which a broker runs: again when a file goes away meanwhile.
 func copyTo(t *testing.T, dir, to string) {
 	t.Helper()
-	if err := os.CopyFS(to, os.DirFS(dir)); err != nil {
-		t.Fatal(err)
+	var err error
+	for range 5 {
+		if err = os.CopyFS(to, os.DirFS(dir)); err == nil {
+			return
+		}
+		if err := os.RemoveAll(to); err != nil {
+			t.Fatal(err)
+		}
 	}
+	t.Fatal(err)
 }

@@ -141,7 +141,7 @@ func (h history) recover(t *testing.T, dir string, resting []msgs.Order) (time.D
 	var reading sync.WaitGroup
 	reading.Go(func() {
 		for lines := bufio.NewScanner(said); lines.Scan(); {
-			if _, msg, ok := strings.Cut(lines.Text(), "msg="); ok && len(steps) < 14 {
+			if _, msg, ok := strings.Cut(lines.Text(), "msg="); ok && len(steps) < 6 {
 				steps = append(steps, fmt.Sprintf("%d ms %.60s", time.Since(began).Milliseconds(), msg))
 			}
 		}
@@ -157,7 +157,8 @@ func (h history) recover(t *testing.T, dir string, resting []msgs.Order) (time.D
 	reading.Wait()
 	_ = child.Wait() // it was killed
 	v.check(h)
-	return took, strings.Join(steps, "; ")
+	cpu := child.ProcessState.UserTime() + child.ProcessState.SystemTime()
+	return took, fmt.Sprintf("%d ms of CPU; %s", cpu.Milliseconds(), strings.Join(steps, "; "))
 }
 
 // venue shows what rests, and takes orders.
