@@ -4,8 +4,10 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -32,8 +34,9 @@ const (
 	// eventsEnv is how many events the history holds; the goal is stated for 1,000,000.
 	eventsEnv    = "SLUICE_RECOVERY_EVENTS"
 	fewEvents    = 20_000
-	recoverEnv   = "SLUICE_RECOVER" // in a child: data directory and venue to recover with
-	recoverAgain = 3                // starts that are measured
+	keepEnv      = "SLUICE_RECOVERY_KEEP" // directory in which a history is kept, and found again
+	recoverEnv   = "SLUICE_RECOVER"       // in a child: data directory and venue to recover with
+	recoverAgain = 3                      // starts that are measured
 )
 
 func TestMain(m *testing.M) {
@@ -95,11 +98,18 @@ func TestRecovery(t *testing.T) {
 		h.events, h.open = n, 2*n/1000
 	}
 	h.behind = h.events / 20
-	root := t.TempDir()
+	root := os.Getenv(keepEnv)
+	if root == "" {
+		root = t.TempDir()
+	}
 	images := map[string]string{"with snapshot": filepath.Join(root, "image"), "without snapshot": filepath.Join(root, "bare")}
-	began := time.Now()
-	resting := h.live(t, filepath.Join(root, "past"), images["with snapshot"], images["without snapshot"])
-	t.Logf("%d events made in %v; %d orders rest or were never answered", h.events, time.Since(began).Round(time.Second), len(resting))
+	resting := h.kept(t, root)
+	if resting == nil {
+		began := time.Now()
+		resting = h.live(t, filepath.Join(root, "past"), images["with snapshot"], images["without snapshot"])
+		t.Logf("%d events made in %v; %d orders rest or were never answered", h.events, time.Since(began).Round(time.Second), len(resting))
+		h.keep(t, root, resting)
+	}
 	for _, name := range []string{"with snapshot", "without snapshot"} {
 		for i := range recoverAgain {
 			dir := filepath.Join(root, "now")
@@ -114,6 +124,37 @@ func TestRecovery(t *testing.T) {
 			}
 		}
 	}
+}
+
+// keep notes what a history's venue shows; kept reads it, and gives nothing where there is none.
+func (h history) keep(t *testing.T, root string, resting []msgs.Order) {
+	t.Helper()
+	b, err := json.Marshal(resting)
+	if err == nil {
+		err = os.WriteFile(h.note(root), b, 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (h history) kept(t *testing.T, root string) (resting []msgs.Order) {
+	t.Helper()
+	b, err := os.ReadFile(h.note(root))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err == nil {
+		err = json.Unmarshal(b, &resting)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resting
+}
+
+func (h history) note(root string) string {
+	return filepath.Join(root, fmt.Sprintf("resting-%d.json", h.events))
 }
 
 // recover starts a plant on a directory, waits for its first order, kills it, and says how long that took and when each
