@@ -14,7 +14,9 @@
 // Beside the venue's own paths it serves /_sandbox/journal?since=N (JSON lines from that line on), /_sandbox/info,
 // /_sandbox/transfers?after=N&limit=N&wait_ms=N (JSON lines: the logs of the chain's transactions after number N, as an exchange
 // writes them), and /_sandbox/faults, where GET shows the faults and POST changes those it names: {"drop_answer":{"next":1}},
-// {"cut_sockets":true}, {"tick_change":{"market":"sandbox-coin","tick":"0.001"}}, {"restart":{"down_ms":2000,"window_ms":5000}}.
+// {"cut_sockets":true}, {"tick_change":{"market":"sandbox-coin","tick":"0.001"}}, {"restart":{"down_ms":2000,"window_ms":5000}}; of the chain
+// {"reorg":{"depth":3}}, {"base_fee":{"gwei":300}}, {"stale_rpc":{"blocks":5}}, {"resolve":{"market":"sandbox-coin","outcome":"Yes"}};
+// {"game_start":{"market":"sandbox-coin"}} clears a book.
 //
 // The venue's limits are counted by a second implementation with a table of its own (limits_*.go): windows per address at the
 // edge, which refuses, queues or blocks what is over, and buckets per signer with the venue's headers. The journal says what was

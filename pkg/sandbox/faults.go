@@ -199,6 +199,7 @@ type faultCommand struct {
 		DownMS   int64 `json:"down_ms"`
 		WindowMS int64 `json:"window_ms"`
 	} `json:"restart"`
+	chainDeeds
 }
 
 // commandFaults applies a JSON object: fields that it does not name stay, fields that do not exist are refused.
@@ -225,7 +226,9 @@ func (s *Sandbox) commandFaults(body []byte) error {
 		s.Restart(time.Duration(c.Restart.DownMS)*time.Millisecond, time.Duration(c.Restart.WindowMS)*time.Millisecond)
 	}
 	if c.TickChange != nil {
-		return s.ChangeTick(c.TickChange.Market, c.TickChange.Tick)
+		if err := s.ChangeTick(c.TickChange.Market, c.TickChange.Tick); err != nil {
+			return err
+		}
 	}
-	return nil
+	return s.chainDeeds(c.chainDeeds)
 }

@@ -58,6 +58,9 @@ func (s *Sandbox) scheduleRequote(m *market) {
 // the liquidity maker never takes.
 func (s *Sandbox) requote(m *market) {
 	m.quoting = false
+	if m.resolved {
+		return
+	}
 	missing := map[quote]bool{}
 	for _, q := range m.quotes() {
 		missing[q] = true

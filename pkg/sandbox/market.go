@@ -19,6 +19,8 @@ type market struct {
 	changed  time.Time
 	seen     [2][2]money.Price // best bid and ask last told, by outcome
 	quoting  bool              // a requote is due
+	resolved bool              // for ever: no book any more
+	winner   int               // the outcome, when resolved
 }
 
 func newMarket(spec marketSpec, feeRate int64) *market {

@@ -5,7 +5,6 @@ import (
 	"math/big"
 	"net/http"
 	"strings"
-	"time"
 
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/core/types"
@@ -14,19 +13,8 @@ import (
 	"sluice/pkg/sandbox/engine"
 )
 
-// blockEvery is how often the chain has a block without being asked: Polygon's pace.
-const blockEvery = 2 * time.Second
-
 // ownerGas is what the owner of each wallet has for gas, in POL.
 const ownerGas = 1000
-
-// onChain is the sandbox's EVM and how far it has been followed.
-type onChain struct {
-	*evm.Chain
-	endpoint *evm.Endpoint
-	followed uint64                 // the last block whose transfers are booked
-	settling map[common.Hash]*trade // whose transfers were booked when they were matched
-}
 
 // startChain puts the sandbox's accounts and markets on a chain. It is called before they trade.
 func (s *Sandbox) startChain(accounts []Account) error {
@@ -46,7 +34,7 @@ func (s *Sandbox) startChain(accounts []Account) error {
 	if err != nil {
 		return err
 	}
-	s.evm = &onChain{Chain: c, endpoint: c.Endpoint(), followed: c.Head().Number.Uint64(), settling: map[common.Hash]*trade{}}
+	s.evm = newOnChain(c)
 	s.after(blockEvery, s.block)
 	return nil
 }
@@ -113,19 +101,8 @@ func (l *leg) onChain() evm.Leg {
 	return out
 }
 
-// follow reads the blocks that have come. What wallets moved by themselves is booked as it stands there; settlements were
-// booked when they were matched. Both are transfers for whoever asks.
-func (s *Sandbox) follow() {
-	head := s.evm.Head().Number.Uint64()
-	for s.evm.followed < head {
-		s.evm.followed++
-		for _, r := range s.evm.Receipts(s.evm.followed) {
-			s.followed(r)
-		}
-	}
-}
-
-func (s *Sandbox) followed(r *types.Receipt) {
+// book books a transaction that has come into a block.
+func (s *Sandbox) book(r *types.Receipt) {
 	var logs []ChainLog
 	for _, l := range r.Logs {
 		logs = append(logs, s.chainLogs(l)...)
@@ -155,18 +132,20 @@ func (s *Sandbox) moved(l ChainLog) {
 	if !good || !amount.IsInt64() {
 		panic(fmt.Sprintf("transfer of %q units on our own chain", l.Amount))
 	}
-	for address, sign := range map[string]int64{l.From: -1, l.To: 1} {
+	add := func(address string, n int64) *wallet {
 		w := s.wallets[common.HexToAddress(address)]
 		switch {
-		case w == nil || l.From == l.To:
+		case w == nil:
 		case l.Asset == assetCash:
-			w.cash += sign * amount.Int64()
+			w.cash += n
 		default:
-			w.holding(l.TokenID).have += sign * amount.Int64()
+			w.holding(l.TokenID).have += n
 		}
-		if w != nil && sign < 0 {
-			s.cancelShort(w)
-		}
+		return w
+	}
+	add(l.To, amount.Int64())
+	if w := add(l.From, -amount.Int64()); w != nil {
+		s.cancelShort(w)
 	}
 }
 

@@ -78,6 +78,16 @@ func TestTradesSettleOnChain(t *testing.T) {
 // sendRaw sends a transaction of an account's owner as a stranger would, over /rpc, and waits for its block.
 func (w *world) sendRaw(a Account, to common.Address, data []byte) {
 	w.t.Helper()
+	hash := w.sendLater(a, to, data)
+	time.Sleep(blockEvery + time.Second)
+	if r := w.s.OnChain().Receipt(hash); r == nil || r.Status != 1 {
+		w.t.Fatalf("transaction: %+v", r)
+	}
+}
+
+// sendLater sends one that waits for the next block.
+func (w *world) sendLater(a Account, to common.Address, data []byte) common.Hash {
+	w.t.Helper()
 	key, err := crypto.HexToECDSA(strings.TrimPrefix(a.PrivateKey, "0x"))
 	if err != nil {
 		w.t.Fatal(err)
@@ -99,10 +109,7 @@ func (w *world) sendRaw(a Account, to common.Address, data []byte) {
 		w.t.Fatal(err)
 	}
 	res.Body.Close()
-	time.Sleep(blockEvery + time.Second)
-	if r := w.s.OnChain().Receipt(tx.Hash()); r == nil || r.Status != 1 {
-		w.t.Fatalf("transaction: %+v", r)
-	}
+	return tx.Hash()
 }
 
 // A wallet that takes back its approval makes its next trade fail on chain: tried twice, then FAILED, and all is given back.

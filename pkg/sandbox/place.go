@@ -56,6 +56,9 @@ func (s *Sandbox) admit(o *order) error {
 		o.state = known.state
 		return refusef("order %s is invalid. Duplicated.", o.id)
 	}
+	if o.market.resolved {
+		return errNoBook
+	}
 	if s.faults.ClosedOnly && o.eng.Side == engine.Buy {
 		return refusef("'%s' address in closed only mode", o.key.owner.Hex())
 	}

@@ -113,7 +113,7 @@ const (
 
 func (m *market) wire() wireMarket {
 	w := wireMarket{
-		EnableOrderBook: true, Active: true, AcceptingOrders: true, AcceptingOrderTimestamp: opened,
+		EnableOrderBook: true, Active: true, Closed: m.resolved, AcceptingOrders: !m.resolved, AcceptingOrderTimestamp: opened,
 		MinimumOrderSize: number(minOrderSize), MinimumTickSize: number(m.tick), ConditionID: m.ConditionID,
 		QuestionID: m.ConditionID, Question: m.Question, Description: m.Question, MarketSlug: m.Slug, EndDateISO: ends,
 		NotificationsEnabled: true, NegRisk: m.NegRisk, Tokens: m.wireTokens(), Tags: []string{"Sandbox"},
@@ -127,7 +127,7 @@ func (m *market) wire() wireMarket {
 func (m *market) wireTokens() []wireToken {
 	var out []wireToken
 	for i, o := range outcomes() {
-		out = append(out, wireToken{TokenID: m.Tokens[i], Outcome: o, Price: number(m.middle(i))})
+		out = append(out, wireToken{TokenID: m.Tokens[i], Outcome: o, Price: number(m.middle(i)), Winner: m.resolved && m.winner == i})
 	}
 	return out
 }
@@ -146,7 +146,7 @@ func (s *Sandbox) getMarkets(q *request) answer {
 func (s *Sandbox) getSimplified(q *request) answer {
 	var all []simpleMarket
 	for _, m := range s.markets {
-		all = append(all, simpleMarket{ConditionID: m.ConditionID, Tokens: m.wireTokens(), Active: true, AcceptingOrders: true})
+		all = append(all, simpleMarket{ConditionID: m.ConditionID, Tokens: m.wireTokens(), Active: true, Closed: m.resolved, AcceptingOrders: !m.resolved})
 	}
 	return paged(s, q, all)
 }

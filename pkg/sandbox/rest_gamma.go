@@ -53,7 +53,7 @@ func (s *Sandbox) gammaMarkets(keep func(*market) bool) []gammaMarket {
 			out = append(out, gammaMarket{
 				ID: strconv.Itoa(i + 1), Version: "v1", ConditionID: m.ConditionID, Slug: m.Slug, Question: m.Question, EndDate: ends,
 				ClobTokenIDs: string(mustJSON(m.Tokens)), Outcomes: string(mustJSON(names)), NegRisk: m.NegRisk, EnableOrderBook: true,
-				AcceptingOrders: true, Active: true, OrderPriceMinTickSize: number(m.tick), OrderMinSize: number(minOrderSize),
+				AcceptingOrders: !m.resolved, Closed: m.resolved, Active: true, OrderPriceMinTickSize: number(m.tick), OrderMinSize: number(minOrderSize),
 			})
 		}
 	}

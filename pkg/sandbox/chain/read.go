@@ -15,6 +15,16 @@ func (c *Chain) Head() *types.Header {
 	return c.head().block.Header()
 }
 
+// Hash is that of a block of the present chain; zero for one that it does not have.
+func (c *Chain) Hash(n uint64) common.Hash {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if s := c.at(n); s != nil {
+		return s.hash()
+	}
+	return common.Hash{}
+}
+
 // Receipt is that of a transaction in the present chain; nil when it is in no block.
 func (c *Chain) Receipt(hash common.Hash) *types.Receipt {
 	c.mu.Lock()
