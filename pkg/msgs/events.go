@@ -205,6 +205,7 @@ type OrderCancelling struct {
 	Head
 	Orders  []OrderRef `json:"orders,omitempty"`
 	Barrier *Barrier   `json:"barrier,omitempty"`
+	Swept   bool       `json:"swept,omitempty" doc:"of a cancel_all without filters: the venue has answered the cancel of whatever rested"`
 	ReplyTo string     `json:"reply_to,omitempty"`
 }
 
@@ -220,6 +221,7 @@ type Barrier struct {
 	StoredMS int64  `json:"stored_ms,omitempty" doc:"for a command to all accounts, whose sequence is of another stream: submits stored before are dead"`
 	Filter
 	ConditionID ConditionID `json:"condition_id,omitempty" doc:"what market was resolved to"`
+	Halt        bool        `json:"halt,omitempty" doc:"of a halt with cancel: queued submits are rejected as halted instead"`
 }
 
 // OrderCancelled says that an order no longer rests.

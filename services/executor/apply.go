@@ -190,12 +190,18 @@ func (o *Orders) applyCancelled(h *msgs.Head, e *msgs.OrderCancelled) {
 // once it is mended; a refused repeat does not touch the order that has the id.
 func (o *Orders) applyRejected(h *msgs.Head, e *msgs.OrderRejected) {
 	ord := o.find(e.OrderID, e.ClientOrderID)
+	unheard := ord == nil
 	if ord == nil && e.Side == "" || ord != nil && ord.CmdSeq != h.CmdSeq {
 		return
 	}
 	if ord = o.touch(h, e.Order); ord != nil {
 		ord.Wish = nil
 		ord.Ending = ending{Error: e.Error, By: e.By, Message: e.VenueMessage}
+	}
+	for _, b := range o.barriers {
+		if unheard && b.Halt && b.reaches(h.CmdSeq) && e.Error != nil && e.Error.Code == msgs.Halted {
+			b.Killed++
+		}
 	}
 }
 
@@ -215,6 +221,7 @@ func (o *Orders) applyCancelRejected(h *msgs.Head, e *msgs.OrderCancelRejected) 
 	case ord.Wish == nil || ord.Wish.CmdSeq != h.CmdSeq:
 		o.touch(h, e.Order)
 	default:
+		ord.Taken = ord.Taken || e.Error != nil && e.Error.Code == msgs.AlreadyFilled
 		o.touch(h, e.Order).Wish = nil
 		for _, b := range o.barriers {
 			b.refused(ord)

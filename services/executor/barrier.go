@@ -17,6 +17,7 @@ type barrier struct {
 	Waits     []uint64        `json:"waits,omitempty"` // serials of orders whose cancel the venue has not answered
 	Cancelled int             `json:"cancelled,omitempty"`
 	Killed    int             `json:"killed,omitempty"`
+	Swept     bool            `json:"swept,omitempty"` // the venue has answered that nothing else rests
 	Still     []msgs.OrderRef `json:"still,omitempty"` // whose cancel the venue has refused
 }
 
@@ -82,6 +83,9 @@ func (o *Orders) applyCancelling(h *msgs.Head, e *msgs.OrderCancelling) {
 			ord.Wish, ord.Doomed = &w, true
 		}
 	}
+	for _, b := range o.barriers {
+		b.Swept = b.Swept || e.Swept && b.CmdSeq == h.CmdSeq && string(b.Request) == h.ReqID
+	}
 	if e.Barrier == nil {
 		return
 	}
@@ -95,11 +99,11 @@ func (o *Orders) applyCancelling(h *msgs.Head, e *msgs.OrderCancelling) {
 	o.barriers = append(o.barriers, b)
 }
 
-// laneEnd ends every cancel_all of which the venue has answered all cancels, and before which no submit can come any
+// laneEnd ends every cancel_all of which the venue has answered all cancels, that of foreign orders too, and before which no submit can come any
 // more.
 func (t *turn) laneEnd(m actor.LaneEnd) {
 	for _, b := range t.barriers {
-		if len(b.Waits) > 0 || m.Seq < b.Seq {
+		if len(b.Waits) > 0 || m.Seq < b.Seq || b.everything() && !b.Swept {
 			continue
 		}
 		done := &msgs.OrderCancelAllDone{
@@ -115,10 +119,10 @@ func (t *turn) laneEnd(m actor.LaneEnd) {
 	}
 }
 
-// killed is the barrier that kills a submit, nil when none does.
+// killed is the barrier that kills a submit, nil when none does. What a halt finds in the queue is rejected instead.
 func (o *Orders) killed(a *Asked, s *msgs.Order) *barrier {
 	for _, b := range o.barriers {
-		if before(&b.Barrier, a) && b.matches(s) {
+		if !b.Halt && before(&b.Barrier, a) && b.matches(s) {
 			return b
 		}
 	}

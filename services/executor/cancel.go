@@ -122,6 +122,11 @@ func (t *turn) cancelAnswered(m CancelAnswer) {
 	if !m.Everything {
 		return
 	}
+	for _, b := range t.barriers {
+		if !b.Swept && b.everything() && (wish{b.CmdSeq, b.Request}) == m.For {
+			t.emit(&msgs.OrderCancelling{Head: msgs.Head{Type: msgs.KindCancelling, CmdSeq: b.CmdSeq, ReqID: string(b.Request)}, Swept: true})
+		}
+	}
 	var rest []msgs.OrderID
 	for _, ord := range t.walk() {
 		if ord.Wish != nil && !named[ord.OrderID] && !ord.pending() {
@@ -179,7 +184,7 @@ func (t *turn) cancelRefused(d *order, r CancelRefusal) {
 
 func (t *turn) cancelRejected(d *order, err *msgs.Error) {
 	t.emit(&msgs.OrderCancelRejected{Head: wished(d, msgs.KindCancelRejected), Order: d.Order, Error: err})
-	d.Wish = nil
+	d.Wish, d.Taken = nil, d.Taken || err.Code == msgs.AlreadyFilled
 }
 
 // repeatedRequest answers a request whose id was decided before: the same content does nothing twice, another is refused.

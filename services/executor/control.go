@@ -101,7 +101,7 @@ func (t *turn) raise(a *Asked, id msgs.RequestID, b msgs.Barrier) {
 	}
 	switch {
 	case bar.everything():
-		t.early(CancelEverything{ids})
+		t.early(CancelEverything{ids, *w})
 	case len(ids) > 0:
 		t.early(CancelOrders{ids})
 		t.Drain = true
@@ -118,6 +118,7 @@ func (t *turn) halt(a *Asked, c *msgs.Halt) {
 	t.emit(&msgs.OrderHalted{Head: a.request(msgs.KindHalted, c.RequestID),
 		Reason: c.Reason, By: byCommand, Cancel: c.Cancel, Barrier: &b, ReplyTo: a.ReplyTo})
 	if c.Cancel {
+		b.Halt = true
 		t.raise(a, c.RequestID, b)
 		return
 	}

@@ -148,6 +148,8 @@ func (t *turn) orderFrame(f *msgs.FeedOrder) {
 		}
 	case d.Final && d.State == msgs.Rejected && !over:
 		t.look(d, 0) // only the venue's present word can bring an order back
+	case d.Final && d.State == msgs.Cancelled && !over && f.AtMS > d.AtMS:
+		t.look(d, d.AtMS+visibilityMS) // it was told to be cancelled, and the venue speaks of it as of one that rests
 	case d.Final:
 	case over:
 		t.finish(d, status, f.SizeMatched)

@@ -35,7 +35,7 @@ func (t *turn) found(m Found) {
 	switch {
 	case d == nil:
 	case d.Final:
-		t.ghost(d, status)
+		t.ghost(d, status, m.AskedMS)
 	default:
 		t.shown(d, status, m.Order)
 	}
@@ -129,13 +129,24 @@ func (t *turn) reason(d *order, status string) msgs.CancelReason {
 	return msgs.ByVenue
 }
 
-// ghost cancels an order that we have given up and that the venue has after all: its owner believes that it is not there.
-func (t *turn) ghost(d *order, status string) {
-	if d.State != msgs.Rejected || status != statusLive && status != statusDelayed {
+// ghost cancels an order that is over for us and that the venue has after all: its owner believes that it is not there.
+func (t *turn) ghost(d *order, status string, askedMS int64) {
+	if status != statusLive && status != statusDelayed {
+		return
+	}
+	err := failure(msgs.NotPlaced, "the venue shows an order that was given up as not placed", "nothing to do: it is being cancelled")
+	switch {
+	case d.State == msgs.Rejected:
+	case d.State == msgs.Cancelled && d.OrderID != "" && askedMS < d.AtMS+visibilityMS: // the venue's lists trail its answers
+		t.look(d, d.AtMS+visibilityMS)
+		return
+	case d.State == msgs.Cancelled && d.OrderID != "":
+		err = failure(msgs.AlreadyFinal, "the venue shows an order to rest that it has told to be cancelled", "nothing to do: it is being cancelled again")
+	default:
 		return
 	}
 	d.State, d.Final, d.Late = msgs.Open, false, true
-	t.anomaly(d, failure(msgs.NotPlaced, "the venue shows an order that was given up as not placed", "nothing to do: it is being cancelled"))
+	t.anomaly(d, err)
 	t.emit(&msgs.OrderCancelling{Head: about(d, msgs.KindCancelling), Orders: []msgs.OrderRef{{ClientOrderID: d.ClientOrderID, OrderID: d.OrderID}}})
 	d.Wish = &wish{CmdSeq: d.CmdSeq}
 	t.deed(CancelOrders{[]msgs.OrderID{d.OrderID}})
@@ -181,7 +192,7 @@ func (t *turn) compared(m OpenOrders) {
 				t.foreign(foreignOrder(v))
 			}
 		} else if d.Final {
-			t.ghost(d, statusLive)
+			t.ghost(d, statusLive, m.AsOfMS)
 		} else {
 			t.shown(d, statusLive, *v)
 		}

@@ -56,6 +56,7 @@ type Posted struct {
 // CancelAnswer is the venue's answer to a cancel of some orders, or of everything.
 type CancelAnswer struct {
 	Everything bool // it was asked to cancel whatever rests
+	For        wish // of that CancelEverything
 	Cancelled  []msgs.OrderID
 	Refused    []CancelRefusal
 }
@@ -72,6 +73,7 @@ type Found struct {
 	OrderID msgs.OrderID
 	Order   VenueOrder
 	Alone   bool // of the Lookup
+	AskedMS int64
 }
 
 // Denied says that the venue, asked at or after the moment that the Lookup named, does not know the order.
@@ -118,7 +120,10 @@ type CancelOrders struct{ OrderIDs []msgs.OrderID }
 
 // CancelEverything asks the venue to end whatever rests for the account, also what Sluice did not place. Own are the
 // orders of ours that are meant: those of them that have not left yet must not leave.
-type CancelEverything struct{ Own []msgs.OrderID }
+type CancelEverything struct {
+	Own []msgs.OrderID
+	For wish // of the command that asked, given back
+}
 
 // HoldBack stops orders that have not left yet: their posts end as never left.
 type HoldBack struct{ OrderIDs []msgs.OrderID }

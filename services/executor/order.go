@@ -28,6 +28,7 @@ type order struct {
 	Foreign bool       // not placed by us
 	Named   bool       // only its id is known, from a cancel
 
+	Taken       bool `json:",omitempty"` // the venue has refused to cancel it, because it has matched it
 	Unexplained bool `json:",omitempty"` // foreign as it seems, or of a lost part of this log: the comparison says
 }
 

@@ -225,7 +225,7 @@ func (o *Orders) Open() iter.Seq[actor.Deed] {
 			return
 		}
 		for _, b := range o.barriers {
-			if b.everything() && !yield(CancelEverything{}) {
+			if b.everything() && !b.Swept && !yield(CancelEverything{For: wish{b.CmdSeq, b.Request}}) {
 				return
 			}
 		}

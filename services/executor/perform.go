@@ -52,7 +52,7 @@ func (p *performer) Perform(ctx context.Context, job actor.Job) {
 			running.Go(func() { p.cancel(ctx, job, d.OrderIDs) })
 		case CancelEverything:
 			p.revoked.add(d.Own)
-			running.Go(func() { p.cancelEverything(ctx, job, len(d.Own)) })
+			running.Go(func() { p.cancelEverything(ctx, job, d) })
 		case HoldBack:
 			p.revoked.add(d.OrderIDs)
 		case Lookup:

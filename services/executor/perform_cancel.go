@@ -28,13 +28,14 @@ func (p *performer) cancel(ctx context.Context, job actor.Job, ids []msgs.OrderI
 	}
 }
 
-func (p *performer) cancelEverything(ctx context.Context, job actor.Job, own int) {
+func (p *performer) cancelEverything(ctx context.Context, job actor.Job, d CancelEverything) {
 	// The venue counts one for the request and one for each order that it ends: ours as far as we know, and in the end
 	// those that it names.
-	a, ok := p.ask(ctx, limits.Request{Endpoint: string(limits.CancelAll), Account: p.account, Items: own}, func(ctx context.Context) (CancelAnswer, polymarket.Outcome) {
+	a, ok := p.ask(ctx, limits.Request{Endpoint: string(limits.CancelAll), Account: p.account, Items: len(d.Own)}, func(ctx context.Context) (CancelAnswer, polymarket.Outcome) {
 		return p.venue.CancelEverything(ctx)
 	}, nil)
 	if ok {
+		a.For = d.For
 		job.Deliver(a)
 	}
 }

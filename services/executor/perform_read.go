@@ -32,7 +32,7 @@ func (p *performer) lookup(ctx context.Context, job actor.Job, l Lookup) {
 		case err != nil:
 			p.log.Warn("lookup not answered, asking again", "order_id", l.OrderID, "error", err, "retry_after_ms", wait.Milliseconds())
 		case found:
-			job.Deliver(Found{OrderID: l.OrderID, Order: o, Alone: l.Alone})
+			job.Deliver(Found{OrderID: l.OrderID, Order: o, Alone: l.Alone, AskedMS: asked})
 			return
 		case asked >= l.DeniedMS:
 			job.Deliver(Denied{OrderID: l.OrderID, Try: l.Try, Alone: l.Alone})

@@ -157,7 +157,7 @@ func (c *chaos) answer() {
 		c.take(c.tell(c.cancelAnswer(d.OrderIDs)))
 	case CancelEverything:
 		m := c.cancelAnswer(d.Own)
-		m.Everything = true
+		m.Everything, m.For = true, d.For
 		c.take(c.tell(m))
 	case Lookup:
 		c.looked(d)
@@ -217,7 +217,7 @@ func (c *chaos) looked(l Lookup) {
 	}
 	c.reach(l.FromMS)
 	c.take(c.tell(Found{l.OrderID, VenueOrder{OrderID: l.OrderID, Status: pick(c, "LIVE", "MATCHED", "CANCELED", "DELAYED", "INVALID", "UNMATCHED", "STRANGE"),
-		Matched: money.Size(c.rng.IntN(3)) * 2 * money.Unit}, l.Alone}))
+		Matched: money.Size(c.rng.IntN(3)) * 2 * money.Unit}, l.Alone, c.now.UnixMilli()}))
 }
 
 func (c *chaos) cancelAnswer(ids []msgs.OrderID) (m CancelAnswer) {

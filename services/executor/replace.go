@@ -110,7 +110,7 @@ func (t *turn) release(d *order) {
 		t.rejected(d, t.stopCause(), bySluice, "")
 	case old != nil && old.State == msgs.Filled:
 		t.rejected(d, filledFirst(old.ClientOrderID), bySluice, "")
-	case expired(d.Intent.ValidUntilMS, t.nowMS), old != nil && !old.Final && old.Wish == nil:
+	case expired(d.Intent.ValidUntilMS, t.nowMS), old != nil && !old.Final && old.Wish == nil && !old.Taken:
 		t.rejected(d, failure(msgs.ReplaceUnresolved, "the venue has not shown in time that the replaced order is closed",
 			"see what became of both orders; the new one was not sent"), bySluice, "")
 	case old == nil:

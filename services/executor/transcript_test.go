@@ -128,11 +128,11 @@ func (b *bench) message(w []string) any {
 	case "cancelled":
 		return CancelAnswer{Cancelled: b.all(w[1:])}
 	case "swept":
-		return CancelAnswer{Everything: true, Cancelled: b.all(w[1:])}
+		return CancelAnswer{Everything: true, For: b.sweeping(), Cancelled: b.all(w[1:])}
 	case "refused":
 		return CancelAnswer{Refused: []CancelRefusal{{b.id(w[1]), msgs.Code(w[2]), "the venue says so"}}}
 	case "found":
-		return Found{b.id(w[1]), VenueOrder{OrderID: b.id(w[1]), Status: w[2], Matched: size(at(w, 3))}, true}
+		return Found{b.id(w[1]), VenueOrder{OrderID: b.id(w[1]), Status: w[2], Matched: size(at(w, 3))}, true, b.now.UnixMilli()}
 	case "denied":
 		return Denied{b.id(w[1]), int(number(w[2])), true}
 	case "again":
@@ -146,7 +146,7 @@ func (b *bench) message(w []string) any {
 		return m
 	case "frame":
 		return &Fed{Order: &msgs.FeedOrder{OrderID: b.id(w[1]), Change: w[2], Status: w[3], SizeMatched: size(at(w, 4)), TokenID: "111", Side: msgs.Buy,
-			OrderType: msgs.GTC, Price: 500_000, OriginalSize: 10 * money.Unit}}
+			OrderType: msgs.GTC, Price: 500_000, OriginalSize: 10 * money.Unit, AtMS: b.now.UnixMilli()}}
 	case "resting":
 		return Comparison{Open: b.resting(w[1:])}
 	case "compared":
@@ -158,6 +158,16 @@ func (b *bench) message(w []string) any {
 	}
 	b.t.Fatalf("unknown line %q", w)
 	return nil
+}
+
+// sweeping is the oldest cancel of everything that is not answered.
+func (b *bench) sweeping() wish {
+	for _, x := range b.core.barriers {
+		if x.everything() && !x.Swept {
+			return wish{x.CmdSeq, x.Request}
+		}
+	}
+	return wish{}
 }
 
 // resting is what the venue says to rest.
@@ -320,6 +330,9 @@ func (b *bench) event(e msgs.Event) string {
 	case *msgs.OrderCancelling:
 		for _, r := range e.Orders {
 			s += " " + b.ref(r)
+		}
+		if e.Swept {
+			s += " swept"
 		}
 		if e.Barrier != nil {
 			s += fmt.Sprintf(" barrier %d", e.Barrier.Seq)

@@ -82,7 +82,7 @@ func TestHaltOfAllStopsEveryAccount(t *testing.T) {
 			if got := p.story(a, "rests"); !strings.HasSuffix(got, "cancelled:requested.") {
 				t.Errorf("%s rests: %s", a, got)
 			}
-			if got := p.story(a, "queued"); !strings.HasSuffix(got, "cancelled:killed_in_queue.") && !strings.HasSuffix(got, "rejected:halted.") {
+			if got := p.story(a, "queued"); !strings.HasSuffix(got, "rejected:halted.") {
 				t.Errorf("%s queued: %s", a, got)
 			}
 			if got := p.story(a, "during"); got != "rejected:halted." {
