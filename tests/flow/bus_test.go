@@ -101,6 +101,8 @@ type event struct {
 	Killed        int             `json:"killed_in_queue"`
 	StillOpen     []msgs.OrderRef `json:"still_open"`
 	Barrier       *msgs.Barrier   `json:"barrier"`
+	Doubts        []msgs.Error    `json:"doubts"`
+	Unexplained   bool            `json:"unexplained"`
 	Fill          *struct {
 		TradeID string `json:"trade_id"`
 		Leg     int

@@ -79,6 +79,9 @@ type setup struct {
 	idle     bool                   // no executor is started
 	rest     time.Duration          // before the judgement; rest when zero
 	judge    judge.Options
+	dir      string // of the server; a temporary one when empty
+	bookless bool   // no ledger runs
+	lost     bool   // the test loses a log: the judge, who reads logs, is not asked
 }
 
 // inPlant runs a test in a plant that is ready, and judges it.
@@ -91,7 +94,7 @@ func inPlant(t *testing.T, cfg setup, test func(p *plant)) {
 	// Two collections empty the NATS client's pool of timers: one that an earlier bubble has made would stop this one.
 	runtime.GC()
 	runtime.GC()
-	actortest.RunConfig(t, natsd.Config{Stored: actor.Stored, Users: cfg.users}, func(t *testing.T, b *actortest.Bubble) {
+	actortest.RunConfig(t, natsd.Config{Dir: cfg.dir, Stored: actor.Stored, Users: cfg.users}, func(t *testing.T, b *actortest.Bubble) {
 		box, err := sandbox.New(cfg.sandbox)
 		if err != nil {
 			t.Fatal(err)
@@ -106,9 +109,15 @@ func inPlant(t *testing.T, cfg setup, test func(p *plant)) {
 		test(p)
 		if !t.Failed() {
 			p.pass(max(p.cfg.rest, rest))
-			p.balance()
+			if !cfg.lost {
+				p.balance()
+			}
 		}
 		p.stopAll()
+		if cfg.lost {
+			p.validate(p.record())
+			return
+		}
 		p.check()
 	})
 }
@@ -128,7 +137,9 @@ func (p *plant) prepare() {
 		p.bus = p.connectAs(natsd.User{})
 	}
 	p.ingest = p.startIngest()
-	p.ledger = p.startLedger()
+	if p.ledger = p.startLedger(); p.cfg.bookless {
+		p.ledger.kill()
+	}
 	if !p.cfg.idle {
 		p.start("first")
 		p.ready()

@@ -102,5 +102,26 @@ func (b *Bubble) Restart() {
 	}
 }
 
+// Another starts a second server in the bubble, which knows nothing of the first: on another directory, or on a copy.
+// Its Bubble has the same inside; it is stopped with the test.
+func (b *Bubble) Another(cfg natsd.Config) *Bubble {
+	b.T.Helper()
+	if cfg.Listen != "" {
+		b.T.Fatalf("listen %s: a socket outside the bubble would stop its time", cfg.Listen)
+	}
+	srv, err := natsd.Start(b.T.Context(), cfg)
+	if err != nil {
+		b.T.Fatal(err)
+	}
+	b.T.Cleanup(func() {
+		if err := srv.Shutdown(); err != nil {
+			b.T.Error(err)
+		}
+	})
+	other := &Bubble{T: b.T, Server: srv}
+	other.nc = other.Connect()
+	return other
+}
+
 // Wait returns when every other goroutine of the bubble is waiting: what could happen at this instant has happened.
 func (b *Bubble) Wait() { synctest.Wait() }
