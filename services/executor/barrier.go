@@ -48,9 +48,17 @@ func (b *barrier) matches(s *msgs.Order) bool {
 
 // ended notes that an order it waits for is over.
 func (b *barrier) ended(ord *order) {
-	if b.answered(ord.Serial) && ord.State == msgs.Cancelled {
+	switch waited := b.answered(ord.Serial); {
+	case waited && ord.State == msgs.Cancelled:
 		b.Cancelled++
+	case waited && b.Halt && ord.State == msgs.Rejected:
+		b.Killed++
 	}
+}
+
+// byHalt reports whether it is a halt with cancel that wants an order to end.
+func (o *Orders) byHalt(ord *order) bool {
+	return ord.Wish != nil && slices.ContainsFunc(o.barriers, func(b *barrier) bool { return b.Halt && *ord.Wish == wish{b.CmdSeq, b.Request} })
 }
 
 // refused notes that the venue did not cancel an order it waits for.

@@ -114,7 +114,12 @@ func (t *turn) recalled(m actor.Deed) {
 	if !ok {
 		return
 	}
-	if d := t.order(p.Intent.OrderID); d != nil && !d.Final && d.Doomed && !p.Again {
+	switch d := t.order(p.Intent.OrderID); {
+	case d == nil || d.Final || !d.Doomed || p.Again:
+	case t.byHalt(d):
+		t.rejected(d, t.stopCause(), bySluice, "")
+		return
+	default:
 		t.emit(t.cancelled(d, msgs.KilledInQueue))
 		return
 	}
