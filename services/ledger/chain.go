@@ -79,7 +79,7 @@ func (t *turn) mined(in Mined) {
 	x := &txn{Hash: in.Tx.Hash, Block: in.Tx.Block, AtMS: t.nowMS}
 	for _, l := range in.Tx.Logs {
 		if l.Fill != nil && l.Fill.Wallet == t.j.cfg.Wallet {
-			x.Fills = append(x.Fills, *l.Fill)
+			x.Fills = append(x.Fills, t.countable(*l.Fill, x))
 		}
 	}
 	moved := t.transfers(x, in.Tx.Logs)
@@ -98,6 +98,16 @@ func (t *turn) mined(in Mined) {
 	if t.about(x); t.e.Kind == KindTx {
 		t.e.Reason = x.reason(t.j.cfg.Wallet, in.Tx.Logs)
 	}
+}
+
+// countable is a fill without figures that are beyond what can be counted. No exchange that the books follow tells such.
+func (t *turn) countable(f Fill, x *txn) Fill {
+	if min(int64(f.Size), int64(f.Cash), int64(f.Fee)) < 0 || max(int64(f.Size), int64(f.Cash), int64(f.Fee)) > maxBalance/1000 {
+		f.Size, f.Cash, f.Fee = 0, 0, 0
+		t.report(Report{Subject: "transaction", Ref: msgs.Ref{TxHash: x.Hash, OrderID: f.Order}, Asset: Cash, Block: x.Block,
+			Explanation: "the fill that it tells is beyond what can be counted; its transfers are booked"})
+	}
+	return f
 }
 
 // transfers posts what moved from and to the wallet, and reports whether anything did.
