@@ -61,9 +61,10 @@ func install(t *testing.T, files ...string) string {
 }
 
 // serve runs a sandbox and returns its URL file.
-func serve(t *testing.T) string {
+func serve(t *testing.T, cfg sandbox.Config) string {
 	t.Helper()
-	box, err := sandbox.New(sandbox.Config{MineAfter: 20 * time.Millisecond, ConfirmAfter: 40 * time.Millisecond})
+	cfg.MineAfter, cfg.ConfirmAfter = 20*time.Millisecond, 40*time.Millisecond
+	box, err := sandbox.New(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,11 +89,21 @@ func serve(t *testing.T) string {
 }
 
 func TestOfficialClientWorksAgainstTheSandbox(t *testing.T) {
+	runNode(t, "conformance.test.mjs", sandbox.Config{})
+}
+
+func TestAStrangerFindsTheTradeOnTheChain(t *testing.T) {
+	runNode(t, "stranger.test.mjs", sandbox.Config{Chain: true})
+}
+
+// runNode runs a file of Node tests against a sandbox.
+func runNode(t *testing.T, file string, cfg sandbox.Config) {
+	t.Helper()
 	need(t, "node", "npm")
-	dir := install(t, "conformance.test.mjs")
-	cmd := exec.CommandContext(t.Context(), "node", "--test", "conformance.test.mjs")
+	dir := install(t, file)
+	cmd := exec.CommandContext(t.Context(), "node", "--test", file)
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "SLUICE_SANDBOX="+serve(t))
+	cmd.Env = append(os.Environ(), "SLUICE_SANDBOX="+serve(t, cfg))
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
