@@ -217,3 +217,36 @@ func TestRefusalsForRateAreLogged(t *testing.T) {
 		})
 	}
 }
+
+// TestOrdersGoSinglyWhenBatchesHaveNoRoom spends the limit of batches, and decides three orders: they leave at once, one by one,
+// in their order.
+func TestOrdersGoSinglyWhenBatchesHaveNoRoom(t *testing.T) {
+	onStage(t, func(_, _, _ string) (int, http.Header, string) {
+		return 400, nil, `{"error":"not enough balance / allowance"}`
+	}, func(s *stage) {
+		p := limits.Standard()
+		p.PerIP[limits.PostOrders] = []limits.Window{{Calls: 1, Per: time.Minute}}
+		s.meterWith(limits.New(p))
+		spent, ok := s.p.limits.Try(limits.Posting("main", 2))
+		if !ok {
+			t.Fatal("not even one batch")
+		}
+		spent.Answered()
+		deeds, ids := s.intents(3)
+		if n := s.p.limits.Orders("main").Try(3); n != 3 {
+			t.Fatalf("%d permits, want 3", n)
+		}
+		got := s.do(deeds...)
+		if calls := s.v.seen(); len(calls) != 3 || strings.Join(calls, ", ") != "POST /order, POST /order, POST /order" {
+			t.Errorf("left: %v", calls)
+		}
+		for i, m := range got {
+			if m.(Posted).OrderID != ids[i] {
+				t.Errorf("answer %d is of another order", i)
+			}
+		}
+		if n := s.used("orders"); n != 5 {
+			t.Errorf("%d tokens are used, want those of the batch and three", n)
+		}
+	})
+}

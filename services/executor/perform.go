@@ -74,10 +74,17 @@ func (p *performer) Perform(ctx context.Context, job actor.Job) {
 	}
 }
 
-// post sends up to 15 orders with one request, in the order in which they were decided.
+// post sends up to 15 orders with one request, in the order in which they were decided. When the limit of batches has no room in
+// time they go one by one: single orders have a limit of their own.
 func (p *performer) post(ctx context.Context, job actor.Job, posts []Post) {
 	by := job.Sent.Add(sendBy)
 	permit, ok := p.permit(ctx, by, posts)
+	if !ok && len(posts) > 1 {
+		for i := range posts {
+			p.post(ctx, job, posts[i:i+1])
+		}
+		return
+	}
 	if !ok {
 		p.unsent(ctx, job, posts, polymarket.ErrTooLate)
 		return
