@@ -11,7 +11,7 @@ import (
 	"sluice/pkg/msgs"
 )
 
-// Started tells the core what its owner has found before anything is decided. It is the first message after each claim.
+// Started tells the core what its owner has found before any record is decided. It is told after each claim.
 type Started struct {
 	Incarnation string    // of the log: drawn when it begins, and the same for as long as it is the same log
 	Epoch       uint64    // of our claim

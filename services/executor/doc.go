@@ -19,6 +19,8 @@
 //   - An order that may have left is looked up before anything else. What does not rest is never sent twice.
 //   - An order that someone wants cancelled is never sent again, and one whose cancel was stored before it was decided is
 //     never sent at all.
+//   - After each claim nothing new leaves before the log is compared with what others know of the account; a log that may be
+//     lost or rolled back holds the account until somebody accepts it.
 //   - What the venue says is recorded, however odd; only our own arithmetic is asserted.
 //
 // # How it fails
