@@ -36,6 +36,7 @@ const (
 	snapshotTries = 3                // to read one whose parts do not come while the broker answers
 	graceDefault  = 3 * time.Second
 	tickDefault   = time.Second
+	foldDecoding  = 16   // log messages of up to half a megabyte that are decoded at once
 	foldAhead     = 1000 // log messages fetched ahead in a fold
 	snapshotEvery = 5000 // events between two snapshots: 17 ms of replay for each thousand
 )

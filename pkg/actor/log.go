@@ -152,26 +152,62 @@ func (a *Actor) fold(ctx context.Context, claim uint64) error {
 			return fmt.Errorf("read log %s: %w", a.subject, err)
 		}
 		defer it.Stop()
-		for r := (reader{it: it}); from <= claim; {
-			m, at, err := r.message(ctx)
-			if err == nil {
-				err = a.replay(at.Sequence.Stream, m.Data())
+		reading, stop := context.WithCancel(ctx)
+		defer stop()
+		for part := range a.decodeAhead(reading, &reader{it: it}, from, claim) {
+			d := <-part
+			if d.err == nil {
+				d.err = a.replay(d)
 			}
-			if err != nil {
-				return fmt.Errorf("read log %s: %w", a.subject, err)
+			if d.err != nil {
+				return fmt.Errorf("read log %s: %w", a.subject, d.err)
 			}
-			from = at.Sequence.Stream + 1
+			from = d.seq + 1
 		}
-		return nil
+		return ctx.Err()
 	})
 }
 
+// decoded is one message of the log.
+type decoded struct {
+	seq uint64
+	env msgs.Envelope
+	err error
+}
+
+// decodeAhead reads the log from one sequence to another, in order, and decodes beside that: decoding is what a fold takes
+// its time for. The channel ends after the last message, after an error, or with ctx.
+func (a *Actor) decodeAhead(ctx context.Context, r *reader, from, to uint64) <-chan chan decoded {
+	parts := make(chan chan decoded, foldDecoding)
+	go func() {
+		defer close(parts)
+		for from <= to {
+			part := make(chan decoded, 1)
+			m, at, err := r.message(ctx)
+			if err != nil {
+				part <- decoded{err: err}
+			}
+			select {
+			case parts <- part:
+			case <-ctx.Done():
+				return
+			}
+			if err != nil {
+				return
+			}
+			from = at.Sequence.Stream + 1
+			go func() {
+				env, err := a.decode(at.Sequence.Stream, m.Data())
+				part <- decoded{at.Sequence.Stream, env, err}
+			}()
+		}
+	}()
+	return parts
+}
+
 // replay takes one message of the log into the state.
-func (a *Actor) replay(seq uint64, b []byte) error {
-	env, err := a.decode(seq, b)
-	if err != nil {
-		return err
-	}
+func (a *Actor) replay(d decoded) error {
+	seq, env := d.seq, &d.env
 	for _, e := range env.Events {
 		if n := msgs.HeadOf(e).N; n != a.n+1 {
 			return a.gap(seq, n)
