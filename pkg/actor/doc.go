@@ -29,6 +29,10 @@
 //   - A submit that would use a permit is decided only with the permit in hand; one that would not (killed, expired,
 //     refused) is decided at once, however long the limiter makes the others wait.
 //   - Starting folds every event: numbers follow each other, and a snapshot counts only on the log it was made of.
+//   - Nothing is removed by age. From half full on, a stream loses what is in two snapshots and behind every reader
+//     (Readers); never the message in which a snapshot ends, so a purged log still shows which snapshots are its own.
+//   - From 80 % on nothing new should be asked for (Room.Full), from 90 % on submits are left unread: what remains is for
+//     fills and cancels.
 //
 // # How it fails
 //
