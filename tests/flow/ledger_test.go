@@ -224,3 +224,26 @@ func TestTradeBeforeThePostsAnswer(t *testing.T) {
 		p.once("o")
 	})
 }
+
+// TestOverFillOfAFAKIsBooked: a purchase given by size spends what it was signed for, and at a better price brings more
+// shares than were asked for. The books have them, also after everybody has started again.
+func TestOverFillOfAFAKIsBooked(t *testing.T) {
+	inPlant(t, setup{}, func(p *plant) {
+		p.submit("o", "BUY", "FAK", "0.60", "10")
+		p.final("o")
+		p.has("o", "settled")
+		p.ledger.kill()
+		p.ledger = p.startLedger()
+		p.restart()
+		p.pass(rest)
+		a := p.balances("main")
+		for _, x := range a.Positions {
+			if string(x.TokenID) == market(t, coin).Tokens[0] && x.Total <= 10_010*money.Unit {
+				t.Errorf("the position is %s, want more than 10 above 10000", x.Total)
+			}
+		}
+		if a.Cash.Total >= 99_995*money.Unit || a.Cash.Held != 0 {
+			t.Errorf("cash %+v, want about 6 spent and nothing held", a.Cash)
+		}
+	})
+}
