@@ -12,7 +12,7 @@
 // It fails as the venue fails, on purpose: see Faults. What it cannot read it refuses in the venue's own words.
 //
 // Beside the venue's own paths it serves /_sandbox/journal?since=N (JSON lines from that line on), /_sandbox/info,
-// /_sandbox/transfers?after=N&limit=N&wait_ms=N (JSON lines: the logs of the chain's transactions after number N, as an exchange
+// /_sandbox/transfers?after=N&limit=N&wait_ms=N&chain=ID (JSON lines: the logs of the chain's transactions after number N, as an exchange
 // writes them), and /_sandbox/faults, where GET shows the faults and POST changes those it names: {"drop_answer":{"next":1}},
 // {"cut_sockets":true}, {"tick_change":{"market":"sandbox-coin","tick":"0.001"}}, {"restart":{"down_ms":2000,"window_ms":5000}}; of the chain
 // {"reorg":{"depth":3}}, {"base_fee":{"gwei":300}}, {"stale_rpc":{"blocks":5}}, {"resolve":{"market":"sandbox-coin","outcome":"Yes"}};

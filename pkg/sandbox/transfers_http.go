@@ -14,7 +14,8 @@ const chainHeader = "Sandbox-Chain"
 const maxWait = time.Minute
 
 // serveTransfers answers the chain's logs as JSON lines: those of the transactions after number `after`, at most `limit`
-// transactions, each whole. With `wait_ms` it waits so long for the first.
+// transactions, each whole. With `wait_ms` it waits so long for the first, unless `chain` names another chain: on this one
+// that number means nothing.
 func (s *Sandbox) serveTransfers(w http.ResponseWriter, r *http.Request) {
 	var n [3]int64
 	for i, name := range []string{"after", "limit", "wait_ms"} {
@@ -30,7 +31,11 @@ func (s *Sandbox) serveTransfers(w http.ResponseWriter, r *http.Request) {
 		n[i] = v
 	}
 	after, limit := n[0], int(min(n[1], maxTransactions))
-	id, txs := s.awaitTransfers(r, after, limit, min(time.Duration(n[2])*time.Millisecond, maxWait))
+	wait := min(time.Duration(n[2])*time.Millisecond, maxWait)
+	if known := r.URL.Query().Get("chain"); known != "" && known != s.chainID() {
+		wait = 0
+	}
+	id, txs := s.awaitTransfers(r, after, limit, wait)
 	w.Header().Set("Content-Type", "application/x-ndjson")
 	w.Header().Set(chainHeader, id)
 	enc := json.NewEncoder(w)
@@ -39,6 +44,12 @@ func (s *Sandbox) serveTransfers(w http.ResponseWriter, r *http.Request) {
 			return // the reader has gone
 		}
 	}
+}
+
+func (s *Sandbox) chainID() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.chain.id
 }
 
 // awaitTransfers waits until there is something to tell, the time is over, the asker has gone or the sandbox ends.

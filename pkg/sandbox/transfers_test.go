@@ -147,6 +147,10 @@ func TestTransfersTellEachSettlementOnce(t *testing.T) {
 		if _, none := read(fmt.Sprintf("after=%d&wait_ms=30000", end+1)); len(none) != 0 || time.Since(began) != 30*time.Second {
 			t.Errorf("a failed trade left %d logs after %s", len(none), time.Since(began))
 		}
+		began = time.Now()
+		if again, _ := read(fmt.Sprintf("after=%d&wait_ms=30000&chain=0xother", end+1)); again != chain || time.Since(began) != 0 {
+			t.Errorf("who follows another chain waits %s to be told", time.Since(began))
+		}
 		synctest.Wait()
 		checkChain(t, w.s)
 	})

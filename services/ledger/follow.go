@@ -34,7 +34,7 @@ func (s *Service) follow(ctx context.Context, k *keeper) error {
 		seq = min(seq, d.from.ChainSeq)
 	}
 	for wait := retryFirst; ctx.Err() == nil; {
-		page, err := s.cfg.Transfers.After(ctx, seq)
+		page, err := s.cfg.Transfers.After(ctx, chain, seq)
 		if err != nil {
 			if ctx.Err() == nil {
 				s.cfg.Log.Warn("chain not available, asking again", "error", err)

@@ -49,19 +49,17 @@ func (c *fakeChain) restart(name string) {
 	c.woken = make(chan struct{})
 }
 
-func (c *fakeChain) After(ctx context.Context, seq uint64) (Page, error) {
+func (c *fakeChain) After(ctx context.Context, chain string, seq uint64) (Page, error) {
 	for {
 		c.mu.Lock()
 		p, woken := Page{Chain: c.name}, c.woken
 		p.Txs = append(p.Txs, c.txs[min(int(seq), len(c.txs)):]...)
 		c.mu.Unlock()
-		if len(p.Txs) > 0 {
+		if len(p.Txs) > 0 || chain != "" && chain != p.Chain {
 			return p, nil
 		}
 		select {
 		case <-woken:
-		case <-time.After(time.Second): // as the venue's answer ends
-			return p, nil
 		case <-ctx.Done():
 			return Page{}, ctx.Err()
 		}

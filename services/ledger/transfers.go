@@ -17,9 +17,10 @@ import (
 
 // Transfers is the chain as the books see it: what has moved, in order, each transaction whole.
 type Transfers interface {
-	// After returns transactions after number seq, oldest first. Where there are none it waits a while for the first, and
-	// may return none. The page names its chain: numbers mean nothing on another one.
-	After(ctx context.Context, seq uint64) (Page, error)
+	// After returns transactions of a chain after number seq, oldest first. Where there are none it waits a while for the
+	// first, and may return none. The page names its chain; when that is another one it comes at once, and its
+	// transactions mean nothing: numbers are of one chain.
+	After(ctx context.Context, chain string, seq uint64) (Page, error)
 }
 
 // Page is some transactions of one chain.
@@ -44,10 +45,11 @@ const (
 )
 
 // After asks for one page.
-func (c *sandboxChain) After(ctx context.Context, seq uint64) (p Page, err error) {
+func (c *sandboxChain) After(ctx context.Context, chain string, seq uint64) (p Page, err error) {
 	ctx, cancel := context.WithTimeout(ctx, 2*holdOpen)
 	defer cancel()
-	q := url.Values{"after": {strconv.FormatUint(seq, 10)}, "limit": {strconv.Itoa(pageTxs)}, "wait_ms": {strconv.FormatInt(holdOpen.Milliseconds(), 10)}}
+	q := url.Values{"after": {strconv.FormatUint(seq, 10)}, "limit": {strconv.Itoa(pageTxs)}, "wait_ms": {strconv.FormatInt(holdOpen.Milliseconds(), 10)},
+		"chain": {chain}}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.base+"/_sandbox/transfers?"+q.Encode(), nil)
 	if err != nil {
 		return p, fmt.Errorf("ask for transfers: %w", err)
