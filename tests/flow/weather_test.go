@@ -37,7 +37,7 @@ func (p *plant) resting(n int) {
 // no sense, or is missing changes nothing; what promises less is heeded and slows; and a tier that the signer does not have is
 // believed until the venue refuses, which it does a few times and not for ever.
 func TestHeadersThatLie(t *testing.T) {
-	const n = 200
+	const n = 120
 	const least = (n - 60) * time.Second / 40
 	reset := func(s int64) string { return fmt.Sprint(time.Now().Unix() + s) }
 	for _, c := range []struct {
@@ -84,7 +84,7 @@ func TestHeadersThatLie(t *testing.T) {
 // refuses the others, shows a page of HTML without a word of how long, or only queues them. Each time the backlog is drained,
 // nothing is lost or sent twice, and a small part of what was sent was over, which a client without manners repeats all the time.
 func TestVenueThatAllowsLessThanItSays(t *testing.T) {
-	const n = 400
+	const n = 250
 	for edge, most := range map[sandbox.Edge]struct {
 		throttled int
 		over      int64 // in a queue all that waited there
