@@ -22,7 +22,7 @@ const (
 	storeTimeout = 5 * time.Second
 )
 
-// BehindError reports books that are older than what they have told.
+// BehindError reports books that are not those that told the last event.
 type BehindError struct {
 	Account    msgs.Account
 	Told, Have uint64 // number of the last event on the log, and in the books
@@ -32,7 +32,7 @@ func (e *BehindError) Error() string { return e.Cause() + "; " + e.Fix() }
 
 // Cause says what is wrong.
 func (e *BehindError) Cause() string {
-	return fmt.Sprintf("evt.ledger.%s has told event %d and the books end at %d: they were restored from a copy, or another ledger keeps books of this account", e.Account, e.Told, e.Have)
+	return fmt.Sprintf("evt.ledger.%s has told event %d and it is not that of these books, which end at %d: they were restored from a copy, or another ledger keeps books of this account", e.Account, e.Told, e.Have)
 }
 
 // Fix says what to do.
@@ -42,8 +42,9 @@ func (e *BehindError) Fix() string {
 
 // told is the last message of evt.ledger.<account>.
 type told struct {
-	seq uint64 // of the message, 0 where there is none
-	n   uint64 // of its last event
+	seq    uint64 // of the message, 0 where there is none
+	n      uint64 // of its last event
+	anchor msgs.Anchor
 }
 
 func (s *Service) lastTold(ctx context.Context, a msgs.Account) (t told, err error) {
@@ -63,7 +64,7 @@ func (s *Service) lastTold(ctx context.Context, a msgs.Account) (t told, err err
 		return t, fmt.Errorf("read last ledger event of %s: %w", a, err)
 	}
 	if k := len(env.Events); k > 0 {
-		t.n = msgs.HeadOf(env.Events[k-1]).N
+		t.n, t.anchor = msgs.HeadOf(env.Events[k-1]).N, anchorOf(env.Events[k-1])
 	}
 	t.seq = m.Sequence
 	return t, nil
@@ -116,12 +117,15 @@ func (o *outbox) look(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	var have uint64
-	if err := o.k.ask(ctx, func() { have = o.d.journal.N() }); err != nil {
-		return err
-	}
-	if o.last.n > have {
-		return &BehindError{Account: account, Told: o.last.n, Have: have}
+	if o.last.n > o.d.book.FirstN {
+		// That event was committed before it was told: it is in these books, or they are not those that told it.
+		own, have, err := o.k.store.anchor(ctx, o.d.book.ID, o.last.n)
+		if err != nil {
+			return err
+		}
+		if own != o.last.anchor {
+			return &BehindError{Account: account, Told: o.last.n, Have: have}
+		}
 	}
 	if o.last.seq == 0 {
 		o.last.n = o.d.told.Load() // nothing is on the log: it was purged, or is another one
@@ -142,7 +146,7 @@ func (o *outbox) tell(ctx context.Context, events []json.RawMessage, n uint64) b
 		return false
 	}
 	o.s.cfg.Passing(PointSent)
-	o.last = told{seq, n}
+	o.last = told{seq: seq, n: n}
 	o.d.told.Store(n)
 	o.s.count.published(len(events))
 	return true
@@ -169,6 +173,37 @@ func (s *Service) append(ctx context.Context, a msgs.Account, events []json.RawM
 		return 0, fmt.Errorf("append events: %w", err)
 	}
 	return ack.Sequence, nil
+}
+
+// anchor is where the chain of entries stood at an event, empty where there is none, and the number of the last event.
+func (s *Store) anchor(ctx context.Context, book int64, n uint64) (a msgs.Anchor, last uint64, err error) {
+	var body []byte
+	err = s.read.QueryRowContext(ctx, "SELECT coalesce((SELECT body FROM event WHERE book = ? AND n = ?), x''), coalesce(max(n), 0) FROM event WHERE book = ?", book, n, book).
+		Scan(&body, &last)
+	if err != nil {
+		return a, 0, fmt.Errorf("read event %d: %w", n, err)
+	}
+	if len(body) == 0 {
+		return a, last, nil
+	}
+	e, err := msgs.DecodeEvent(body)
+	if err != nil {
+		return a, last, fmt.Errorf("read event %d: %w", n, err)
+	}
+	return anchorOf(e), last, nil
+}
+
+// anchorOf is where the chain of entries stood when an event was decided.
+func anchorOf(e msgs.Event) msgs.Anchor {
+	switch e := e.(type) {
+	case *msgs.LedgerBalance:
+		return e.Anchor
+	case *msgs.LedgerReconciled:
+		return e.Anchor
+	case *msgs.LedgerHead:
+		return e.Anchor
+	}
+	return msgs.Anchor{}
 }
 
 // eventsAfter are the next events of a book, at most one message's worth, and the number of the last.

@@ -231,15 +231,7 @@ func (w *world) told() (out []msgs.Event) {
 func (w *world) heads() (out []Told) {
 	w.t.Helper()
 	for _, e := range w.told() {
-		h := Told{N: msgs.HeadOf(e).N}
-		switch e := e.(type) {
-		case *msgs.LedgerBalance:
-			h.Anchor = e.Anchor
-		case *msgs.LedgerReconciled:
-			h.Anchor = e.Anchor
-		case *msgs.LedgerHead:
-			h.Anchor = e.Anchor
-		}
+		h := Told{N: msgs.HeadOf(e).N, Anchor: anchorOf(e)}
 		out = append(out, h)
 	}
 	return out

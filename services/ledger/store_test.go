@@ -287,6 +287,26 @@ func TestOldBooksAreRefusedAndLostOnesAreMadeAnew(t *testing.T) {
 			t.Fatalf("books restored from a copy: %v", l.err)
 		}
 
+		// A ledger that keeps other books of the account from the beginning is found out as well.
+		s2, err := OpenStore(t.Context(), w.path+".other", msgs.Sandbox)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := s2.Book(t.Context(), termsOf("main"), func() (uint64, error) { return 0, nil }); err != nil {
+			t.Fatal(err)
+		}
+		s2.Close()
+		w.path += ".other"
+		l = w.start(nil)
+		select {
+		case <-l.ended:
+		case <-time.After(time.Minute):
+			t.Fatal("other books of the account are kept")
+		}
+		if _, ok := errors.AsType[*BehindError](l.err); !ok {
+			t.Fatalf("other books of the account: %v", l.err)
+		}
+
 		w.path += ".new"
 		l = w.start(nil)
 		time.Sleep(5 * time.Second)
