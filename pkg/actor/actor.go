@@ -152,6 +152,7 @@ type Actor struct {
 	rewound     bool      // a lane was lost: the cursors that are written count as they stand
 	before      time.Time // of the last message before our claim; zero where there was none
 	losses      []Loss
+	decided     cursors // as the log has them
 
 	name    string // of our append that has it; empty before the first after the claim
 	n       uint64 // number of the last event that was decided

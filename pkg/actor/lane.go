@@ -42,6 +42,7 @@ func (a *Actor) newLane(ctx context.Context, index int, l Lane) (*lane, error) {
 
 // openLanes makes the lanes, not yet read.
 func (a *Actor) openLanes(ctx context.Context) error {
+	a.decided = a.cursors
 	for i, l := range a.cfg.lanes() {
 		ln, err := a.newLane(ctx, i, l)
 		if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -31,6 +32,9 @@ type Loss struct {
 
 // twinAge is how much younger a log may be than the stream of what was asked: both are made in one go.
 const twinAge = time.Minute
+
+// skew is how far the clocks of a cluster's nodes may be apart: each stream bears the time of its leader.
+const skew = 10 * time.Second
 
 func (a *Actor) started() Started {
 	return Started{Incarnation: a.incarnation, Epoch: a.epoch, N: a.n, First: a.before.IsZero(), Last: a.before,
@@ -87,19 +91,24 @@ func (a *Actor) outlived(s snapshot) {
 }
 
 // rewind takes a lane up whose stream is not the one that was read, where the configuration says so: from the beginning of
-// one that was made anew, else from what was stored after the log ended. Nothing in it that can be new is passed over;
-// what is read twice is recognised by its ids.
+// one that was made anew, else from what was stored after the log ended. All lanes of such a stream are rewound. Nothing in it
+// that can be new is passed over; what is read twice is recognised by its ids.
 func (l *lane) rewind(ctx context.Context, cause error) error {
-	a, info, gone := l.a, l.stream.CachedInfo(), (*LaneError)(nil)
-	anew := !a.before.IsZero() && info.Created.After(a.before)
-	cursor := a.cursors[l.index]
-	if !a.cfg.Rewinds || cursor == 0 || !anew && !errors.As(cause, &gone) {
+	a := l.a
+	if !a.cfg.Rewinds || a.before.IsZero() {
 		return cause
 	}
-	to := uint64(0)
+	if gone := (*LaneError)(nil); cause != nil && !errors.As(cause, &gone) {
+		return cause
+	}
+	anew, why, err := l.lost(ctx)
+	if why == "" || err != nil {
+		return errors.Join(cause, err)
+	}
+	to, since := uint64(0), a.before.Add(-skew)
 	if !anew {
 		c, err := l.stream.CreateConsumer(ctx, jetstream.ConsumerConfig{
-			AckPolicy: jetstream.AckNonePolicy, DeliverPolicy: jetstream.DeliverByStartTimePolicy, OptStartTime: &a.before,
+			AckPolicy: jetstream.AckNonePolicy, DeliverPolicy: jetstream.DeliverByStartTimePolicy, OptStartTime: &since,
 			MemoryStorage: true, Replicas: 1, InactiveThreshold: laneIdle,
 		})
 		if err != nil {
@@ -108,10 +117,35 @@ func (l *lane) rewind(ctx context.Context, cause error) error {
 		to = c.CachedInfo().Delivered.Stream
 	}
 	a.cursors[l.index], l.next, a.rewound = to, to+1, true
-	if anew {
-		a.lose(msgs.LaneLost, l.Stream, "the stream was made at %s, after the log had ended at %s", info.Created.UTC().Format(time.RFC3339), a.before.UTC().Format(time.RFC3339))
-	} else {
-		a.lose(msgs.LaneLost, l.Stream, "the stream ends at %d and %d was already decided", info.State.LastSeq, cursor)
+	if !slices.ContainsFunc(a.losses, func(x Loss) bool { return x.Code == msgs.LaneLost && x.Stream == l.Stream }) {
+		a.lose(msgs.LaneLost, l.Stream, "%s", why)
 	}
 	return nil
+}
+
+// lost says why a stream cannot be the one of which the log was decided: it was made later, it ends too early, or what it has
+// where the log had come was stored after the log ended.
+func (l *lane) lost(ctx context.Context) (anew bool, why string, err error) {
+	a, info, top := l.a, l.stream.CachedInfo(), uint64(0)
+	for i, other := range a.cfg.lanes() {
+		if other.Stream == l.Stream {
+			top = max(top, a.decided[i])
+		}
+	}
+	switch {
+	case top == 0:
+		return false, "", nil
+	case info.Created.After(a.before.Add(skew)):
+		return true, fmt.Sprintf("the stream was made at %s, after the log had ended at %s", info.Created.UTC().Format(time.RFC3339), a.before.UTC().Format(time.RFC3339)), nil
+	case info.State.LastSeq < top:
+		return false, fmt.Sprintf("the stream ends at %d and %d was already decided", info.State.LastSeq, top), nil
+	}
+	m, err := l.stream.GetMsg(ctx, top)
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return false, "", nil // it was removed since, as what was decided may be
+	}
+	if err == nil && m.Time.After(a.before.Add(skew)) {
+		why = fmt.Sprintf("%d was already decided, and what the stream has there was stored at %s, after the log had ended at %s", top, m.Time.UTC().Format(time.RFC3339), a.before.UTC().Format(time.RFC3339))
+	}
+	return false, why, err
 }

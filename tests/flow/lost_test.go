@@ -2,6 +2,7 @@ package flow
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -262,6 +263,52 @@ func TestLogRestoredFromYesterdayHoldsTheAccount(t *testing.T) {
 			p.up()
 			p.wantHeld(msgs.LogRolledBack)
 		})
+	})
+}
+
+// TestWhatWasAskedRestoredAloneHoldsTheAccount puts yesterday's copy of what was asked beside today's log. What is asked before
+// the executor starts gets sequences that the log has decided already, and is answered all the same; what was decided is not
+// decided again.
+func TestWhatWasAskedRestoredAloneHoldsTheAccount(t *testing.T) {
+	for _, many := range []int{1, 100} {
+		t.Run(fmt.Sprint(many), func(t *testing.T) { askedRestoredAlone(t, many) })
+	}
+}
+
+func askedRestoredAlone(t *testing.T, many int) {
+	dir := t.TempDir()
+	inPlant(t, setup{lost: true, bookless: true, dir: dir}, func(p *plant) {
+		p.submit("yesterday", "BUY", "GTC", "0.09", "10", always)
+		p.is("yesterday", "open")
+		yesterday := p.copied(dir)
+		p.past()
+		p.down()
+		today := p.copied(dir)
+		stream := func(dir string) string {
+			found, err := filepath.Glob(filepath.Join(dir, "jetstream", "*", "streams", "ASK_main"))
+			if err != nil || len(found) != 1 {
+				t.Fatalf("stream in %s: %v, %v", dir, found, err)
+			}
+			return found[0]
+		}
+		at := stream(today)
+		if err := os.RemoveAll(at); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.CopyFS(at, os.DirFS(stream(yesterday))); err != nil {
+			t.Fatal(err)
+		}
+		p.moves(today)
+		for i := range many {
+			p.submit(fmt.Sprintf("fresh-%d", i), "BUY", "GTC", "0.15", "10", always)
+		}
+		p.up()
+		for i := range many {
+			p.final(fmt.Sprintf("fresh-%d", i))
+			p.tells(fmt.Sprintf("fresh-%d", i), "rejected:log_in_doubt.")
+		}
+		p.tells("yesterday", "submitting accepted")
+		p.wantHeld(msgs.LaneLost)
 	})
 }
 
