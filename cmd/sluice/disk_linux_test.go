@@ -18,7 +18,7 @@ import (
 func smallDisk(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
-	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size=48m"); err != nil {
+	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size=192m"); err != nil {
 		if os.Getenv("SLUICE_REQUIRE_ALL") == "1" {
 			t.Fatalf("mount a small file system: %v", err)
 		}
