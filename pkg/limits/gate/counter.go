@@ -70,6 +70,7 @@ type Counter struct {
 	flight  int   // units that have left and are not answered
 	touched int64 // the last moment at which log or bucket changed; they only go forward
 	waiting [classCount]int
+	loan    loanCounter
 
 	advice
 

@@ -45,6 +45,7 @@ type Gate struct {
 	last int64 // the latest moment it was told
 
 	permits permits
+	loan    loan
 	lanes   []*Lane // with someone waiting, in the order of their turns
 	waiting int
 	pass    uint64
@@ -198,7 +199,7 @@ func (g *Gate) fits(t int64, l *Lane, items int) bool {
 			return false
 		}
 	}
-	return true
+	return g.lends(t, l, items)
 }
 
 // share is how much of a counter, in permille, belongs to classes more urgent than the lane's.
@@ -218,7 +219,10 @@ func (g *Gate) take(t int64, l *Lane, items int) Permit {
 	for _, leg := range l.legs {
 		leg.Counter.take(t, leg.units(items))
 	}
-	return g.permits.issue(t, l, items)
+	g.spend(l, items)
+	p := g.permits.issue(t, l, items)
+	g.permits.slots[p.index].loan = g.loan.turn[PurseOf(l.class)]
+	return p
 }
 
 // Exchange swaps permits for one permit of another way, all or nothing: what they hold is free for it. It is how single
@@ -253,6 +257,7 @@ func (g *Gate) move(t int64, of []Permit, back bool) {
 				leg.Counter.release(leg.units(s.items))
 			}
 		}
+		g.moveLoan(s, back)
 	}
 }
 
@@ -270,6 +275,7 @@ func (g *Gate) Done(now time.Time, p Permit, o Outcome, items int) {
 		for _, leg := range s.lane.legs {
 			leg.Counter.release(leg.units(s.items))
 		}
+		g.repay(s)
 		g.permits.close(p.index)
 	case o == Unknown && t < s.issued+int64(g.cfg.Settle):
 		g.permits.later(p.index)
@@ -288,6 +294,7 @@ func (g *Gate) settle(t int64, i uint32, items int) {
 			n = items
 		}
 		leg.Counter.charge(t, leg.units(n))
+		g.report(t, s, &leg, leg.units(n))
 	}
 	g.permits.close(i)
 }

@@ -31,6 +31,7 @@ type open struct {
 	items      int
 	issued     int64
 	turn       uint32
+	loan       uint32 // of the purse's loans the one that it took from
 	prev, next uint32
 }
 

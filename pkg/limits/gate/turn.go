@@ -147,7 +147,7 @@ func (g *Gate) clear(t int64, l *Lane, items int, starved bool) bool {
 			c.refuse(g.pass, l.class, starved)
 		}
 	}
-	return ok
+	return ok && g.lends(t, l, items)
 }
 
 // next is the first moment after t at which somebody who waits might go.
