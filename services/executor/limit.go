@@ -15,6 +15,9 @@ type Limits struct {
 	Profile catalogue.Profile
 	// Options are the share that is used; the zero value is the conservative 0.8 of each figure.
 	Options budget.Options
+	// With names those who share the allowance: all executors on one bus that reach the venue from one address. Empty is the
+	// venue's host.
+	With string
 }
 
 // defaultProfile is the catalogue's own choice for this venue.
@@ -48,7 +51,7 @@ func (s *Service) SetLimits(l Limits) error {
 	if err != nil {
 		return err
 	}
-	return s.limits.Replace(p, l.Options)
+	return s.node.Replace(p, l.Options)
 }
 
 // cancelChunk is how many ids go in one request at most, and chunkShare which part of what could leave at once: whoever must

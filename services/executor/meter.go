@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"sluice/pkg/limits"
+	"sluice/pkg/limits/budget"
 	"sluice/pkg/limits/gate"
 	"sluice/pkg/limits/signal"
 )
@@ -62,6 +63,13 @@ func carry(ctx context.Context, q limits.Request, p limits.Permit) (with context
 	}
 }
 
+type urgentKey struct{}
+
+// urgently lets the calls under a context go before everything else, as what a cancel needs.
+func urgently(ctx context.Context) context.Context {
+	return context.WithValue(ctx, urgentKey{}, true)
+}
+
 // RoundTrip waits for a permit unless the request's context brings one, sends, and closes the permit by what became of it.
 // A request that gets no permit fails before its first byte.
 func (m *meter) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -102,6 +110,9 @@ func (m *meter) tell(e limits.Endpoint, status int, s signal.Signal) {
 
 func (m *meter) permit(ctx context.Context, e limits.Endpoint) (limits.Permit, error) {
 	q := limits.Request{Endpoint: string(e), Account: m.account}
+	if urgent, _ := ctx.Value(urgentKey{}).(bool); urgent {
+		q.Class = budget.As(gate.Cancel)
+	}
 	if f, ok := ctx.Value(fareKey{}).(*fare); ok && f.q.Endpoint == q.Endpoint {
 		if f.spent.CompareAndSwap(false, true) {
 			return f.permit, nil

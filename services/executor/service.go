@@ -13,6 +13,7 @@ import (
 
 	"sluice/pkg/actor"
 	"sluice/pkg/limits"
+	"sluice/pkg/limits/share"
 	"sluice/pkg/msgs"
 )
 
@@ -30,6 +31,7 @@ type Service struct {
 	facts  *facts
 	books  *books
 	limits *limits.Limiter
+	node   *share.Node // what the limits share with other processes, and keep over restarts
 	desks  []*desk
 
 	readers *actor.Readers // set once by Run
@@ -50,6 +52,9 @@ func New(cfg Config) (*Service, error) {
 		return nil, err
 	}
 	s := &Service{cfg: cfg, js: js, count: newCounters(), limits: l}
+	if s.node, err = s.share(); err != nil {
+		return nil, err
+	}
 	if err := s.count.register(cfg.Metrics, l); err != nil {
 		return nil, fmt.Errorf("register metrics: %w", err)
 	}
@@ -85,6 +90,7 @@ func (s *Service) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	ctx, end := s.sharing(ctx)
 	g := actor.Group{Log: s.cfg.Log}
 	g.Add("facts", func(ctx context.Context) error { return s.facts.follow(ctx, s.js) })
 	for _, d := range s.desks {
@@ -95,7 +101,7 @@ func (s *Service) Run(ctx context.Context) error {
 			return d.run(ctx, leases, snapshots)
 		})
 	}
-	return g.Run(ctx)
+	return errors.Join(g.Run(ctx), end())
 }
 
 // storage makes what the accounts are kept in, and what says who owns them.

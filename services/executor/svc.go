@@ -13,7 +13,7 @@ import (
 	"github.com/nats-io/nats.go/micro"
 
 	"sluice/pkg/actor"
-	"sluice/pkg/limits"
+	"sluice/pkg/limits/budget"
 	"sluice/pkg/msgs"
 )
 
@@ -155,15 +155,15 @@ func (d *desk) status(ctx context.Context, act *actor.Actor, _ []byte) (any, *ms
 		Account: d.cfg.Name, Env: d.s.cfg.Env, Halted: c.Halted, Doubts: c.Doubts, Venue: d.venue.state(now), Queue: d.queue(ctx, now), Open: c.Open, Unknown: c.Unknown,
 		Feed: d.feedFresh(now), Owner: d.s.cfg.Owner, N: c.N, AsOfMS: now.UnixMilli(),
 	}
-	for _, l := range d.s.limits.State(string(d.cfg.Name)) {
-		a.Limits = append(a.Limits, limitState(l))
+	for _, l := range d.s.node.Account(ctx, string(d.cfg.Name)) {
+		a.Limits = append(a.Limits, limitState(l, now))
 	}
 	return a, nil
 }
 
-func limitState(l limits.State) msgs.LimitState {
-	s := msgs.LimitState{Scope: l.Scope, Layer: l.Layer, Used: strconv.Itoa(l.Used), Limit: strconv.Itoa(l.Limit), PerMS: l.PerMS}
-	if !l.FreeAt.IsZero() {
+func limitState(l budget.Layer, now time.Time) msgs.LimitState {
+	s := msgs.LimitState{Scope: l.Scope, Layer: l.Rule, Used: strconv.Itoa(l.Used), Limit: strconv.Itoa(l.Limit), PerMS: l.Per.Milliseconds()}
+	if l.Limited(now) {
 		s.FreeAtMS = l.FreeAt.UnixMilli()
 	}
 	return s

@@ -160,7 +160,6 @@ func TestCrashesNeverRepeatAnOrder(t *testing.T) {
 		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
 			cfg := setup{sandbox: sandbox.Config{Seed: uint64(seed) + 1}}
 			inPlant(t, cfg, func(p *plant) {
-				p.fresh = true
 				s := &storm{p: p, rng: rand.New(rand.NewPCG(uint64(seed), 1))}
 				s.distance()
 				p.venue.SetFaults(func(f *sandbox.Faults) { f.DropAnswer.PerMille, f.LoseRequest.PerMille = dropPerMill, losePerMill })
@@ -189,7 +188,6 @@ func TestTwoExecutorsByMistake(t *testing.T) {
 	for seed := range 3 {
 		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
 			inPlant(t, setup{idle: true}, func(p *plant) {
-				p.fresh = true
 				s := &storm{p: p, rng: rand.New(rand.NewPCG(uint64(seed), 2))}
 				s.distance()
 				p.start("one")

@@ -65,9 +65,6 @@ type plant struct {
 	bad     map[string]bool // commands that no schema shall accept, by stream and sequence
 	want    wrongs
 	books   string // file of the ledger
-	// fresh says that executors come so fast after one another that the buckets of their limiters, which each starts with
-	// full, can be more together than the venue allows. Nothing else is forgiven for it.
-	fresh bool
 }
 
 // setup is what a test can choose.

@@ -82,9 +82,6 @@ func (p *plant) charge(v judge.Verdict, want wrongs) {
 	delete(got, "lost") // the sum of others
 	bad := false
 	for kind, n := range got {
-		if kind == judge.LimitsExceeded && p.fresh {
-			continue
-		}
 		if n != want[kind] {
 			bad = true
 			p.t.Errorf("the judge counts %d %s, want %d", n, kind, want[kind])

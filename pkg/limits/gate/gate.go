@@ -219,9 +219,9 @@ func (g *Gate) take(t int64, l *Lane, items int) Permit {
 	for _, leg := range l.legs {
 		leg.Counter.take(t, leg.units(items))
 	}
-	g.spend(l, items)
+	turn := g.spend(t, l, items)
 	p := g.permits.issue(t, l, items)
-	g.permits.slots[p.index].loan = g.loan.turn[PurseOf(l.class)]
+	g.permits.slots[p.index].loan = turn
 	return p
 }
 

@@ -50,12 +50,16 @@ type loan struct {
 	lender Lender
 	until  [purseCount]int64  // what is lent may leave before this moment
 	turn   [purseCount]uint32 // counts the loans; permits of an earlier one are beyond accounting
+	had    bool               // somebody has lent before
+	need   bool               // what is being taken is an emergency
 }
 
 // loanCounter is a counter's part of it.
 type loanCounter struct {
 	lent  [purseCount]int // units at hand
 	taken [purseCount]int // units that have left since somebody last asked
+
+	needed []int64 // when units left in an emergency
 }
 
 // Share lets a gate leave only what a lender lends. It begins with nothing at hand.
@@ -68,7 +72,10 @@ func (g *Gate) Share(l Lender, counters ...*Counter) {
 }
 
 // Renew lets what is at hand in a purse leave until a moment.
-func (g *Gate) Renew(p Purse, until time.Time) { g.loan.until[p] = int64(until.Sub(g.base)) }
+func (g *Gate) Renew(p Purse, until time.Time) {
+	g.loan.until[p] = int64(until.Sub(g.base))
+	g.loan.had = g.loan.had || p == Urgent && g.loan.until[p] > g.last
+}
 
 // Until is when what is at hand in a purse may no longer leave.
 func (g *Gate) Until(p Purse) time.Time { return g.time(g.loan.until[p]) }
@@ -113,6 +120,9 @@ func (g *Gate) lends(t int64, l *Lane, items int) bool {
 		return true
 	}
 	p := PurseOf(l.class)
+	if g.loan.need = g.inNeed(t, l, items); g.loan.need {
+		return true
+	}
 	ok := t < g.loan.until[p]
 	for i := range l.legs {
 		leg := &l.legs[i]
@@ -157,9 +167,14 @@ func (c *Counter) Waiting(p Purse) (n int) {
 func (c *Counter) Serves(class Class) bool { return c.rule.Classes&(1<<class) != 0 }
 
 // spend takes a request's units out of its purse.
-func (g *Gate) spend(l *Lane, items int) {
+func (g *Gate) spend(t int64, l *Lane, items int) (turn uint32) {
 	if g.loan.lender == nil {
-		return
+		return 0
+	}
+	if g.loan.need {
+		g.loan.need = false
+		g.need(t, l, items)
+		return 0
 	}
 	p := PurseOf(l.class)
 	for _, leg := range l.legs {
@@ -168,6 +183,7 @@ func (g *Gate) spend(l *Lane, items int) {
 			leg.Counter.loan.taken[p] += k
 		}
 	}
+	return g.loan.turn[p]
 }
 
 // repay puts units back that have not left.
@@ -218,12 +234,21 @@ func (g *Gate) Free(now time.Time, c *Counter, class Class) int {
 	n := maxLoan
 	for i := range c.windows {
 		w := &c.windows[i]
-		n = min(n, w.now-c.spare(w.now, 1, share)-c.flight-c.log.since(t-w.span))
+		n = min(n, w.now-c.kept(w.now, share)-c.flight-c.log.since(t-w.span))
 	}
 	if b := c.rule.Bucket; b != nil {
-		n = min(n, int(c.micro(t)/million)-c.spare(b.Burst, 1, share)-c.flight)
+		n = min(n, int(c.micro(t)/million)-c.kept(b.Burst, share)-c.flight)
 	}
 	return max(0, n)
+}
+
+// kept is what of a figure is not lent: the share of more urgent ones, and what is withheld for emergencies.
+func (c *Counter) kept(n, share int) int {
+	kept := c.spare(n, 1, share)
+	if c.spared() {
+		kept = max(kept, min(withheld(n), n-1))
+	}
+	return kept
 }
 
 // maxLoan bounds one loan; no documented window holds as many.
@@ -232,7 +257,11 @@ const maxLoan = 1 << 20
 // FreeAt is when a class may be lent so many units, as things stand.
 func (g *Gate) FreeAt(now time.Time, c *Counter, n int, class Class) time.Time {
 	t := g.at(now)
-	return g.time(c.earliest(t, n, 0, g.share(&Lane{class: class}, c, false)))
+	share := g.share(&Lane{class: class}, c, false)
+	if c.spared() {
+		share = max(share, permille/withheldPart)
+	}
+	return g.time(c.earliest(t, n, 0, share))
 }
 
 // Most is how many units a class can ever be lent at once.
@@ -242,10 +271,10 @@ func (g *Gate) Most(c *Counter, class Class) int {
 	}
 	share, n := g.share(&Lane{class: class}, c, false), maxLoan
 	for i := range c.windows {
-		n = min(n, c.windows[i].N-c.spare(c.windows[i].N, 1, share))
+		n = min(n, c.windows[i].N-c.kept(c.windows[i].N, share))
 	}
 	if b := c.rule.Bucket; b != nil {
-		n = min(n, b.Burst-c.spare(b.Burst, 1, share))
+		n = min(n, b.Burst-c.kept(b.Burst, share))
 	}
 	return n
 }

@@ -86,11 +86,23 @@ func (l *borrowing) hold(c *gate.Counter) *hold {
 // Lend notes what is missing; it comes with an answer.
 func (b *Borrower) Lend(_ time.Time, c *gate.Counter, w gate.Want) int {
 	h := b.loans[gate.PurseOf(w.Class)].hold(c)
-	if w.Units > h.want.Units || w.Class < h.want.Class {
-		b.eager = true
+	if with := both(h.want, w); with != h.want {
+		h.want, b.eager = with, true
 	}
-	h.want = w
 	return 0
+}
+
+// both is what is missing for two requests of which one may leave: the more units, for the more urgent class.
+func both(a, b gate.Want) gate.Want {
+	if a.Units <= 0 {
+		return b
+	}
+	more := a
+	if b.Units > a.Units {
+		more = b
+	}
+	more.Class, more.Accounts = min(a.Class, b.Class), max(a.Accounts, b.Accounts)
+	return more
 }
 
 // Settle notes what became of units.
@@ -165,7 +177,7 @@ func (b *Borrower) restOf(p gate.Purse, h *hold, stocked bool) {
 	if h.rest++; h.rest <= restBeats {
 		return
 	}
-	h.pace = 0
+	h.pace = 0 // and nobody waits
 	keep := 0
 	if stocked {
 		keep = b.stockOf(h.c)
@@ -241,7 +253,9 @@ func (b *Borrower) Hear(now time.Time, g Give) (more bool) {
 			if h := l.hold(c); line.Granted > h.granted {
 				n := line.Granted - h.granted
 				h.granted = line.Granted
-				h.want.Units = max(0, h.want.Units-n)
+				if h.want.Units -= n; h.want.Units <= 0 {
+					h.want = gate.Want{}
+				}
 				h.rest = 0
 				b.gate.Bring(c, purse, n)
 				more = true

@@ -19,7 +19,7 @@ const (
 	standing     = 8
 	standingMost = 16
 	// ahead is how much lending a reserve is made for: a record is then written about once in half of that.
-	ahead = 2 * time.Second
+	ahead = time.Second
 )
 
 // Granter counts what all have used and lends what is free. It is not safe for several goroutines at once.
@@ -166,6 +166,30 @@ func (g *Granter) Until() time.Time {
 	return g.sent.Add(g.cfg.Valid)
 }
 
+// Replace puts another profile or other options in force. What was counted stays counted; a rule that is gone is forgotten.
+// Errors: those of the options; what was in force then stays.
+func (g *Granter) Replace(now time.Time, p catalogue.Profile, o budget.Options) error {
+	if err := g.book.Replace(now, p, o); err != nil {
+		return err
+	}
+	gone := func(t *tally) bool { return g.book.Meter(t.Name) == nil }
+	g.ghosts = slices.DeleteFunc(g.ghosts, func(x ghost) bool { return gone(x.t) })
+	g.order = slices.DeleteFunc(g.order, func(t *tally) bool {
+		if gone(t) {
+			delete(g.tallies, t.Name)
+			delete(g.local.stakes, t.Name)
+			for _, s := range g.sessions {
+				delete(s.stakes, t.Name)
+			}
+			return true
+		}
+		t.c = g.book.Meter(t.Name)
+		return false
+	})
+	g.due = true
+	return nil
+}
+
 // Know makes counters known, so that some of each is reserved before anybody asks.
 func (g *Granter) Know(names ...budget.Name) {
 	for _, n := range names {
@@ -203,6 +227,9 @@ func (g *Granter) Lend(now time.Time, n budget.Name, w gate.Want) int {
 		return 0
 	}
 	st := g.local.stake(t)
+	if st.queued {
+		w = both(st.want, w)
+	}
 	st.want, st.accounts = w, max(1, w.Accounts)
 	defer func(was bool) { g.news = g.news || st.queued && !was }(st.queued)
 	if others := len(t.queue) > 1 || len(t.queue) == 1 && !st.queued; others && w.Class != gate.Cancel {

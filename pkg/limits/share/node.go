@@ -32,6 +32,8 @@ const (
 	retryLast  = time.Second
 	// inboxSize is how many messages may wait for the node: a beat's worth of the largest fleet, many times over.
 	inboxSize = 4096
+	// askGap is between two questions, however much is wanted: a loan is for a while.
+	askGap = time.Millisecond
 	// restBeat is how often a node looks around that has nothing to do.
 	restBeat = 4 * lend.Beat
 	// lastWait bounds the end.
@@ -107,8 +109,9 @@ func (n *Node) Lend(now time.Time, c *gate.Counter, w gate.Want) int {
 		}
 		return got
 	}
+	was := n.borrows.Eager()
 	n.borrows.Lend(now, c, w)
-	if n.borrows.Eager() {
+	if !was && n.borrows.Eager() {
 		n.rouse()
 	}
 	return 0
@@ -216,6 +219,23 @@ func (n *Node) keep(b *budget.Budget) (names []budget.Name) {
 	return names
 }
 
+// Replace puts another profile or other options in force, in the limiter and, where this process grants, for all. Errors: those of
+// the options; what is in force then stays.
+func (n *Node) Replace(p catalogue.Profile, o budget.Options) error {
+	if err := n.limiter.Replace(p, o); err != nil {
+		return err
+	}
+	var err error
+	n.limiter.Under(func(now time.Time, _ *budget.Budget) {
+		n.cfg.Profile, n.cfg.Options = p, o
+		if n.grants != nil {
+			err = n.grants.Replace(now, p, o)
+		}
+	})
+	n.rouse()
+	return err
+}
+
 // step does what is due and says when the next is.
 func (n *Node) step(ctx context.Context) (time.Duration, error) {
 	if n.granting() {
@@ -230,18 +250,24 @@ func (n *Node) granting() bool { return n.grants != nil }
 // borrow speaks to the granter when there is something to say, and takes its place when it is silent.
 func (n *Node) borrow(ctx context.Context) (time.Duration, error) {
 	var say *lend.Ask
-	busy := false
+	busy, soon := false, time.Duration(0)
 	n.limiter.Under(func(now time.Time, _ *budget.Budget) {
 		due := !now.Before(n.beat.Add(lend.Beat))
 		if due {
 			n.borrows.Pulse(now)
 		}
 		busy = n.borrows.Busy()
-		if n.borrows.Eager() || due && busy {
+		if soon = n.beat.Add(askGap).Sub(now); n.borrows.Eager() && soon > 0 {
+			return
+		}
+		if soon = 0; n.borrows.Eager() || due && busy {
 			a := n.borrows.Ask(now)
 			say, n.beat = &a, now
 		}
 	})
+	if soon > 0 {
+		return soon, nil
+	}
 	if say != nil {
 		if n.asked.IsZero() {
 			n.asked = time.Now()
