@@ -63,12 +63,13 @@ type Config struct {
 
 // Node lets one limiter share. It is safe for many goroutines.
 type Node struct {
-	cfg     Config
-	id      string
-	limiter *limits.Limiter
-	kv      jetstream.KeyValue
-	log     *slog.Logger
-	wake    chan struct{}
+	cfg       Config
+	id        string
+	inboxName string // its last part, which a subject can hold
+	limiter   *limits.Limiter
+	kv        jetstream.KeyValue
+	log       *slog.Logger
+	wake      chan struct{}
 
 	// Under the limiter's lock.
 	grants   *lend.Granter
@@ -90,7 +91,8 @@ type Node struct {
 
 // New makes a limiter share. Nothing leaves before Run has found or become a granter.
 func New(l *limits.Limiter, cfg Config) *Node {
-	n := &Node{cfg: cfg, id: cfg.Owner + "-" + strconv.FormatUint(rand.Uint64(), 36), limiter: l, log: cfg.Log,
+	own := strconv.FormatUint(rand.Uint64(), 36)
+	n := &Node{cfg: cfg, id: cfg.Owner + "-" + own, inboxName: own, limiter: l, log: cfg.Log,
 		wake: make(chan struct{}, 1), inbox: make(chan *nats.Msg, inboxSize), written: make(chan landing, 1), replies: map[string]string{}}
 	if n.log == nil {
 		n.log = slog.New(slog.DiscardHandler)
@@ -193,7 +195,7 @@ func (n *Node) open(ctx context.Context) (jetstream.KeyValue, error) {
 }
 
 // reply is where this node listens.
-func (n *Node) reply() string { return n.subject("to." + n.id) }
+func (n *Node) reply() string { return n.subject("to." + n.inboxName) }
 
 func (n *Node) subject(what string) string { return "limits." + n.cfg.Name + "." + what }
 
