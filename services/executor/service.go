@@ -13,7 +13,7 @@ import (
 
 	"sluice/pkg/actor"
 	"sluice/pkg/limits"
-	"sluice/pkg/limits/share"
+	shared "sluice/pkg/limits/share"
 	"sluice/pkg/msgs"
 )
 
@@ -31,7 +31,7 @@ type Service struct {
 	facts  *facts
 	books  *books
 	limits *limits.Limiter
-	node   *share.Node // what the limits share with other processes, and keep over restarts
+	node   *shared.Node // what the limits share with other processes, and keep over restarts
 	desks  []*desk
 
 	readers *actor.Readers // set once by Run

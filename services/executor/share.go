@@ -6,22 +6,22 @@ import (
 	"strings"
 
 	"sluice/pkg/limits"
-	"sluice/pkg/limits/share"
+	shared "sluice/pkg/limits/share"
 )
 
 // share lets the limiter share its allowance with the other executors, in which one may take over an account of this one, and
 // keep what was used over restarts.
-func (s *Service) share() (*share.Node, error) {
+func (s *Service) share() (*shared.Node, error) {
 	p, err := s.cfg.Limits.profile()
 	if err != nil {
 		return nil, err
 	}
-	cfg := share.Config{Name: s.cfg.Limits.with(s.cfg.CLOB), Owner: s.cfg.Owner, Profile: p, Options: s.cfg.Limits.Options, Replicas: s.cfg.Replicas,
+	cfg := shared.Config{Name: s.cfg.Limits.with(s.cfg.CLOB), Owner: s.cfg.Owner, Profile: p, Options: s.cfg.Limits.Options, Replicas: s.cfg.Replicas,
 		NATS: s.cfg.NATS, JS: s.js, Log: s.cfg.Log}
 	for _, a := range s.cfg.Accounts {
 		cfg.Keep = append(cfg.Keep, kept(string(a.Name))...)
 	}
-	return share.New(s.limits, cfg), nil
+	return shared.New(s.limits, cfg), nil
 }
 
 // kept are the requests of an account that must be able to leave at once.

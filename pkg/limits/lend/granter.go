@@ -16,8 +16,8 @@ const (
 	serveEvery = 5 * time.Millisecond
 	// standing is the part of a counter that is reserved while nobody uses it, so that the first request after a rest need
 	// not wait for the disk, and standingMost bounds it: it is what a crash costs.
-	standing     = 8
-	standingMost = 16
+	standing     = 64
+	standingMost = 4
 	// ahead is how much lending a reserve is made for: a record is then written about once in half of that.
 	ahead = time.Second
 )
@@ -54,6 +54,7 @@ type tally struct {
 	left   int // of the reserve in force
 	target int // the reserve of the record on its way
 	since  int // units lent since that one was made
+	recent int // about what was lent in the last span that a reserve is made for
 	hungry int // units that could be lent if they were reserved
 	queue  []*stake
 }

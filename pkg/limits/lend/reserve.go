@@ -36,7 +36,8 @@ func (g *Granter) Record(now time.Time) Record {
 	r := Record{V: recordV, Epoch: g.epoch, Serial: g.serial, Holder: g.id, Profile: g.book.Profile().Name, Tiers: g.book.Tiers()}
 	span := now.Sub(g.made)
 	for _, t := range g.order {
-		t.target = g.reserve(t, span)
+		t.recent = t.recent*int(max(0, ahead-span))/int(ahead) + t.since
+		t.target = g.reserve(t)
 		t.since, t.hungry = 0, 0
 		r.Counters = append(r.Counters, Kept{Name: t.Name, Reserve: t.target})
 	}
@@ -47,13 +48,10 @@ func (g *Granter) Record(now time.Time) Record {
 
 // reserve is how much may be lent of a counter until the next record: what was asked for, what the last span has used, or a
 // little.
-func (g *Granter) reserve(t *tally, span time.Duration) int {
+func (g *Granter) reserve(t *tally) int {
 	whole := g.gate.Most(t.c, gate.Cancel)
 	n := min(max(1, whole/standing), standingMost)
-	if span > 0 {
-		n = max(n, min(int(int64(t.since)*int64(ahead)/int64(max(span, ahead/standing))), g.most(t)))
-	}
-	return max(n, min(2*t.hungry, g.most(t)), t.hungry)
+	return max(n, min(t.recent, g.most(t)), t.hungry)
 }
 
 // tell adds what was counted and what is on the way. What is lent may be used for a span more, and for its life after that.
