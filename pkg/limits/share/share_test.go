@@ -231,16 +231,16 @@ func TestIdleAccountHoldsNothing(t *testing.T) {
 	})
 }
 
-// TestAnythingMayHappen runs four replicas under random load for five minutes, with deaths, stops, cuts and restarts of the bus at
+// TestAnythingMayHappen runs four replicas under random load for three minutes, with deaths, stops, cuts and restarts of the bus at
 // random, answers late or never: nothing is ever more than allowed, and most of
 // what is allowed is used, although something happens each 7 s and each death costs a reserve.
 func TestAnythingMayHappen(t *testing.T) {
-	for seed := range uint64(3) {
+	for seed := range uint64(2) {
 		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
 			inFleet(t, tight(), func(x *fleet) {
 				rng := rand.New(rand.NewPCG(seed, 3))
 				x.delay = jitter(seed)
-				const span = 5 * time.Minute
+				const span = 3 * time.Minute
 				began := time.Now()
 				var live []*replica
 				for time.Since(began) < span {
@@ -273,9 +273,9 @@ func TestAnythingMayHappen(t *testing.T) {
 				}
 				_, took := x.court.counts()
 				n := took["POST /order"]
-				x.t.Logf("%d orders, %d cancels by %d replicas: %d and %d permille of what is allowed", n, took["DELETE /order"], x.made, n*1000/(900*5), took["DELETE /order"]*1000/3000)
-				if n < 900*5*60/100 {
-					x.t.Errorf("%d orders in %v, want at least six tenths of %d", n, span, 900*5)
+				x.t.Logf("%d orders, %d cancels by %d replicas: %d and %d permille of what is allowed", n, took["DELETE /order"], x.made, n*1000/(900*3), took["DELETE /order"]*1000/1800)
+				if n < 900*3*60/100 {
+					x.t.Errorf("%d orders in %v, want at least six tenths of %d", n, span, 900*3)
 				}
 			})
 		})
@@ -289,7 +289,7 @@ func TestFleetUsesNearlyAllThroughCrashes(t *testing.T) {
 	f.place = []catalogue.Layer{window(50, time.Second), window(350, 10*time.Second), window(3600, 10*time.Minute)}
 	f.orders = catalogue.Layer{Rate: 20, Burst: 30}
 	inFleet(t, f, func(x *fleet) {
-		const span = 20 * time.Minute
+		const span = 12 * time.Minute
 		x.delay = jitter(1)
 		began := time.Now()
 		var live []*replica
@@ -313,9 +313,9 @@ func TestFleetUsesNearlyAllThroughCrashes(t *testing.T) {
 		}
 		_, took := x.court.counts()
 		n := took["POST /order"]
-		x.t.Logf("%d orders in %v with %d crashes: %d permille of what is allowed", n, span, x.made-4, n*1000/7200)
-		if n < 7200*95/100 {
-			x.t.Errorf("%d orders, want at least 95 percent of 7200", n)
+		x.t.Logf("%d orders in %v with %d crashes: %d permille of what is allowed", n, span, x.made-4, n*1000/5040)
+		if n < 5040*95/100 {
+			x.t.Errorf("%d orders, want at least 95 percent of 5040", n)
 		}
 	})
 }
