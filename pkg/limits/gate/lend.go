@@ -224,6 +224,9 @@ func (g *Gate) report(t int64, s *open, leg *Leg, spent int) {
 	}
 }
 
+// IsBucket reports whether the counter has a bucket.
+func (c *Counter) IsBucket() bool { return c.rule.Bucket != nil }
+
 // Free is how many units a class may be lent at a moment, at a counter of a gate that lends.
 func (g *Gate) Free(now time.Time, c *Counter, class Class) int {
 	t := g.at(now)

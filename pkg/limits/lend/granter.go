@@ -18,6 +18,9 @@ const (
 	// not wait for the disk, and standingMost bounds it: it is what a crash costs.
 	standing     = 64
 	standingMost = 4
+	// standingBucket and standingBatch are that for buckets, which one account alone uses: what waits at a start goes in batches.
+	standingBucket = 8
+	standingBatch  = 15
 	// ahead is how much lending a reserve is made for: a record is then written about once in half of that.
 	ahead = time.Second
 )

@@ -51,6 +51,9 @@ func (g *Granter) Record(now time.Time) Record {
 func (g *Granter) reserve(t *tally) int {
 	whole := g.gate.Most(t.c, gate.Cancel)
 	n := min(max(1, whole/standing), standingMost)
+	if t.c.IsBucket() {
+		n = min(max(1, whole/standingBucket), standingBatch)
+	}
 	return max(n, min(t.recent, g.most(t)), t.hungry)
 }
 
