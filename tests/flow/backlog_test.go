@@ -153,7 +153,7 @@ func TestBacklogDrainsInTheLeastTime(t *testing.T) {
 // the engine restarts for ninety seconds and then takes post-only orders for two minutes. Nothing is over a limit, no order
 // leaves twice, and beside the time that the venue takes nothing it lasts hardly longer than the limits ask for.
 func TestBacklogDrainsThroughBadWeather(t *testing.T) {
-	const down, window, backOff = 90 * time.Second, 2 * time.Minute, 30 * time.Second
+	const down, window, backOff = 90 * time.Second, 2 * time.Minute, 40 * time.Second
 	n := *backlog
 	least := time.Duration(n-60)*time.Second/40 + down + window
 	cfg := setup{idle: true, sandbox: sandbox.Config{Enforce: true, Limits: edition(t, sandbox.EditionNow)},
