@@ -4,11 +4,13 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -32,11 +34,18 @@ func TestMain(m *testing.M) {
 			os.Unsetenv(name) // what the machine's owner has set is not part of any claim here
 		}
 	}
+	flag.Parse()
+	if p := flag.Lookup("test.parallel"); p.Value.String() == p.DefValue {
+		_ = p.Value.Set(strconv.Itoa(atOnce)) // a number is always taken
+	}
 	built.dir, _ = os.MkdirTemp("", "sluice-crash")
 	code := m.Run()
 	os.RemoveAll(built.dir)
 	os.Exit(code)
 }
+
+// atOnce is how many tests run at a time, whatever the number of processors: they wait for processes, leases and pauses.
+const atOnce = 4
 
 // brokerPassword is of the user that services connect as.
 const brokerPassword = "crash-test"
