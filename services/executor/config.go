@@ -14,6 +14,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"sluice/pkg/actor"
 	"sluice/pkg/money"
 	"sluice/pkg/msgs"
 	"sluice/pkg/polymarket"
@@ -81,6 +82,8 @@ type Config struct {
 
 	// SnapshotEvery is how many events of an account are between two snapshots; 0 is the actor's default.
 	SnapshotEvery uint64
+	// Around stands between an account's actor and its core, for tests that listen; nil: nothing does.
+	Around func(msgs.Account, actor.Core) actor.Core
 	// Passing is told of each point that is passed, see Points, from any goroutine; nil: nobody is. It is for tests that
 	// end the process at a certain point.
 	Passing func(point string)

@@ -113,8 +113,12 @@ func (d *desk) newActor(v Venue, snapshots jetstream.ObjectStore) *actor.Actor {
 	}
 	cmd := func(verb string) string { return msgs.CmdSubject(msgs.FamilyOrder, name, verb) }
 	control := func(a msgs.Account, verb string) string { return msgs.CmdSubject(msgs.FamilyControl, a, verb) }
+	core := actor.Core(d.core)
+	if s.cfg.Around != nil {
+		core = s.cfg.Around(name, core)
+	}
 	return actor.New(actor.Config{
-		Account: name, Env: s.cfg.Env, Family: msgs.FamilyOrder, Owner: s.cfg.Owner, Service: serviceName, JS: s.js, Core: d.core,
+		Account: name, Env: s.cfg.Env, Family: msgs.FamilyOrder, Owner: s.cfg.Owner, Service: serviceName, JS: s.js, Core: core,
 		Express: []actor.Lane{
 			{Name: laneExpress, Stream: msgs.AskStream(name), Subjects: []string{
 				cmd(msgs.VerbCancel), cmd(msgs.VerbCancelAll), control(name, msgs.VerbHalt), control(name, msgs.VerbResume),

@@ -3,6 +3,7 @@ package flow
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 
 	"sluice/pkg/msgs"
 	"sluice/pkg/polymarket"
@@ -210,7 +212,7 @@ func (p *plant) loseLease(account string) {
 	if err == nil {
 		err = kv.Delete(ctx, "order."+account)
 	}
-	if err != nil {
+	if err != nil && !errors.Is(err, jetstream.ErrBucketNotFound) { // a bus that has just begun anew has forgotten it
 		p.t.Fatal(err)
 	}
 }
