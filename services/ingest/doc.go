@@ -26,7 +26,7 @@
 //     hand is refused, read and found stored. What is received and not yet stored holds the socket back; nothing is dropped.
 //   - The statuses of a trade's leg are stored in the order of its settlement. One that passed unheard and follows from a later
 //     one is stored before it, marked implied; one that comes late is a repeat.
-//   - After each connect, and every minute, orders and trades are read by REST from the moment up to which the feed was whole,
+//   - After each connect, and every 20 s, orders and trades are read by REST from the moment up to which the feed was whole,
 //     with an overlap. That moment moves with a full reading only and stands in a header of each stored event, so that neither
 //     the first frame after an outage nor a crash hides what came before. A cut leaves no gap but what the venue keeps no list
 //     of: that a trade was being retried, and orders that came and went unheard.

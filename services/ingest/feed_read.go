@@ -13,8 +13,8 @@ import (
 
 const (
 	// recheckEvery is how often orders and trades are read although nothing seems wrong: two cheap requests that
-	// find what a socket has swallowed.
-	recheckEvery = 60 * time.Second
+	// find what a socket has swallowed. A fill that an open and silent socket keeps from us is told no later.
+	recheckEvery = 20 * time.Second
 	// maxLookups bounds the orders, and the trades, looked up one by one in a reading; the next reading goes on behind.
 	maxLookups = 100
 	// readTimeout bounds one reading of orders and trades.
