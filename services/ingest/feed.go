@@ -61,6 +61,7 @@ type feedItem struct {
 	venue *polymarket.Trade // of trade: whose legs are the account's own is told by what is stored by then
 	do    func(context.Context)
 	at    time.Time
+	news  int64 // of trade: since when there was something to tell, Unix ms
 }
 
 // run follows the account until ctx ends. What was received by then is stored before run returns.
@@ -139,6 +140,7 @@ func (f *feed) write(ctx context.Context) {
 		case i.trade != nil:
 			source = i.trade.Source
 			i.trade.Legs = f.ownLegs(i.venue)
+			i.news = f.stored.history.since(i.trade)
 			stored, err = f.stored.storeTrade(ctx, i.trade)
 		}
 		switch {
@@ -160,7 +162,7 @@ func (f *feed) suspect(i *feedItem) {
 	if i.trade == nil || i.trade.Source != msgs.FromREST {
 		return
 	}
-	due := time.UnixMilli(i.trade.AtMS).Add(deafAfter)
+	due := time.UnixMilli(i.news).Add(deafAfter)
 	if opened := time.UnixMilli(f.since.Load()).Add(deafAfter); due.After(opened) && i.at.After(due) {
 		f.deaf.Store(f.heard.Load())
 		f.conn.wake()

@@ -183,6 +183,14 @@ func (h *history) addTrade(t *msgs.FeedTrade) {
 	h.trades[t.TradeID] = known
 }
 
+// since is when the venue had the first thing to tell that an event of a trade brings: the match, of one that was not known.
+func (h *history) since(t *msgs.FeedTrade) int64 {
+	if _, known := h.trades[t.TradeID]; !known && t.MatchedMS > 0 {
+		return t.MatchedMS
+	}
+	return t.AtMS
+}
+
 func (h *history) remember(k seenKey) {
 	if _, ok := h.seen[k]; ok {
 		return
