@@ -60,11 +60,23 @@ type demoEvent struct {
 // judge's, what the report says. Every flow and every fault must have had its turn.
 func TestDemoCountsWhatHappened(t *testing.T) {
 	t.Parallel()
+	missing := demonstrate(t, "6s")
+	if len(missing) > 0 { // a machine that is busy with other things needs longer
+		missing = demonstrate(t, "25s")
+	}
+	for _, what := range missing {
+		t.Errorf("never happened: %s", what)
+	}
+}
+
+// demonstrate runs one demonstration, counts again what it counts, and returns what never happened in it.
+func demonstrate(t *testing.T, length string) (missing []string) {
+	t.Helper()
 	dir := t.TempDir()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*demoSettle)
 	defer cancel()
 	var told, errs tape
-	if code := run(ctx, []string{"demo", "--for", "6s", "--data", dir, "-o", "json"}, &told, &errs, os.Getenv); code != 0 {
+	if code := run(ctx, []string{"demo", "--for", length, "--data", dir, "-o", "json"}, &told, &errs, os.Getenv); code != 0 {
 		t.Fatalf("exit code %d\n%s%s", code, told.String(), errs.String())
 	}
 	out := told.String()
@@ -145,17 +157,13 @@ func TestDemoCountsWhatHappened(t *testing.T) {
 		"order.rejected  halted ", "order.halted demonstration  ", "order.resumed   ", "order.cancel_all_done   ", "order.unknown   ",
 		"order.owner   demo-1", "order.owner   demo-2", "request dropped", "request lost", "engine restarting"} {
 		if happened[what] == 0 {
-			t.Errorf("never happened: %s", what)
-		}
-	}
-	if t.Failed() {
-		for _, what := range sorted(happened) {
-			t.Log(what, happened[what])
+			missing = append(missing, what)
 		}
 	}
 	if v := ok(t, "judge", "--journal", filepath.Join(dir, "journal.jsonl"), "--commands", filepath.Join(dir, "record.jsonl")); !strings.Contains(v, "content: nothing wrong") {
 		t.Errorf("the judge says of the files: %s", v)
 	}
+	return missing
 }
 
 // TestDemoWithABrokenExecutorFails: a demonstration whose executor posts every order twice, behind its own back, ends with 1,
