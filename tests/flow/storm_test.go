@@ -51,7 +51,6 @@ func TestSeeds(t *testing.T) {
 			cores := &transcripts{}
 			cfg := setup{sandbox: sandbox.Config{Seed: uint64(seed) + 1}, executor: func(e *executor.Config) { e.Around = cores.around }}
 			inPlant(t, cfg, func(p *plant) {
-				p.fresh = true
 				s := &storm{p: p, rng: rand.New(rand.NewPCG(uint64(seed), 3))}
 				s.distance()
 				p.venue.SetFaults(func(f *sandbox.Faults) {
