@@ -162,10 +162,11 @@ func (p *plant) executor() *run { return p.executors[len(p.executors)-1] }
 
 // ready waits until ingest is, and the last executor owns every account: after a crash that is when the lease of the fallen
 // one has run out.
+// After many crashes within seconds the first calls also wait until what those may have on the way has lapsed.
 func (p *plant) ready() {
 	p.t.Helper()
 	r := p.executor()
-	p.within(30*time.Second, r.name+" owns every account", func() bool {
+	p.within(time.Minute, r.name+" owns every account", func() bool {
 		if p.ingest.ready() != nil || r.ready() != nil {
 			return false
 		}
