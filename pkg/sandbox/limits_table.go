@@ -59,8 +59,8 @@ type Builder struct {
 const (
 	EditionNow  = "2026-11" // of today: windows and signers' buckets
 	EditionFeb  = "2026-02" // windows only, smaller ones
-	tenSeconds  = 10 * time.Second
-	tenMinutes  = 10 * time.Minute
+	shortWindow = 10 * time.Second
+	longWindow  = 10 * time.Minute
 	minuteSpan  = time.Minute
 	unverified  = "Unverified"
 	perSecondMS = 1000
@@ -80,9 +80,9 @@ func Edition(name string) (Limits, error) {
 // window is a row of the tables below: N in ten seconds, and in ten minutes where that is not 0.
 func window(n, long int, on ...string) (out []Window) {
 	name := on[0]
-	out = append(out, Window{name + " 10s", on, n, tenSeconds.Milliseconds()})
+	out = append(out, Window{name + " 10s", on, n, shortWindow.Milliseconds()})
 	if long > 0 {
-		out = append(out, Window{name + " 10m", on, long, tenMinutes.Milliseconds()})
+		out = append(out, Window{name + " 10m", on, long, longWindow.Milliseconds()})
 	}
 	return out
 }
@@ -101,7 +101,7 @@ func bothEditions() []Window {
 		window(100, 0, "POST /auth/api-key", "GET /auth/derive-api-key", "GET /auth/api-keys", "DELETE /auth/api-key"),
 		window(250, 6000, "DELETE /cancel-all"),
 		window(4000, 0, "gamma *"), window(500, 0, "gamma GET /events"), window(300, 0, "gamma GET /markets"),
-		[]Window{{"gamma listing 10s", []string{"gamma GET /events", "gamma GET /markets"}, 900, tenSeconds.Milliseconds()}},
+		[]Window{{"gamma listing 10s", []string{"gamma GET /events", "gamma GET /markets"}, 900, shortWindow.Milliseconds()}},
 		window(350, 0, "gamma GET /public-search"), window(200, 0, "gamma GET /comments"), window(200, 0, "gamma GET /tags"),
 		window(1000, 0, "data *"), window(100, 0, "data GET /"), window(200, 0, "data GET /trades"),
 		window(150, 0, "data GET /positions"), window(150, 0, "data GET /closed-positions"),

@@ -30,7 +30,6 @@ type tale struct {
 	chain  []Input
 	wallet map[Asset]int64 // at the end
 	held   map[Asset]int64
-	late   int // settlements that no trade explains, and trades that never settle
 }
 
 // story makes up a tale.

@@ -50,7 +50,7 @@ func (h history) live(t *testing.T, dir, image, bare string) (resting []msgs.Ord
 	now := time.Now()
 	synctest.Test(t, func(t *testing.T) {
 		orders := (h.events + 2*h.open) / 4
-		time.Sleep(now.Sub(time.Now()) - time.Duration(orders/perSecond)*time.Second - time.Minute)
+		time.Sleep(time.Until(now) - time.Duration(orders/perSecond)*time.Second - time.Minute)
 		srv, err := natsd.Start(t.Context(), natsd.Config{Dir: dir, Env: string(msgs.Sandbox), Stored: actor.Stored})
 		if err != nil {
 			t.Fatal(err)

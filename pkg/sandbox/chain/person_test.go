@@ -95,4 +95,3 @@ func equal(t *testing.T, what string, got *big.Int, want int64) {
 	}
 }
 
-var binary = []*big.Int{big.NewInt(1), big.NewInt(2)}
