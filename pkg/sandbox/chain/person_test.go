@@ -94,4 +94,3 @@ func equal(t *testing.T, what string, got *big.Int, want int64) {
 		t.Errorf("%s is %v, want %d", what, got, want)
 	}
 }
-
