@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"runtime"
 	"sync"
 	"time"
 
@@ -262,6 +263,7 @@ func (r *running) flush() {
 		seq, err := r.append(r.work, m, expect)
 		r.end(appended{seq, err})
 	})
+	runtime.Gosched() // the append goes first: what is started below can wait
 	r.prepare(f)
 }
 

@@ -80,6 +80,13 @@ func inBubble(t *testing.T, cfg Config, f func(*world)) {
 	})
 }
 
+// resting lists what rests, beside whatever the venue does.
+func (w *world) resting(which func(*order) bool) []*order {
+	w.s.mu.Lock()
+	defer w.s.mu.Unlock()
+	return w.s.resting(which)
+}
+
 func (w *world) trader(name string) *trader {
 	w.t.Helper()
 	return newTrader(w.t, "http://sandbox", w.client, name)

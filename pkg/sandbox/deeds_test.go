@@ -64,7 +64,7 @@ func TestResolvedMarketPaysItsWinners(t *testing.T) {
 			if status, text := w.command(`{"resolve":{"market":"` + slug + `","outcome":"No"}}`); status != 200 {
 				t.Fatalf("resolve: %d %s", status, text)
 			}
-			if open := w.s.resting(func(o *order) bool { return o.market.Slug == slug }); len(open) != 0 {
+			if open := w.resting(func(o *order) bool { return o.market.Slug == slug }); len(open) != 0 {
 				t.Errorf("%d orders rest in a resolved market", len(open))
 			}
 			o := tr.limit(slug, 0, "BUY", "0.10", "50")
@@ -106,7 +106,7 @@ func TestGameStartClearsTheBook(t *testing.T) {
 		if status, text := w.command(`{"game_start":{"market":"sandbox-coin"},"base_fee":{"gwei":300}}`); status != 200 {
 			t.Fatalf("game start: %d %s", status, text)
 		}
-		if open := w.s.resting(func(o *order) bool { return o.market.Slug == "sandbox-coin" }); len(open) != 0 {
+		if open := w.resting(func(o *order) bool { return o.market.Slug == "sandbox-coin" }); len(open) != 0 {
 			t.Errorf("%d orders rest when the game has started", len(open))
 		}
 		time.Sleep(10 * time.Second)

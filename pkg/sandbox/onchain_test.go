@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/ethereum/go-ethereum/common"
@@ -55,6 +56,7 @@ func TestTradesSettleOnChain(t *testing.T) {
 			}
 		}
 		time.Sleep(time.Minute)
+		synctest.Wait()
 		confirmed := 0
 		for _, tr := range w.s.trades {
 			if tr.status != statusConfirmed {
@@ -124,10 +126,12 @@ func TestRevokedApprovalFailsTheTradeOnChain(t *testing.T) {
 		w.sendRaw(tr.account, evm.Polygon().PUSD, data)
 		tr.must(tr.limit("sandbox-coin", 0, "BUY", "0.52", "10"), "matched")
 		time.Sleep(defaultMineAfter + time.Millisecond)
+		synctest.Wait()
 		if got := w.s.trades[0].status; got != statusRetrying {
 			t.Errorf("after the first try the trade is %s", got)
 		}
 		time.Sleep(time.Minute)
+		synctest.Wait()
 		last := w.s.trades[0]
 		if last.status != statusFailed || last.errMsg != "execution reverted" {
 			t.Errorf("the trade is %s (%s)", last.status, last.errMsg)
@@ -171,7 +175,7 @@ func TestBooksFollowTheChain(t *testing.T) {
 		if have := w.s.Holdings(other.Hex()); have[assetCash] != 2*int64(fundedCash)-26_000_000 {
 			t.Errorf("the other wallet has %d", have[assetCash])
 		}
-		if open := w.s.resting(func(o *order) bool { return o.wallet.address == me }); len(open) != 0 {
+		if open := w.resting(func(o *order) bool { return o.wallet.address == me }); len(open) != 0 {
 			t.Errorf("%d orders rest that the wallet does not cover", len(open))
 		}
 		checkOnChain(t, w.s)
