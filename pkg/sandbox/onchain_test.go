@@ -7,7 +7,6 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/ethereum/go-ethereum/common"
@@ -56,9 +55,9 @@ func TestTradesSettleOnChain(t *testing.T) {
 			}
 		}
 		time.Sleep(time.Minute)
-		synctest.Wait()
 		confirmed := 0
-		for _, tr := range w.s.trades {
+		for i := range w.settlements() {
+			tr := w.settlement(i)
 			if tr.status != statusConfirmed {
 				t.Errorf("trade %s is %s: %s", tr.id, tr.status, tr.errMsg)
 				continue
@@ -126,13 +125,11 @@ func TestRevokedApprovalFailsTheTradeOnChain(t *testing.T) {
 		w.sendRaw(tr.account, evm.Polygon().PUSD, data)
 		tr.must(tr.limit("sandbox-coin", 0, "BUY", "0.52", "10"), "matched")
 		time.Sleep(defaultMineAfter + time.Millisecond)
-		synctest.Wait()
-		if got := w.s.trades[0].status; got != statusRetrying {
+		if got := w.settlement(0).status; got != statusRetrying {
 			t.Errorf("after the first try the trade is %s", got)
 		}
 		time.Sleep(time.Minute)
-		synctest.Wait()
-		last := w.s.trades[0]
+		last := w.settlement(0)
 		if last.status != statusFailed || last.errMsg != "execution reverted" {
 			t.Errorf("the trade is %s (%s)", last.status, last.errMsg)
 		}
@@ -181,4 +178,17 @@ func TestBooksFollowTheChain(t *testing.T) {
 		checkOnChain(t, w.s)
 		checkChain(t, w.s)
 	})
+}
+
+// settlement is a trade as it stands.
+func (w *world) settlement(i int) trade {
+	w.s.mu.Lock()
+	defer w.s.mu.Unlock()
+	return *w.s.trades[i]
+}
+
+func (w *world) settlements() int {
+	w.s.mu.Lock()
+	defer w.s.mu.Unlock()
+	return len(w.s.trades)
 }
