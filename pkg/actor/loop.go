@@ -196,11 +196,14 @@ func (r *running) hear(v *record) {
 func (r *running) handled(v *record) { r.cursors[v.lane.index] = v.Seq }
 
 // decide asks the core and takes the decision.
-func (r *running) decide(m any) { r.take(r.cfg.Core.Decide(time.Now(), m), nil) }
-
-// take numbers, applies and keeps a decision. The deeds of a submit wait for its gate.
-func (r *running) take(d Decision, g *gate) {
+func (r *running) decide(m any) {
 	now := time.Now()
+	r.take(now, r.cfg.Core.Decide(now, m), nil)
+}
+
+// take numbers, applies and keeps a decision, whose events bear the moment at which it was made. The deeds of a submit wait
+// for its gate.
+func (r *running) take(now time.Time, d Decision, g *gate) {
 	u := unit{events: d.Events, raw: make([][]byte, 0, len(d.Events)), at: r.cursors, deeds: d.Deeds, gate: g, uses: d.Uses}
 	for _, e := range d.Events {
 		r.stamp(e, now)

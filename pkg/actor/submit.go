@@ -78,7 +78,8 @@ func (r *running) settle() {
 			break
 		}
 		r.deciding = head
-		d := r.cfg.Core.Decide(time.Now(), r.meant(head))
+		now := time.Now()
+		d := r.cfg.Core.Decide(now, r.meant(head))
 		if d.Wait || !clear && (d.Uses == 0 || len(d.Early) > 0) || d.Uses > 0 && !r.permitted(b, d.Uses) {
 			r.deciding = nil
 			break
@@ -86,7 +87,7 @@ func (r *running) settle() {
 		b.permits -= d.Uses
 		b.records = b.records[1:]
 		r.handled(head)
-		r.take(d, b.gate)
+		r.take(now, d, b.gate)
 		r.deciding = nil
 	}
 	if b := r.hand; b != nil && len(b.records) == 0 {
