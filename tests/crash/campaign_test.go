@@ -65,6 +65,9 @@ func TestCrashes(t *testing.T) {
 	c.p.faults("{'drop_answer':{},'lose_request':{}}")
 	c.p.owned(c.restart(""))
 	c.book.rest(c.storm)
+	if t.Failed() {
+		t.Logf("the last executor said: %s", c.last.said())
+	}
 	c.report(kills, time.Since(began))
 }
 
