@@ -170,6 +170,7 @@ func (t *turn) denied(m Denied) {
 		t.emit(t.cancelled(d, msgs.Requested))
 	case d.OrderType.Rests() && !t.stays(d) && !expired(d.Intent.ValidUntilMS, t.nowMS):
 		if t.comparing {
+			t.alone = m.Alone
 			t.look(d, t.at(lookMS))
 			break
 		}

@@ -162,6 +162,24 @@ func (p *performer) permit(ctx context.Context, by time.Time, posts []Post) (lim
 	return permit, err == nil
 }
 
+// acquire waits for a permit of a request that must be made some time, whatever the limits say now. Its error is the
+// context's.
+func (p *performer) acquire(ctx context.Context, q limits.Request) (limits.Permit, error) {
+	for wait := lookFirst; ; wait = min(2*wait, lookLast) {
+		permit, err := p.limits.Acquire(ctx, q)
+		if err == nil {
+			return permit, nil
+		}
+		if ctx.Err() != nil {
+			return permit, ctx.Err()
+		}
+		p.log.Warn("no permit, asking again", "endpoint", q.Endpoint, "error", err, "retry_after_ms", wait.Milliseconds())
+		if err := pause(ctx, wait); err != nil {
+			return permit, err
+		}
+	}
+}
+
 func (p *performer) unsent(ctx context.Context, job actor.Job, posts []Post, cause error) {
 	for i := range posts {
 		p.deliver(ctx, job, posts[i].Intent.OrderID, polymarket.NeverLeft{Cause: cause})

@@ -43,7 +43,7 @@ func (p *performer) cancelEverything(ctx context.Context, job actor.Job, d Cance
 // ask repeats a cancel until there is an answer; ok is false when ctx ended first.
 func (p *performer) ask(ctx context.Context, q limits.Request, call func(context.Context) (CancelAnswer, polymarket.Outcome), ids []msgs.OrderID) (a CancelAnswer, ok bool) {
 	for wait := lookFirst; ; wait = min(2*wait, lookLast) {
-		permit, err := p.limits.Acquire(ctx, q)
+		permit, err := p.acquire(ctx, q)
 		if err != nil {
 			return a, false
 		}

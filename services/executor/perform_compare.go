@@ -58,7 +58,7 @@ func (p *performer) patiently(ctx context.Context, what string, at limits.Endpoi
 		with, done := ctx, func() {}
 		if at != "" {
 			q := limits.Request{Endpoint: string(at), Account: p.account}
-			permit, err := p.limits.Acquire(ctx, q)
+			permit, err := p.acquire(ctx, q)
 			if err != nil {
 				return
 			}

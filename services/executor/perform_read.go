@@ -18,7 +18,7 @@ func (p *performer) lookup(ctx context.Context, job actor.Job, l Lookup) {
 	}
 	for wait := lookFirst; ; wait = min(2*wait, lookLast) {
 		q := limits.Request{Endpoint: string(limits.GetOrder), Account: p.account}
-		permit, err := p.limits.Acquire(ctx, q)
+		permit, err := p.acquire(ctx, q)
 		if err != nil {
 			return
 		}
