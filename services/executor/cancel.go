@@ -136,6 +136,8 @@ func (t *turn) cancelAnswered(m CancelAnswer) {
 	if len(rest) > 0 {
 		t.deed(CancelOrders{rest})
 	}
+	// An earlier try of it whose answer was lost may have ended orders that came after it, and named them to nobody.
+	t.deed(Audit{Once: true})
 }
 
 // venueCancelled ends an order that the venue has cancelled for us. Of a foreign one that nobody has heard of before only

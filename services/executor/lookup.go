@@ -182,7 +182,8 @@ func (t *turn) denied(m Denied) {
 }
 
 // compared holds the venue's list of resting orders against the state: what is not ours is foreign, and what should rest
-// and does not is looked up.
+// and does not is looked up, however young it is: the lookup knows when a denial counts. An order that is known to rest
+// needs nothing: its cancel and its lookups go on by themselves.
 func (t *turn) compared(m OpenOrders) {
 	resting := map[msgs.OrderID]bool{}
 	for i := range m.Orders {
@@ -194,15 +195,25 @@ func (t *turn) compared(m OpenOrders) {
 			}
 		} else if d.Final {
 			t.ghost(d, statusLive, m.AsOfMS)
-		} else {
+		} else if d.pending() || d.State == msgs.Delayed || d.Venue == "" {
 			t.shown(d, statusLive, *v)
 		}
 	}
 	for _, ord := range t.walk() {
-		if ord.State == msgs.Open && !resting[ord.OrderID] && ord.AtMS < m.AsOfMS-visibilityMS {
+		if ord.State == msgs.Open && !resting[ord.OrderID] && ord.AtMS < m.AsOfMS {
 			t.look(ord, 0)
 		}
 	}
+}
+
+// audited compares what rests now and then with what should: a private event may have passed unheard, and the answer of a
+// cancel that ends everything may have been lost with what it named.
+func (t *turn) audited(m OpenOrders) {
+	t.compared(m)
+	if !m.Once {
+		t.deed(Audit{FromMS: t.at(auditMS)})
+	}
+	t.Drain = len(t.barriers) > 0 && len(t.Events) > 0
 }
 
 func foreignOrder(v *VenueOrder) msgs.Order {

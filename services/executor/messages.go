@@ -93,6 +93,7 @@ type Again struct {
 type OpenOrders struct {
 	AsOfMS int64
 	Orders []VenueOrder
+	Once   bool // of the Audit
 }
 
 // VenueOrder is an order as the venue tells it.
@@ -136,6 +137,12 @@ type Lookup struct {
 	DeniedMS int64
 	Try      int  // of the order, given back: a denial says nothing about a later try
 	Alone    bool // no post of the order is under way, given back: else a denial says nothing
+}
+
+// Audit lists what rests at the venue, at FromMS; it gives OpenOrders. A venue that does not answer is asked on.
+type Audit struct {
+	FromMS int64
+	Once   bool // given back: no other one follows
 }
 
 // Wait gives Again at UntilMS.

@@ -82,6 +82,9 @@ func (o *Orders) Decide(now time.Time, m any) actor.Decision {
 		t.deed(Compare{m})
 	case Comparison:
 		t.compare(m)
+		t.deed(Audit{FromMS: t.at(auditMS)})
+	case OpenOrders:
+		t.audited(m)
 	case actor.LaneEnd:
 		t.laneEnd(m)
 	case actor.Recalled:
@@ -254,6 +257,8 @@ func (o *order) look(fromMS int64) Lookup {
 		l.DeniedMS = o.SentMS + takeMS
 	case o.State == msgs.Delayed, !o.OrderType.Rests():
 		l.DeniedMS = o.AtMS + fillsMS
+	default:
+		l.DeniedMS = o.AtMS + visibilityMS
 	}
 	return l
 }

@@ -59,6 +59,8 @@ func (p *performer) Perform(ctx context.Context, job actor.Job) {
 			running.Go(func() { p.lookup(ctx, job, d) })
 		case Compare:
 			running.Go(func() { p.compare(ctx, job, d) })
+		case Audit:
+			running.Go(func() { p.audit(ctx, job, d) })
 		case Wait:
 			running.Go(func() {
 				if p.revoked.wait(ctx, d) == nil {

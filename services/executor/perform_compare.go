@@ -26,21 +26,15 @@ func (p *performer) compare(ctx context.Context, job actor.Job, d Compare) {
 		since = time.Now().Add(-tradesBack)
 	}
 	var asking sync.WaitGroup
+	asking.Go(func() { m.Open = p.openOrders(ctx, "no new order leaves before") })
 	asking.Go(func() {
-		p.patiently(ctx, "open orders", limits.GetOrders, func(ctx context.Context) (err error) {
-			m.Open.AsOfMS = time.Now().UnixMilli()
-			m.Open.Orders, err = p.venue.OpenOrders(ctx)
-			return err
-		})
-	})
-	asking.Go(func() {
-		p.patiently(ctx, "trades", limits.GetTrades, func(ctx context.Context) (err error) {
+		p.patiently(ctx, "trades", "no new order leaves before", limits.GetTrades, func(ctx context.Context) (err error) {
 			m.Traded, err = p.venue.Traded(ctx, since)
 			return err
 		})
 	})
 	asking.Go(func() {
-		p.patiently(ctx, "private feed", "", func(ctx context.Context) (err error) {
+		p.patiently(ctx, "private feed", "no new order leaves before", "", func(ctx context.Context) (err error) {
 			m.Heard, err = p.witness.heard(ctx, d.Started)
 			return err
 		})
@@ -52,8 +46,30 @@ func (p *performer) compare(ctx context.Context, job actor.Job, d Compare) {
 	}
 }
 
+// audit lists what rests.
+func (p *performer) audit(ctx context.Context, job actor.Job, d Audit) {
+	if pauseUntil(ctx, d.FromMS) != nil {
+		return
+	}
+	m := p.openOrders(ctx, "an order that ended unheard is told later")
+	m.Once = d.Once
+	if ctx.Err() == nil {
+		job.Deliver(m)
+	}
+}
+
+// openOrders lists what rests, until the venue answers or ctx ends. Meanwhile says what that keeps waiting.
+func (p *performer) openOrders(ctx context.Context, meanwhile string) (m OpenOrders) {
+	p.patiently(ctx, "open orders", meanwhile, limits.GetOrders, func(ctx context.Context) (err error) {
+		m.AsOfMS = time.Now().UnixMilli()
+		m.Orders, err = p.venue.OpenOrders(ctx)
+		return err
+	})
+	return m
+}
+
 // patiently does f until it succeeds or ctx ends. With an endpoint it is a request to the venue, and takes a permit.
-func (p *performer) patiently(ctx context.Context, what string, at limits.Endpoint, f func(context.Context) error) {
+func (p *performer) patiently(ctx context.Context, what, meanwhile string, at limits.Endpoint, f func(context.Context) error) {
 	for wait := lookFirst; ctx.Err() == nil; wait = min(2*wait, lookLast) {
 		with, done := ctx, func() {}
 		if at != "" {
@@ -69,7 +85,7 @@ func (p *performer) patiently(ctx context.Context, what string, at limits.Endpoi
 		if err == nil || ctx.Err() != nil {
 			return
 		}
-		p.log.Warn("not read, asking again; no new order leaves before", "what", what, "error", err, "retry_after_ms", wait.Milliseconds())
+		p.log.Warn("not read, asking again; "+meanwhile, "what", what, "error", err, "retry_after_ms", wait.Milliseconds())
 		_ = pause(ctx, wait) // its error is the context's, which ends the loop
 	}
 }

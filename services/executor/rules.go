@@ -57,6 +57,8 @@ const (
 	retryFirstMS = 250    // back-off where the venue names no time
 	retryLastMS  = 30_000 // the venue's own advice for the longest
 
+	auditMS = 30_000 // between two lists of what rests: one read in thousands that the limits allow
+
 	keepFinalMS   = 10 * 60 * 1000 // a finished order can be asked for so long
 	keepOpenEndMS = idAgeMS        // also when a fill of it never became final
 	sweepMS       = 60_000         // between two sweeps of finished orders

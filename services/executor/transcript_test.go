@@ -148,7 +148,7 @@ func (b *bench) message(w []string) any {
 		return &Fed{Order: &msgs.FeedOrder{OrderID: b.id(w[1]), Change: w[2], Status: w[3], SizeMatched: size(at(w, 4)), TokenID: "111", Side: msgs.Buy,
 			OrderType: msgs.GTC, Price: 500_000, OriginalSize: 10 * money.Unit, AtMS: b.now.UnixMilli()}}
 	case "resting":
-		return Comparison{Open: b.resting(w[1:])}
+		return b.resting(w[1:])
 	case "compared":
 		return b.comparison(w[1:])
 	case "lane":
@@ -416,6 +416,15 @@ func (b *bench) deed(d actor.Deed) string {
 			counts = "from " + in(d.DeniedMS)
 		}
 		return fmt.Sprintf("look up %s %s, a denial counts %s", b.name(d.OrderID), from, counts)
+	case Audit:
+		from := "at once"
+		if d.FromMS > b.now.UnixMilli() {
+			from = "at " + in(d.FromMS)
+		}
+		if d.Once {
+			from += ", once"
+		}
+		return "list what rests " + from
 	case Wait:
 		return fmt.Sprintf("wait %s for %s try %d", in(d.UntilMS), b.name(d.Then.OrderID), d.Then.Try)
 	case Compare:
