@@ -86,6 +86,9 @@ type call struct {
 	auth         auth
 	nonce        uint64    // of l1
 	sendBy       time.Time // zero: none
+
+	// headers authenticate a call in another way than auth names; nil: none.
+	headers func(now time.Time) http.Header
 }
 
 // answer is the response, read to its end.
@@ -187,6 +190,9 @@ func (c *CLOB) request(k call, now time.Time) (*http.Request, error) {
 	req, err := http.NewRequest(k.method, u, nil)
 	if err != nil {
 		return nil, fmt.Errorf("build request: %w", err)
+	}
+	if k.headers != nil {
+		req.Header = k.headers(now)
 	}
 	switch k.auth {
 	case l1:
