@@ -21,6 +21,7 @@ type MissError = gate.MissError
 
 // Limiter paces calls by the clock of the machine. It is safe for many goroutines and never holds a lock while it waits.
 type Limiter struct {
+	base    time.Time // what the clock is read against
 	mu      sync.Mutex
 	budget  *budget.Budget
 	epoch   int // of the profile in force
@@ -33,12 +34,13 @@ type Limiter struct {
 
 // Open makes a limiter of a profile with full buckets and empty windows. Errors: those of the options.
 func Open(p catalogue.Profile, o budget.Options) (*Limiter, error) {
-	b, err := budget.New(p, o, time.Now())
+	base := time.Now()
+	b, err := budget.New(p, o, base)
 	if err != nil {
 		return nil, err
 	}
 	random := func() int { return rand.IntN(budget.Permille) }
-	return &Limiter{budget: b, waiting: map[*gate.Ticket]chan struct{}{}, random: random, held: map[string][]gate.Permit{}}, nil
+	return &Limiter{base: base, budget: b, waiting: map[*gate.Ticket]chan struct{}{}, random: random, held: map[string][]gate.Permit{}}, nil
 }
 
 // Replace puts another profile or other options in force, for instance after a catalogue was read again. What was counted
@@ -53,6 +55,10 @@ func (l *Limiter) Replace(p catalogue.Profile, o budget.Options) error {
 	return err
 }
 
+// since is the moment as the time since the limiter was opened, which costs half of what a date does. It may be read before the
+// lock is taken: an earlier moment lets nothing through too soon, and an answer is there by the time that it is told.
+func (l *Limiter) since() time.Duration { return time.Since(l.base) }
+
 // Acquire waits until a request may leave from all its limits and takes what it costs from all of them. The permit must be
 // closed by Done when the request has been answered or given up. Errors: the context's; *MissError at once when its deadline
 // is out of reach; gate.ErrNever; gate.ErrBusy.
@@ -61,25 +67,27 @@ func (l *Limiter) Acquire(ctx context.Context, q Request) (Permit, error) {
 		return Permit{}, err
 	}
 	deadline, _ := ctx.Deadline()
+	since := l.since()
 	l.mu.Lock()
 	w, err := l.budget.Way(q)
 	if err != nil {
 		l.mu.Unlock()
 		return Permit{}, err
 	}
-	return l.acquire(ctx, w, q.Items, deadline)
+	return l.acquire(ctx, w, q.Items, since, deadline)
 }
 
-func (l *Limiter) through(w *budget.Way, k *gate.Ticket, since time.Time) (Permit, error) {
-	now := time.Now()
+// through is what a ticket that was let go of became of a request which waited since began.
+func (l *Limiter) through(w *budget.Way, k *gate.Ticket, began time.Duration) (Permit, error) {
+	since := l.since()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if k.Missed != nil {
 		l.tally[w.Class()].missed++
 		return Permit{}, k.Missed
 	}
-	l.tally.wait(w.Class(), now.Sub(since))
-	return Permit{l, w, k.Permit, now}, nil
+	l.tally.wait(w.Class(), since-began)
+	return Permit{l, w, k.Permit, since}, nil
 }
 
 // leave gives up a place; what was let through at the same moment goes back.
@@ -100,25 +108,25 @@ func (l *Limiter) leave(ctx context.Context, w *budget.Way, k *gate.Ticket) (Per
 func (l *Limiter) Try(q Request) (Permit, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.try(time.Now(), q)
+	return l.try(l.since(), q)
 }
 
-func (l *Limiter) try(now time.Time, q Request) (Permit, bool) {
+func (l *Limiter) try(since time.Duration, q Request) (Permit, bool) {
 	w, err := l.budget.Way(q)
 	if err != nil {
 		return Permit{}, false
 	}
-	p, k, err := l.budget.Enter(now, w, q.Items, time.Time{})
+	p, k, err := l.budget.EnterSince(since, w, q.Items, time.Time{})
 	if err == nil && k == nil {
 		l.tally.wait(w.Class(), 0)
 	}
 	if k != nil { // somebody waits, perhaps for something else: its turn comes now or not at all
 		l.waiting[k] = make(chan struct{})
-		l.turn(now)
+		l.turn(l.base.Add(since))
 		delete(l.waiting, k)
-		return Permit{l, w, k.Permit, now}, l.budget.Leave(k)
+		return Permit{l, w, k.Permit, since}, l.budget.Leave(k)
 	}
-	return Permit{l, w, p, now}, err == nil
+	return Permit{l, w, p, since}, err == nil
 }
 
 // Probe says when a request could leave and takes nothing; it could leave now when that is not after now. Its error is gate.ErrNever.
@@ -160,7 +168,7 @@ type Permit struct {
 	l    *Limiter
 	way  *budget.Way
 	p    gate.Permit
-	sent time.Time
+	sent time.Duration // since the limiter was opened
 }
 
 // Exchange swaps the permit for one of another request, for which what it holds is free; it waits when that is not enough.
@@ -168,12 +176,13 @@ type Permit struct {
 func (p Permit) Exchange(ctx context.Context, q Request) (Permit, error) {
 	l := p.l
 	l.mu.Lock()
-	now := time.Now()
+	since := l.since()
+	now := l.base.Add(since)
 	w, err := l.budget.Way(q)
 	if err == nil {
 		if to, ok := l.budget.Exchange(now, []gate.Permit{p.p}, w, q.Items); ok {
 			l.mu.Unlock()
-			return Permit{l, w, to, now}, nil
+			return Permit{l, w, to, since}, nil
 		}
 	}
 	l.budget.Done(now, p.p, gate.NeverLeft, 0)
@@ -219,14 +228,14 @@ func (p Permit) close(o gate.Outcome, items int, s *signal.Signal) {
 	if l == nil {
 		return
 	}
+	since := l.since()
 	l.mu.Lock()
-	now := time.Now()
-	l.budget.Done(now, p.p, o, items)
+	l.budget.DoneSince(since, p.p, o, items)
 	if o == gate.Answered {
-		l.budget.Heed(now, p.sent, p.way, s, l.random)
+		l.budget.HeedSince(since, p.sent, p.way, s, l.random)
 	}
 	if l.budget.Waiting() > 0 {
-		l.turn(now)
+		l.turn(l.base.Add(since))
 	}
 	l.mu.Unlock()
 }

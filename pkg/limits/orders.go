@@ -31,9 +31,9 @@ func (o *Orders) one() Request { return Posting(o.account, 1) }
 func (o *Orders) Try(want int) int {
 	o.l.mu.Lock()
 	defer o.l.mu.Unlock()
-	now, q := time.Now(), o.one()
+	since, q := o.l.since(), o.one()
 	for n := range max(0, want) {
-		p, ok := o.l.try(now, q)
+		p, ok := o.l.try(since, q)
 		if !ok {
 			return n
 		}
@@ -68,8 +68,9 @@ func (o *Orders) Return(unused int) {
 // Acquire; what was held is then given back.
 func (o *Orders) Post(ctx context.Context, n int) (Permit, error) {
 	q := Posting(o.account, n)
+	since := o.l.since()
+	now := o.l.base.Add(since)
 	o.l.mu.Lock()
-	now := time.Now()
 	w, err := o.l.budget.Way(q)
 	if err != nil {
 		o.l.mu.Unlock()
@@ -84,7 +85,7 @@ func (o *Orders) Post(ctx context.Context, n int) (Permit, error) {
 	}
 	o.l.mu.Unlock()
 	if ok {
-		return Permit{o.l, w, p, now}, nil
+		return Permit{o.l, w, p, since}, nil
 	}
 	return o.l.Acquire(ctx, q)
 }

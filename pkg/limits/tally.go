@@ -36,7 +36,11 @@ type tally [classCount]struct {
 func (t *tally) wait(c Class, d time.Duration) {
 	of := &t[c]
 	of.through++
-	of.sum += max(0, d)
+	if d <= 0 {
+		of.first[0]++
+		return
+	}
+	of.sum += d
 	for i, bound := range waitBounds() {
 		if d <= bound {
 			of.first[i]++

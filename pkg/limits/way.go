@@ -29,6 +29,7 @@ func (w *Way) Acquire(ctx context.Context, items int) (Permit, error) {
 		return Permit{}, err
 	}
 	deadline, _ := ctx.Deadline()
+	since := w.l.since()
 	w.l.mu.Lock()
 	if w.epoch != w.l.epoch {
 		way, err := w.l.budget.Way(w.q)
@@ -38,13 +39,12 @@ func (w *Way) Acquire(ctx context.Context, items int) (Permit, error) {
 		}
 		w.way, w.epoch = way, w.l.epoch
 	}
-	return w.l.acquire(ctx, w.way, items, deadline)
+	return w.l.acquire(ctx, w.way, items, since, deadline)
 }
 
 // acquire ends with the lock released.
-func (l *Limiter) acquire(ctx context.Context, w *budget.Way, items int, deadline time.Time) (Permit, error) {
-	now := time.Now()
-	p, k, err := l.budget.Enter(now, w, items, deadline)
+func (l *Limiter) acquire(ctx context.Context, w *budget.Way, items int, since time.Duration, deadline time.Time) (Permit, error) {
+	p, k, err := l.budget.EnterSince(since, w, items, deadline)
 	if k == nil || err != nil {
 		if err == nil {
 			l.tally.wait(w.Class(), 0)
@@ -52,15 +52,15 @@ func (l *Limiter) acquire(ctx context.Context, w *budget.Way, items int, deadlin
 			l.tally[w.Class()].missed++
 		}
 		l.mu.Unlock()
-		return Permit{l, w, p, now}, err
+		return Permit{l, w, p, since}, err
 	}
 	through := make(chan struct{})
 	l.waiting[k] = through
-	l.turn(now)
+	l.turn(l.base.Add(since))
 	l.mu.Unlock()
 	select {
 	case <-through:
-		return l.through(w, k, now)
+		return l.through(w, k, since)
 	case <-ctx.Done():
 		return l.leave(ctx, w, k)
 	}

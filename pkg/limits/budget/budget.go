@@ -49,6 +49,7 @@ func As(c gate.Class) Class { return Class{true, c} }
 type Budget struct {
 	profile catalogue.Profile
 	opts    Options
+	base    time.Time
 	gate    *gate.Gate
 
 	rules    []rule
@@ -98,7 +99,7 @@ func (w *Way) Class() gate.Class { return w.class }
 
 // New puts a profile in force from base on. Errors: the options' and those of a tier that the profile does not have.
 func New(p catalogue.Profile, o Options, base time.Time) (*Budget, error) {
-	b := &Budget{gate: gate.New(base, o.Gate), counters: map[counterKey]*counter{}, brakes: map[brakeKey]*gate.Counter{},
+	b := &Budget{base: base, gate: gate.New(base, o.Gate), counters: map[counterKey]*counter{}, brakes: map[brakeKey]*gate.Counter{},
 		routes: map[Request]*Way{}, tiers: map[string]string{}, refused: map[string]int{}, pulse: signal.NewPulse(o.Pulse)}
 	return b, b.set(p, o)
 }
@@ -264,6 +265,14 @@ func (b *Budget) Enter(now time.Time, w *Way, items int, deadline time.Time) (ga
 	return b.gate.Enter(now, w.lane, items, deadline)
 }
 
+// EnterSince is Enter at a moment told as the time since the budget's base.
+func (b *Budget) EnterSince(since time.Duration, w *Way, items int, deadline time.Time) (gate.Permit, *gate.Ticket, error) {
+	if !w.carries(items) {
+		return gate.Permit{}, nil, gate.ErrNever
+	}
+	return b.gate.EnterSince(since, w.lane, items, deadline)
+}
+
 // Probe says when a request could leave, and takes nothing. Its error is gate.ErrNever.
 func (b *Budget) Probe(now time.Time, w *Way, items int) (time.Time, error) {
 	if !w.carries(items) {
@@ -323,6 +332,11 @@ func (b *Budget) Leave(k *gate.Ticket) bool { return b.gate.Leave(k) }
 // Done closes a permit; items are those that the answer names.
 func (b *Budget) Done(now time.Time, p gate.Permit, o gate.Outcome, items int) {
 	b.gate.Done(now, p, o, items)
+}
+
+// DoneSince is Done at a moment told as the time since the budget's base.
+func (b *Budget) DoneSince(since time.Duration, p gate.Permit, o gate.Outcome, items int) {
+	b.gate.DoneSince(since, p, o, items)
 }
 
 // Profile is the profile in force.

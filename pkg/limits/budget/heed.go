@@ -14,16 +14,46 @@ const restartPause = 2 * time.Second
 // Heed takes in that a request which was sent at sent has been answered, and what the answer says; nil: nothing. Chance gives
 // random numbers in permille, for waits that nobody named. It only lowers, but for a tier, which is learned both ways.
 func (b *Budget) Heed(now, sent time.Time, w *Way, s *signal.Signal, chance func() int) {
-	if s != nil {
-		b.listen(now, sent, w, s, chance())
-	} else {
-		for _, c := range w.counters {
-			if !c.Calm() {
-				b.gate.Heed(now, sent, c.Counter, gate.Advice{})
-			}
+	slow, pause := b.feel(w, now.Sub(sent))
+	b.heed(now, sent, w, s, chance)
+	if slow {
+		b.slowed(now, sent, w, pause, chance)
+	}
+}
+
+// HeedSince is Heed at moments told as the time since the budget's base.
+func (b *Budget) HeedSince(since, sent time.Duration, w *Way, s *signal.Signal, chance func() int) {
+	slow, pause := b.feel(w, since-sent)
+	if s == nil && !slow && w.calm() {
+		return
+	}
+	now, left := b.base.Add(since), b.base.Add(sent)
+	b.heed(now, left, w, s, chance)
+	if slow {
+		b.slowed(now, left, w, pause, chance)
+	}
+}
+
+// calm reports whether nothing has been asked of the way's counters that a good answer could mend.
+func (w *Way) calm() bool {
+	for _, c := range w.counters {
+		if !c.Calm() {
+			return false
 		}
 	}
-	b.feel(now, sent, w, now.Sub(sent), chance)
+	return true
+}
+
+func (b *Budget) heed(now, sent time.Time, w *Way, s *signal.Signal, chance func() int) {
+	if s != nil {
+		b.listen(now, sent, w, s, chance())
+		return
+	}
+	for _, c := range w.counters {
+		if !c.Calm() {
+			b.gate.Heed(now, sent, c.Counter, gate.Advice{})
+		}
+	}
 }
 
 func (b *Budget) listen(now, sent time.Time, w *Way, s *signal.Signal, chance int) {
@@ -94,22 +124,22 @@ func (b *Budget) pause(now time.Time, r *Way, s *signal.Signal) {
 	}
 }
 
-// feel takes a slow answer for a throttle of the narrowest counter.
-func (b *Budget) feel(now, sent time.Time, r *Way, latency time.Duration, chance func() int) {
-	if latency <= 0 || len(r.counters) == 0 {
-		return
+// feel judges how long an answer took: whether it is slow, and how long to pause for it.
+func (b *Budget) feel(w *Way, latency time.Duration) (slow bool, pause time.Duration) {
+	switch {
+	case latency <= 0 || len(w.counters) == 0:
+		return false, 0
+	case w.class == gate.Order:
+		return b.pulse.Order(latency)
 	}
-	slow, pause := false, time.Duration(0)
-	if r.class == gate.Order {
-		slow, pause = b.pulse.Order(latency)
-	} else {
-		slow, pause = b.pulse.Read(latency)
-	}
-	if !slow || r.class == gate.Cancel { // a cancel that is slow is still the first thing to send
-		return
-	}
+	slow, pause = b.pulse.Read(latency)
+	return slow && w.class != gate.Cancel, pause // a cancel that is slow is still the first thing to send
+}
+
+// slowed takes a slow answer for a throttle of the narrowest counter.
+func (b *Budget) slowed(now, sent time.Time, w *Way, pause time.Duration, chance func() int) {
 	b.slow++
-	for _, c := range r.counters {
+	for _, c := range w.counters {
 		if b.rules[c.rule].Scope != catalogue.Signer {
 			b.gate.Heed(now, sent, c.Counter, gate.Advice{Throttled: true, Slow: true, Wait: max(pause, slowPause), Chance: chance()})
 			return

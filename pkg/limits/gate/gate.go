@@ -43,6 +43,7 @@ type Gate struct {
 	cfg  Config
 	base time.Time
 	last int64 // the latest moment it was told
+	due  int64 // no open permit is overdue before
 
 	permits permits
 	loan    loan
@@ -69,7 +70,7 @@ func New(base time.Time, cfg Config) *Gate {
 	if cfg.Share == ([classCount]int{}) {
 		cfg.Share = [classCount]int{Cancel: shareDefault, Order: shareDefault}
 	}
-	return &Gate{cfg: cfg, base: base, permits: newPermits()}
+	return &Gate{cfg: cfg, base: base, due: never, permits: newPermits()}
 }
 
 // Counter makes a counter of a rule for one value of its scope.
@@ -84,8 +85,11 @@ func (g *Gate) Lane(class Class, legs ...Leg) *Lane {
 }
 
 // at is a moment as the gate counts: never before one that it was told already.
-func (g *Gate) at(now time.Time) int64 {
-	g.last = max(g.last, int64(now.Sub(g.base)))
+func (g *Gate) at(now time.Time) int64 { return g.after(now.Sub(g.base)) }
+
+// after is the same moment, told as the time since base.
+func (g *Gate) after(since time.Duration) int64 {
+	g.last = max(g.last, int64(since))
 	return g.last
 }
 
@@ -94,7 +98,12 @@ func (g *Gate) time(t int64) time.Time { return g.base.Add(time.Duration(min(t, 
 // Enter asks for a request with so many items to leave now or, if it may wait, by the deadline (zero: whenever).
 // It answers with a permit; or with a ticket that a later Turn lets through; or with an error: ErrNever, ErrBusy, *MissError.
 func (g *Gate) Enter(now time.Time, l *Lane, items int, deadline time.Time) (Permit, *Ticket, error) {
-	t := g.at(now)
+	return g.EnterSince(now.Sub(g.base), l, items, deadline)
+}
+
+// EnterSince is Enter at a moment told as the time since base, which spares a caller that asks often the arithmetic of dates.
+func (g *Gate) EnterSince(since time.Duration, l *Lane, items int, deadline time.Time) (Permit, *Ticket, error) {
+	t := g.after(since)
 	g.expire(t)
 	if g.permits.count() >= maxOpen {
 		return Permit{}, nil, ErrBusy
@@ -216,13 +225,13 @@ func (g *Gate) share(l *Lane, c *Counter, starved bool) (sum int) {
 }
 
 func (g *Gate) take(t int64, l *Lane, items int) Permit {
-	for _, leg := range l.legs {
+	for i := range l.legs {
+		leg := &l.legs[i]
 		leg.Counter.take(t, leg.units(items))
 	}
 	turn := g.spend(t, l, items)
-	p := g.permits.issue(t, l, items)
-	g.permits.slots[p.index].loan = turn
-	return p
+	g.due = min(g.due, t+int64(g.cfg.Lease))
+	return g.permits.issue(t, l, items, turn)
 }
 
 // Exchange swaps permits for one permit of another way, all or nothing: what they hold is free for it. It is how single
@@ -264,7 +273,12 @@ func (g *Gate) move(t int64, of []Permit, back bool) {
 // Done closes a permit. Items are those that the answer names, where the request could only estimate them; below zero: as
 // estimated. A permit that is closed already is left alone.
 func (g *Gate) Done(now time.Time, p Permit, o Outcome, items int) {
-	t := g.at(now)
+	g.DoneSince(now.Sub(g.base), p, o, items)
+}
+
+// DoneSince is Done at a moment told as the time since base.
+func (g *Gate) DoneSince(since time.Duration, p Permit, o Outcome, items int) {
+	t := g.after(since)
 	g.expire(t)
 	s := g.permits.find(p)
 	if s == nil {
@@ -279,6 +293,7 @@ func (g *Gate) Done(now time.Time, p Permit, o Outcome, items int) {
 		g.permits.close(p.index)
 	case o == Unknown && t < s.issued+int64(g.cfg.Settle):
 		g.permits.later(p.index)
+		g.due = min(g.due, s.issued+int64(g.cfg.Settle))
 	default:
 		g.settle(t, p.index, items)
 	}
@@ -287,14 +302,15 @@ func (g *Gate) Done(now time.Time, p Permit, o Outcome, items int) {
 // settle counts a request as arrived and answered by t.
 func (g *Gate) settle(t int64, i uint32, items int) {
 	s := &g.permits.slots[i]
-	for _, leg := range s.lane.legs {
+	for i := range s.lane.legs {
+		leg := &s.lane.legs[i]
 		leg.Counter.release(leg.units(s.items))
 		n := s.items
 		if leg.After && items >= 0 {
 			n = items
 		}
 		leg.Counter.charge(t, leg.units(n))
-		g.report(t, s, &leg, leg.units(n))
+		g.report(t, s, leg, leg.units(n))
 	}
 	g.permits.close(i)
 }
@@ -302,9 +318,9 @@ func (g *Gate) settle(t int64, i uint32, items int) {
 // expire counts what must have arrived by now: requests with a lost answer after Settle, permits that nobody closed after
 // Lease. They count from then, also when nobody looked for long.
 func (g *Gate) expire(t int64) {
-	for {
-		i, due, ok := g.permits.overdue(t, g.cfg)
-		if !ok {
+	for t >= g.due {
+		i, due := g.permits.overdue(g.cfg)
+		if g.due = due; due > t {
 			return
 		}
 		g.settle(due, i, asEstimated)

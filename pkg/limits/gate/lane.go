@@ -35,10 +35,10 @@ type Leg struct {
 }
 
 // units is what a request with so many items is charged.
-func (l Leg) units(items int) int { return l.Request + l.Item*items }
+func (l *Leg) units(items int) int { return l.Request + l.Item*items }
 
 // need is what must be there for it to leave.
-func (l Leg) need(items int) int {
+func (l *Leg) need(items int) int {
 	if b := l.Counter.rule.Bucket; l.After && b != nil && b.Negative {
 		return l.Request
 	}

@@ -45,7 +45,7 @@ func newPermits() permits {
 	return permits{slots: []open{awaited: {}, lost: {prev: lost, next: lost}}}
 }
 
-func (p *permits) issue(t int64, l *Lane, items int) Permit {
+func (p *permits) issue(t int64, l *Lane, items int, loan uint32) Permit {
 	var i uint32
 	if n := len(p.free); n > 0 {
 		i, p.free = p.free[n-1], p.free[:n-1]
@@ -54,7 +54,7 @@ func (p *permits) issue(t int64, l *Lane, items int) Permit {
 		p.slots = append(p.slots, open{})
 	}
 	s := &p.slots[i]
-	s.lane, s.items, s.issued = l, items, t
+	s.lane, s.items, s.issued, s.loan = l, items, t, loan
 	if s.turn++; s.turn == 0 {
 		s.turn = 1
 	}
@@ -105,20 +105,13 @@ func (p *permits) close(i uint32) {
 // count is how many are open.
 func (p *permits) count() int { return len(p.slots) - 2 - len(p.free) }
 
-// overdue is a permit that must have arrived by t, and when.
-func (p *permits) overdue(t int64, cfg Config) (i uint32, due int64, ok bool) {
+// overdue is the first permit that becomes overdue, and when it must have arrived; never when none is open.
+func (p *permits) overdue(cfg Config) (i uint32, due int64) {
 	i, due = p.first(lost, int64(cfg.Settle))
 	if j, at := p.first(awaited, int64(cfg.Lease)); at < due {
 		i, due = j, at
 	}
-	return i, due, due <= t
-}
-
-// due is when the first open permit becomes overdue.
-func (p *permits) due(cfg Config) int64 {
-	_, at := p.first(lost, int64(cfg.Settle))
-	_, other := p.first(awaited, int64(cfg.Lease))
-	return min(at, other)
+	return i, due
 }
 
 // first is the oldest permit of a list, and when it is so old.

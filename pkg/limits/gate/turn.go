@@ -164,6 +164,7 @@ func (g *Gate) next(t int64) int64 {
 			sooner(l.since + int64(g.cfg.Patience))
 		}
 	}
-	sooner(g.permits.due(g.cfg))
+	_, due := g.permits.overdue(g.cfg)
+	sooner(due)
 	return at
 }

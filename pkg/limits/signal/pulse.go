@@ -23,7 +23,7 @@ const (
 
 	// pulseSamples is the memory of the median: long enough that a burst of slow answers does not move it.
 	pulseSamples = 63
-	// pulseEvery is how many answers one is remembered of when the memory is full: the median moves slowly enough.
+	// pulseEvery is how many answers one is remembered of when the memory is full, which makes it that much longer.
 	pulseEvery = 4
 	// pulseLeast is how many answers make a median.
 	pulseLeast = 8
@@ -34,11 +34,11 @@ const (
 // Pulse follows how fast orders are answered.
 type Pulse struct {
 	cfg    PulseConfig
-	recent []time.Duration // a ring, once it is full
-	sorted []time.Duration
-	next   int // place in the ring
-	seen   int // answers since the last that was remembered
-	slow   int // in a row
+	recent [pulseSamples]time.Duration // a ring
+	known  int                         // how many of them
+	next   int                         // place in the ring
+	seen   int                         // answers since the last that was remembered
+	slow   int                         // in a row
 }
 
 // NewPulse makes a pulse that knows nothing yet.
@@ -60,17 +60,21 @@ func NewPulse(cfg PulseConfig) *Pulse {
 
 // Median of the orders that were not slow; 0 while there are too few.
 func (p *Pulse) Median() time.Duration {
-	if len(p.sorted) < pulseLeast {
+	if p.known < pulseLeast {
 		return 0
 	}
-	return p.sorted[len(p.sorted)/2]
+	sorted := p.recent
+	slices.Sort(sorted[:p.known])
+	return sorted[p.known/2]
 }
 
 // Order judges the latency of an order: throttled, and how long to pause.
 func (p *Pulse) Order(d time.Duration) (throttled bool, pause time.Duration) {
 	limit := p.cfg.Slow
-	if m := p.Median(); m > 0 {
-		limit = min(limit, max(p.cfg.OrderMin, m*time.Duration(p.cfg.OrderX)))
+	if d > p.cfg.OrderMin { // else no median could make it slow
+		if m := p.Median(); m > 0 {
+			limit = min(limit, max(p.cfg.OrderMin, m*time.Duration(p.cfg.OrderX)))
+		}
 	}
 	if d <= limit {
 		p.slow = 0
@@ -78,7 +82,7 @@ func (p *Pulse) Order(d time.Duration) (throttled bool, pause time.Duration) {
 		return false, 0
 	}
 	if p.slow++; p.slow >= relearnAfter {
-		p.slow, p.next, p.recent, p.sorted = 0, 0, p.recent[:0], p.sorted[:0]
+		p.slow, p.next, p.known = 0, 0, 0
 	}
 	if d > p.cfg.Slow {
 		pause = p.cfg.OrderPause
@@ -95,17 +99,13 @@ func (p *Pulse) Read(d time.Duration) (throttled bool, pause time.Duration) {
 }
 
 func (p *Pulse) add(d time.Duration) {
-	if len(p.recent) < pulseSamples {
-		p.recent = append(p.recent, d)
-	} else {
+	if p.known == pulseSamples {
 		if p.seen++; p.seen < pulseEvery {
 			return
 		}
-		i, _ := slices.BinarySearch(p.sorted, p.recent[p.next])
-		p.sorted = slices.Delete(p.sorted, i, i+1)
-		p.recent[p.next] = d
-		p.next, p.seen = (p.next+1)%pulseSamples, 0
+	} else {
+		p.known++
 	}
-	i, _ := slices.BinarySearch(p.sorted, d)
-	p.sorted = slices.Insert(p.sorted, i, d)
+	p.recent[p.next] = d
+	p.next, p.seen = (p.next+1)%pulseSamples, 0
 }
