@@ -1,6 +1,9 @@
 package limits
 
 import (
+	"fmt"
+	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -39,73 +42,76 @@ func wide(b *testing.B, rules int) *Limiter {
 	return l
 }
 
-// BenchmarkAcquire is one acquire and its end, each with a look at the clock, beside the library's Allow and Wait for one
-// bucket, which have no end. BenchmarkGate is the counting alone, beside AllowN, with the moment given to both.
+// contender is one thing whose cost is measured beside others.
+type contender struct {
+	name string
+	once func() error
+}
+
+// contenders are the library's bucket, and the limiter with one layer and with all of an order's. The library's calls end with their
+// return; ours are closed, which looks at the clock a second time.
+func contenders(b *testing.B) []contender {
+	b.Helper()
+	ctx := b.Context()
+	allow, wait := rate.NewLimiter(1e9, 1e9), rate.NewLimiter(1e9, 1e9)
+	out := []contender{
+		{"x/time/rate-Allow", func() error { allow.Allow(); return nil }},
+		{"x/time/rate-Wait", func() error { return wait.Wait(ctx) }},
+	}
+	for _, of := range []struct {
+		name  string
+		rules int
+	}{{"one-layer", 1}, {"all-layers", 4}} {
+		w, err := wide(b, of.rules).Way(order(0))
+		if err != nil {
+			b.Fatal(err)
+		}
+		out = append(out, contender{of.name, func() error {
+			p, err := w.Acquire(ctx, 1)
+			p.Answered()
+			return err
+		}})
+	}
+	return out
+}
+
+// BenchmarkAcquire is what one acquire and its end cost, from one goroutine and from sixteen, beside Allow and Wait of x/time/rate. The
+// contenders take turns of a fraction of a millisecond, so that what else the machine does falls on all of them; told are the medians.
 func BenchmarkAcquire(b *testing.B) {
-	b.Run("x-time-rate-allow", func(b *testing.B) {
-		l := rate.NewLimiter(1e9, 1e9)
-		b.ReportAllocs()
-		for b.Loop() {
-			l.Allow()
-		}
-	})
-	b.Run("x-time-rate-wait", func(b *testing.B) {
-		l, ctx := rate.NewLimiter(1e9, 1e9), b.Context()
-		b.ReportAllocs()
-		for b.Loop() {
-			if err := l.Wait(ctx); err != nil {
-				b.Fatal(err)
-			}
-		}
-	})
-	for rules, name := range map[int]string{1: "one-layer", 4: "all-layers"} {
-		b.Run(name, func(b *testing.B) {
-			ctx := b.Context()
-			w, err := wide(b, rules).Way(order(0))
-			if err != nil {
-				b.Fatal(err)
-			}
-			b.ReportAllocs()
+	for _, goroutines := range []int{1, 16} {
+		b.Run(fmt.Sprintf("goroutines=%d", goroutines), func(b *testing.B) {
+			each := 2_000 * goroutines
+			of := contenders(b)
+			took := make([][]time.Duration, len(of))
 			for b.Loop() {
-				p, err := w.Acquire(ctx, 1)
-				if err != nil {
-					b.Fatal(err)
+				for i, c := range of {
+					took[i] = append(took[i], turns(b, c.once, goroutines, each)/time.Duration(each))
 				}
-				p.Answered()
+			}
+			for i, c := range of {
+				slices.Sort(took[i])
+				b.ReportMetric(float64(took[i][len(took[i])/2].Nanoseconds()), c.name+"-ns")
 			}
 		})
 	}
 }
 
-// BenchmarkContended is the same from sixteen goroutines.
-func BenchmarkContended(b *testing.B) {
-	const goroutines = 16 / 2 // for each of two processors
-	b.Run("x-time-rate-wait", func(b *testing.B) {
-		l := rate.NewLimiter(1e9, 1e9)
-		b.SetParallelism(goroutines)
-		b.RunParallel(func(pb *testing.PB) {
-			for pb.Next() {
-				_ = l.Wait(b.Context())
-			}
-		})
-	})
-	for rules, name := range map[int]string{1: "one-layer", 4: "all-layers"} {
-		b.Run(name, func(b *testing.B) {
-			w, err := wide(b, rules).Way(order(0))
-			if err != nil {
-				b.Fatal(err)
-			}
-			b.ReportAllocs()
-			b.SetParallelism(goroutines)
-			b.RunParallel(func(pb *testing.PB) {
-				for pb.Next() {
-					if p, err := w.Acquire(b.Context(), 1); err == nil {
-						p.Answered()
-					}
+// turns is how long n calls take, divided among goroutines.
+func turns(b *testing.B, once func() error, goroutines, n int) time.Duration {
+	var all sync.WaitGroup
+	began := time.Now()
+	for range goroutines {
+		all.Go(func() {
+			for range n / goroutines {
+				if err := once(); err != nil {
+					b.Error(err)
+					return
 				}
-			})
+			}
 		})
 	}
+	all.Wait()
+	return time.Since(began)
 }
 
 // BenchmarkGate is what the counting costs without lock and clock.

@@ -236,9 +236,6 @@ func (c *Counter) stopped(t int64) bool {
 
 // paced reports whether what spreads requests allows one more.
 func (c *Counter) paced(t int64) bool {
-	if c.pace == nil && c.smooth == nil {
-		return true
-	}
 	at := c.base.Add(time.Duration(t))
 	return (c.pace == nil || t >= c.paceUntil || c.pace.TokensAt(at) >= 1) && (c.smooth == nil || c.smooth.TokensAt(at) >= 1)
 }

@@ -119,10 +119,15 @@ func limitOf(b Bucket, cut int) rate.Limit {
 // spare is how many of n units are left for classes more urgent than this one, when a request costs k.
 func (c *Counter) spare(n, k int, share int) int { return min(n*share/permille, max(0, n-k)) }
 
+// open reports whether anything may leave at t at all.
+func (c *Counter) open(t int64) bool {
+	return !c.rule.Closed && !c.stopped(t) && (c.pace == nil && c.smooth == nil || c.paced(t))
+}
+
 // fits reports whether k units may leave at t and leave alone the share (in permille) of more urgent classes and what is
 // held for others.
 func (c *Counter) fits(t int64, k, share, held int) bool {
-	if c.rule.Closed || c.stopped(t) || !c.paced(t) {
+	if !c.open(t) {
 		return false
 	}
 	for i := range c.windows {

@@ -81,7 +81,15 @@ func (g *Gate) Set(now time.Time, c *Counter, r Rule) { c.set(g.at(now), r) }
 
 // Lane makes the way of one kind of request.
 func (g *Gate) Lane(class Class, legs ...Leg) *Lane {
-	return &Lane{class: class, legs: legs, ahead: make([]int, len(legs)), place: -1}
+	l := &Lane{class: class, legs: legs, ahead: make([]int, len(legs)), place: -1}
+	for _, leg := range legs {
+		if leg.Request == 0 && leg.Item == 0 && !leg.Counter.counts() {
+			l.brakes = append(l.brakes, leg.Counter)
+		} else {
+			l.paid = append(l.paid, leg)
+		}
+	}
+	return l
 }
 
 // at is a moment as the gate counts: never before one that it was told already.
@@ -202,13 +210,18 @@ func (g *Gate) drop(k *Ticket) {
 
 // fits reports whether a request may leave from all its counters when nobody waits.
 func (g *Gate) fits(t int64, l *Lane, items int) bool {
-	for i := range l.legs {
-		leg := &l.legs[i]
+	for _, c := range l.brakes {
+		if !c.open(t) {
+			return false
+		}
+	}
+	for i := range l.paid {
+		leg := &l.paid[i]
 		if !leg.Counter.fits(t, leg.need(items), g.share(l, leg.Counter, false), 0) {
 			return false
 		}
 	}
-	return g.lends(t, l, items)
+	return g.loan.lender == nil || g.lends(t, l, items)
 }
 
 // share is how much of a counter, in permille, belongs to classes more urgent than the lane's.
@@ -225,11 +238,14 @@ func (g *Gate) share(l *Lane, c *Counter, starved bool) (sum int) {
 }
 
 func (g *Gate) take(t int64, l *Lane, items int) Permit {
-	for i := range l.legs {
-		leg := &l.legs[i]
+	for i := range l.paid {
+		leg := &l.paid[i]
 		leg.Counter.take(t, leg.units(items))
 	}
-	turn := g.spend(t, l, items)
+	turn := uint32(0)
+	if g.loan.lender != nil {
+		turn = g.spend(t, l, items)
+	}
 	g.due = min(g.due, t+int64(g.cfg.Lease))
 	return g.permits.issue(t, l, items, turn)
 }
@@ -302,15 +318,18 @@ func (g *Gate) DoneSince(since time.Duration, p Permit, o Outcome, items int) {
 // settle counts a request as arrived and answered by t.
 func (g *Gate) settle(t int64, i uint32, items int) {
 	s := &g.permits.slots[i]
-	for i := range s.lane.legs {
-		leg := &s.lane.legs[i]
-		leg.Counter.release(leg.units(s.items))
-		n := s.items
+	paid := s.lane.paid
+	for i := range paid {
+		leg := &paid[i]
+		units := leg.units(s.items)
+		leg.Counter.release(units)
 		if leg.After && items >= 0 {
-			n = items
+			units = leg.units(items)
 		}
-		leg.Counter.charge(t, leg.units(n))
-		g.report(t, s, leg, leg.units(n))
+		leg.Counter.charge(t, units)
+		if g.loan.lender != nil {
+			g.report(t, s, leg, units)
+		}
 	}
 	g.permits.close(i)
 }

@@ -47,8 +47,10 @@ func (l *Leg) need(items int) int {
 
 // Lane is the way of one kind of request: its class and its counters. Requests of a lane leave in the order they came.
 type Lane struct {
-	class Class
-	legs  []Leg
+	class  Class
+	legs   []Leg
+	paid   []Leg      // of them those that may cost something
+	brakes []*Counter // the counters of the others: they count nothing, and can only stop it
 
 	head, tail *Ticket
 	ahead      []int  // per leg, the units of those that wait here

@@ -230,7 +230,7 @@ func (c *Counter) IsBucket() bool { return c.rule.Bucket != nil }
 // Free is how many units a class may be lent at a moment, at a counter of a gate that lends.
 func (g *Gate) Free(now time.Time, c *Counter, class Class) int {
 	t := g.at(now)
-	if c.rule.Closed || c.stopped(t) || !c.paced(t) {
+	if !c.open(t) {
 		return 0
 	}
 	share := g.share(&Lane{class: class}, c, false)
