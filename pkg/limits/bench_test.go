@@ -42,21 +42,20 @@ func wide(b *testing.B, rules int) *Limiter {
 	return l
 }
 
-// contender is one thing whose cost is measured beside others.
+// contender is one thing whose cost is measured beside others: a call, and its end where it has one.
 type contender struct {
 	name string
-	once func() error
+	once func() (Permit, error)
 }
 
-// contenders are the library's bucket, and the limiter with one layer and with all of an order's. The library's calls end with their
-// return; ours are closed, which looks at the clock a second time.
+// contenders are the library's bucket, and the limiter with one layer and with all of an order's.
 func contenders(b *testing.B) []contender {
 	b.Helper()
 	ctx := b.Context()
 	allow, wait := rate.NewLimiter(1e9, 1e9), rate.NewLimiter(1e9, 1e9)
 	out := []contender{
-		{"x/time/rate-Allow", func() error { allow.Allow(); return nil }},
-		{"x/time/rate-Wait", func() error { return wait.Wait(ctx) }},
+		{"x/time/rate-Allow", func() (Permit, error) { allow.Allow(); return Permit{}, nil }},
+		{"x/time/rate-Wait", func() (Permit, error) { return Permit{}, wait.Wait(ctx) }},
 	}
 	for _, of := range []struct {
 		name  string
@@ -66,52 +65,64 @@ func contenders(b *testing.B) []contender {
 		if err != nil {
 			b.Fatal(err)
 		}
-		out = append(out, contender{of.name, func() error {
-			p, err := w.Acquire(ctx, 1)
-			p.Answered()
-			return err
-		}})
+		out = append(out, contender{of.name, func() (Permit, error) { return w.Acquire(ctx, 1) }})
 	}
 	return out
 }
 
-// BenchmarkAcquire is what one acquire and its end cost, from one goroutine and from sixteen, beside Allow and Wait of x/time/rate. The
-// contenders take turns of a fraction of a millisecond, so that what else the machine does falls on all of them; told are the medians.
+// BenchmarkAcquire is what an acquire costs, from one goroutine and from sixteen, beside Allow and Wait of x/time/rate, which have no
+// end, and what its end costs with it. The contenders take turns of about a millisecond, so that what else the machine does falls on all of
+// them; told are the medians.
 func BenchmarkAcquire(b *testing.B) {
 	for _, goroutines := range []int{1, 16} {
 		b.Run(fmt.Sprintf("goroutines=%d", goroutines), func(b *testing.B) {
-			each := 2_000 * goroutines
 			of := contenders(b)
-			took := make([][]time.Duration, len(of))
+			took, whole := make([][]time.Duration, len(of)), make([][]time.Duration, len(of))
 			for b.Loop() {
 				for i, c := range of {
-					took[i] = append(took[i], turns(b, c.once, goroutines, each)/time.Duration(each))
+					t, w := turn(b, c.once, goroutines)
+					took[i], whole[i] = append(took[i], t), append(whole[i], w)
 				}
 			}
 			for i, c := range of {
-				slices.Sort(took[i])
-				b.ReportMetric(float64(took[i][len(took[i])/2].Nanoseconds()), c.name+"-ns")
+				b.ReportMetric(median(took[i]), c.name+"-ns")
+				if i > 1 {
+					b.ReportMetric(median(whole[i]), c.name+"-and-end-ns")
+				}
 			}
 		})
 	}
 }
 
-// turns is how long n calls take, divided among goroutines.
-func turns(b *testing.B, once func() error, goroutines, n int) time.Duration {
+func median(of []time.Duration) float64 {
+	slices.Sort(of)
+	return float64(of[len(of)/2].Nanoseconds())
+}
+
+// turn is how long one of many calls takes, and how long with its end.
+func turn(b *testing.B, once func() (Permit, error), goroutines int) (call, whole time.Duration) {
+	const together = 16_000 // fewer than may be open, so that nobody waits
+	each := together / goroutines
 	var all sync.WaitGroup
-	began := time.Now()
-	for range goroutines {
-		all.Go(func() {
-			for range n / goroutines {
-				if err := once(); err != nil {
-					b.Error(err)
-					return
+	open := make([]Permit, together)
+	lap := func(do func(*Permit) error) time.Duration {
+		began := time.Now()
+		for g := range goroutines {
+			all.Go(func() {
+				for i := range each {
+					if err := do(&open[g*each+i]); err != nil {
+						b.Error(err)
+						return
+					}
 				}
-			}
-		})
+			})
+		}
+		all.Wait()
+		return time.Since(began) / together
 	}
-	all.Wait()
-	return time.Since(began)
+	call = lap(func(p *Permit) (err error) { *p, err = once(); return err })
+	end := lap(func(p *Permit) error { p.Answered(); return nil })
+	return call, call + end
 }
 
 // BenchmarkGate is what the counting costs without lock and clock.
@@ -131,14 +142,14 @@ func BenchmarkGate(b *testing.B) {
 				b.Fatal(err)
 			}
 			b.ReportAllocs()
-			now := time.Now()
+			now := time.Duration(0)
 			for b.Loop() {
-				now = now.Add(time.Microsecond)
-				p, k, err := l.budget.Enter(now, w, 1, time.Time{})
+				now += time.Microsecond
+				p, k, err := l.budget.EnterSince(now, w, 1, time.Time{})
 				if k != nil || err != nil {
 					b.Fatal(err)
 				}
-				l.budget.Done(now, p, gate.Answered, -1)
+				l.budget.DoneSince(now, p, gate.Answered, -1)
 			}
 		})
 	}

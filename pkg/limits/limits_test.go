@@ -433,3 +433,28 @@ func TestOneSpentLimitDoesNotBlockAnother(t *testing.T) {
 		})
 	}
 }
+
+// TestAcquireAllocatesNothing takes and ends permits of one layer and of all of an order's, once the logs have grown, and counts what
+// is allocated.
+func TestAcquireAllocatesNothing(t *testing.T) {
+	for name, e := range map[string]Endpoint{"one layer": GetOrders, "all layers of an order": PostOrder} {
+		t.Run(name, func(t *testing.T) {
+			p := Standard()
+			p.Orders = Bucket{1_000_000, 1_000_000}
+			l := New(p)
+			w, err := l.Way(Request{Endpoint: string(e), Account: "main"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := testing.AllocsPerRun(400, func() {
+				p, err := w.Acquire(t.Context(), 1)
+				if err != nil {
+					t.Fatal(err)
+				}
+				p.Answered()
+			}); got != 0 {
+				t.Errorf("%v allocations in each acquire", got)
+			}
+		})
+	}
+}

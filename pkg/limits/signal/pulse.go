@@ -70,17 +70,22 @@ func (p *Pulse) Median() time.Duration {
 
 // Order judges the latency of an order: throttled, and how long to pause.
 func (p *Pulse) Order(d time.Duration) (throttled bool, pause time.Duration) {
-	limit := p.cfg.Slow
-	if d > p.cfg.OrderMin { // else no median could make it slow
+	if d > p.cfg.OrderMin || d > p.cfg.Slow { // else no median could make it slow
+		limit := p.cfg.Slow
 		if m := p.Median(); m > 0 {
 			limit = min(limit, max(p.cfg.OrderMin, m*time.Duration(p.cfg.OrderX)))
 		}
+		if d > limit {
+			return p.late(d)
+		}
 	}
-	if d <= limit {
-		p.slow = 0
-		p.add(d)
-		return false, 0
-	}
+	p.slow = 0
+	p.add(d)
+	return false, 0
+}
+
+// late is an order that took too long. When nothing else comes for long, that is what is normal now.
+func (p *Pulse) late(d time.Duration) (throttled bool, pause time.Duration) {
 	if p.slow++; p.slow >= relearnAfter {
 		p.slow, p.next, p.known = 0, 0, 0
 	}
