@@ -148,15 +148,74 @@ type Allow func(wallet Address, leg Leg) error
 // ErrNoPolicy reports that signing was asked for without an Allow.
 var ErrNoPolicy = errors.New("no policy given")
 
-// vet asks about every leg before anything is signed.
+// vet asks about every leg before anything is signed. A call of the wallet to itself could change who owns it, so only the empty
+// one, which does nothing but use up a nonce, is let through, and nobody is asked about it.
 func vet(wallet Address, legs []Leg, allow Allow) error {
 	if allow == nil {
 		return ErrNoPolicy
 	}
 	for i, l := range legs {
-		if err := allow(wallet, l); err != nil {
+		var err error
+		switch {
+		case l.To != wallet:
+			err = allow(wallet, l)
+		case len(l.Data) > 0 || !l.Value.IsZero():
+			err = fmt.Errorf("%w: the wallet calls itself", ErrBadTransaction)
+		}
+		if err != nil {
 			return fmt.Errorf("call %d of %d: %w", i+1, len(legs), err)
 		}
 	}
 	return nil
+}
+
+// VetOwnGas is the last look at a transaction of owner's account that Sluice pays for: what it would do, also through the
+// owner's wallets, is read out of its calldata and allow is asked about every leg. It must pass directly before the
+// transaction is signed. Creating the owner's Safe and the empty call to oneself, which frees a nonce, need no permission. Errors:
+// ErrBadTransaction, ErrBadBatch, ErrBadCalldata, ErrNoPolicy, and those of allow.
+func (c Contracts) VetOwnGas(owner Address, k Call, allow Allow) error {
+	if k.Operation != PlainCall {
+		return fmt.Errorf("vet transaction: %w: an account makes no %s", ErrBadTransaction, k.Operation)
+	}
+	wallet, legs, err := c.performed(owner, k)
+	if err == nil {
+		err = vet(wallet, legs, allow)
+	}
+	if err != nil {
+		return fmt.Errorf("vet transaction: %w", err)
+	}
+	return nil
+}
+
+// performed is whose calls a transaction of owner leads to.
+func (c Contracts) performed(owner Address, k Call) (wallet Address, legs []Leg, err error) {
+	m, err := DecodeCalldata(k.Data)
+	if err != nil && (len(k.Data) > 0 && !errors.Is(err, ErrUnknownSelector)) {
+		return Address{}, nil, err
+	}
+	if m != nil && (wraps(m) || k.To == c.SafeFactory) && !k.Value.IsZero() {
+		return Address{}, nil, fmt.Errorf("%w: %s with %s wei", ErrBadTransaction, m.Signature(), k.Value.Dec())
+	}
+	switch m := m.(type) {
+	case CreateProxy:
+		if k.To != c.SafeFactory || !m.Payment.IsZero() {
+			return Address{}, nil, fmt.Errorf("%w: creation of a Safe at %s for a payment of %s", ErrBadTransaction, k.To, m.Payment.Dec())
+		}
+		return owner, nil, nil
+	case ExecTransaction:
+		if !m.GasPrice.IsZero() || !m.BaseGas.IsZero() || !m.SafeTxGas.IsZero() {
+			return Address{}, nil, fmt.Errorf("%w: the Safe would pay for gas", ErrBadTransaction)
+		}
+		legs, err = c.Legs(m.Call)
+		return k.To, legs, err
+	case ProxyCalls:
+		wallet, _ = c.ProxyWallet(owner)
+		if k.To != c.ProxyFactory || k.To == (Address{}) {
+			return Address{}, nil, fmt.Errorf("%w: %s is not the proxy wallets' factory", ErrBadTransaction, k.To)
+		}
+		legs, err = readLegs(m.Calls)
+		return wallet, legs, err
+	}
+	legs, err = readLegs([]Call{k})
+	return owner, legs, err
 }

@@ -99,9 +99,9 @@ func seconds(n int64) time.Duration {
 	return time.Duration(min(max(n, 0), int64(maxRetry/time.Second))) * time.Second
 }
 
-// resetsIn finds "resets in N seconds".
+// resetsIn finds "resets in N seconds", also of another case and in minutes or hours.
 func resetsIn(body []byte) (int64, bool) {
-	_, rest, found := bytes.Cut(body, []byte("resets in "))
+	_, rest, found := bytes.Cut(bytes.ToLower(body[:min(len(body), maxResetText)]), []byte("resets in "))
 	if !found {
 		return 0, false
 	}
@@ -110,5 +110,25 @@ func resetsIn(body []byte) (int64, bool) {
 		end++
 	}
 	n, ok := whole(string(rest[:end]))
-	return n, ok && bytes.HasPrefix(rest[end:], []byte(" second"))
+	unit, known := unitSeconds(bytes.TrimPrefix(rest[end:], []byte(" ")))
+	return min(n, int64(maxRetry/time.Second)) * unit, ok && known
+}
+
+// maxResetText bounds where the words are looked for: they stand in short answers.
+const maxResetText = 4 << 10
+
+func unitSeconds(rest []byte) (int64, bool) {
+	end := 0
+	for end < len(rest) && rest[end] >= 'a' && rest[end] <= 'z' {
+		end++
+	}
+	switch string(rest[:end]) {
+	case "s", "sec", "secs", "second", "seconds":
+		return 1, true
+	case "m", "min", "mins", "minute", "minutes":
+		return 60, true
+	case "h", "hr", "hrs", "hour", "hours":
+		return 3600, true
+	}
+	return 0, false
 }

@@ -156,7 +156,7 @@ func ClassifyRelayer(method, path string, status int, h http.Header, body []byte
 		e.Reason = RelayerDown
 	case status == http.StatusTooManyRequests:
 		e.Reason = RelayerRateLimited
-		if strings.Contains(low, "quota exceeded") {
+		if bytes.Contains(bytes.ToLower(body), []byte("quota exceeded")) {
 			e.Reason = RelayerQuota
 		}
 	case status == http.StatusUnauthorized:

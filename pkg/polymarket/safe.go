@@ -42,6 +42,12 @@ func (t SafeTx) Hash() Hash {
 	return typedDigest(crypto.Keccak256Hash(domain.head), crypto.Keccak256Hash(w.head))
 }
 
+// VoidSafeNonce does nothing but use up a nonce, so that whatever else was signed for it can have no effect any more. The relayer
+// does not carry it; the owner does, by own gas.
+func VoidSafeNonce(chainID uint64, safe Address, nonce uint64) SafeTx {
+	return SafeTx{ChainID: chainID, Safe: safe, Call: Call{To: safe}, Nonce: nonce}
+}
+
 // SignedSafeTx is a SafeTx with the owner's signature. Both carriers, the relayer (Request) and the owner's own gas (OwnGas),
 // bring these very bytes; the Safe's nonce lets only one of them have effect.
 type SignedSafeTx struct {
@@ -64,8 +70,8 @@ func SignSafeTx(key *Key, t SafeTx, allow Allow) (SignedSafeTx, error) {
 	if err != nil {
 		return SignedSafeTx{}, fmt.Errorf("sign safe transaction: %w", err)
 	}
-	if t.Safe == (Address{}) || t.Call.To == t.Safe {
-		return SignedSafeTx{}, fmt.Errorf("sign safe transaction: %w: safe %s calls %s", ErrBadTransaction, t.Safe, t.Call.To)
+	if t.Safe == (Address{}) {
+		return SignedSafeTx{}, fmt.Errorf("sign safe transaction: %w: no Safe named", ErrBadTransaction)
 	}
 	legs, err := contracts.Legs(t.Call)
 	if err != nil {
