@@ -29,6 +29,7 @@ type Endpoint struct {
 	frozen uint64 // the height at which it stands still; 0 means it does not
 	refuse answer
 	cut    int
+	lose   int
 }
 
 // answer is what an endpoint says instead of working.
@@ -69,6 +70,23 @@ func (e *Endpoint) CutAnswers(n int) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.cut = n
+}
+
+// LoseTransactions answers the next n transactions sent here with their hashes, and forgets them: nobody will see them.
+func (e *Endpoint) LoseTransactions(n int) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.lose = n
+}
+
+func (e *Endpoint) loseNow() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.lose == 0 {
+		return false
+	}
+	e.lose--
+	return true
 }
 
 // behind is by how many blocks the endpoint is behind a head.

@@ -45,7 +45,11 @@ func (e *Endpoint) send(params []json.RawMessage) (any, error) {
 	if err := tx.UnmarshalBinary(raw); err != nil {
 		return nil, &rpcError{Code: codeServer, Message: err.Error()}
 	}
-	if err := e.c.Send(tx); err != nil {
+	send := e.c.Send
+	if e.loseNow() {
+		send = e.c.lose
+	}
+	if err := send(tx); err != nil {
 		return nil, err
 	}
 	return tx.Hash(), nil

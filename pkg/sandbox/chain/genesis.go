@@ -38,24 +38,33 @@ type Condition struct {
 	NegRisk bool
 }
 
-// OperatorKey is the venue's key here: it settles, resolves, mints, and brings deposit wallets' batches. It is public.
-func OperatorKey() *ecdsa.PrivateKey {
-	key, err := crypto.ToECDSA(crypto.Keccak256([]byte("sluice sandbox chain operator")))
-	if err != nil {
-		panic(fmt.Sprintf("operator key: %v", err))
-	}
-	return key
-}
+// OperatorKey is the venue's key here: it settles, resolves and mints. It is public.
+func OperatorKey() *ecdsa.PrivateKey { return publicKey("sluice sandbox chain operator") }
 
 // Operator is the address of OperatorKey.
 func Operator() common.Address { return crypto.PubkeyToAddress(OperatorKey().PublicKey) }
+
+// WorkerKey is that of the venue's relayer: it brings and pays for what owners have signed, and is the operator of the
+// deposit wallets' factory. It is public.
+func WorkerKey() *ecdsa.PrivateKey { return publicKey("sluice sandbox chain relay worker") }
+
+// Worker is the address of WorkerKey.
+func Worker() common.Address { return crypto.PubkeyToAddress(WorkerKey().PublicKey) }
+
+func publicKey(seed string) *ecdsa.PrivateKey {
+	key, err := crypto.ToECDSA(crypto.Keccak256([]byte(seed)))
+	if err != nil {
+		panic(fmt.Sprintf("key of %s: %v", seed, err))
+	}
+	return key
+}
 
 // FeeReceiver is who gets the fees of trades.
 func FeeReceiver() common.Address {
 	return common.BytesToAddress(crypto.Keccak256([]byte("sluice sandbox chain fees"))[12:])
 }
 
-// operatorGas is what the operator starts with in POL; it never runs out in any test.
+// operatorGas is what the operator and the worker start with in POL; it never runs out in any test.
 const operatorGas = 1_000_000_000
 
 // negRiskSpare is how many questions the neg-risk market has beyond those asked for, so that there is something to convert into.
@@ -64,6 +73,7 @@ const negRiskSpare = 2
 func (w *world) genesis(cfg Config) {
 	w.contracts()
 	w.give(w.oper, operatorGas)
+	w.give(Worker(), operatorGas)
 	w.markets(cfg.Markets)
 	for _, a := range cfg.Accounts {
 		w.account(a)

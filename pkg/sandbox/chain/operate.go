@@ -1,12 +1,14 @@
 package chain
 
 import (
+	"crypto/ecdsa"
 	"errors"
 	"fmt"
 	"math/big"
 
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/core/types"
+	"github.com/ethereum/go-ethereum/crypto"
 )
 
 // Leg is one order's part in a trade, in millionths. Cash is without the fee.
@@ -69,12 +71,22 @@ func (c *Chain) Resolve(condition Condition, yes, no int64) (common.Hash, error)
 	return c.operate(to, data, operateGas)
 }
 
-// Operate sends a call of the operator: what a venue's relayer pays for, or what only an operator may do.
+// Operate sends a call of the operator: what only the venue may do.
 func (c *Chain) Operate(to common.Address, data []byte, gas uint64) (common.Hash, error) {
 	return c.operate(to, data, gas)
 }
 
 func (c *Chain) operate(to common.Address, data []byte, gas uint64) (common.Hash, error) {
+	return c.pay(OperatorKey(), to, data, gas)
+}
+
+// Carry sends a call of the relayer's worker: it pays for what a wallet's owner has signed.
+func (c *Chain) Carry(to common.Address, data []byte, gas uint64) (common.Hash, error) {
+	return c.pay(WorkerKey(), to, data, gas)
+}
+
+// pay signs a call with one of the venue's own keys and sends it.
+func (c *Chain) pay(key *ecdsa.PrivateKey, to common.Address, data []byte, gas uint64) (common.Hash, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed {
@@ -84,8 +96,9 @@ func (c *Chain) operate(to common.Address, data []byte, gas uint64) (common.Hash
 	if err != nil {
 		return common.Hash{}, err
 	}
-	tx, err := types.SignNewTx(OperatorKey(), c.signer, &types.DynamicFeeTx{
-		ChainID: c.config.ChainID, Nonce: c.view(0).nonce(st, c.operator, blockTag{set: true, height: Pending}), To: &to, Data: data, Gas: gas,
+	from := crypto.PubkeyToAddress(key.PublicKey)
+	tx, err := types.SignNewTx(key, c.signer, &types.DynamicFeeTx{
+		ChainID: c.config.ChainID, Nonce: c.view(0).nonce(st, from, blockTag{set: true, height: Pending}), To: &to, Data: data, Gas: gas,
 		GasTipCap: big.NewInt(MinTip), GasFeeCap: new(big.Int).Mul(big.NewInt(operatorCap), big.NewInt(gwei)),
 	})
 	if err != nil {

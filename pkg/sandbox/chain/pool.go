@@ -67,6 +67,17 @@ func (c *Chain) Send(tx *types.Transaction) error {
 	return nil
 }
 
+// lose takes a transaction as Send does, and forgets it.
+func (c *Chain) lose(tx *types.Transaction) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	err := c.take(tx)
+	if err == nil {
+		c.pool.drop(tx)
+	}
+	return err
+}
+
 func (c *Chain) take(tx *types.Transaction) error {
 	if c.closed {
 		return errors.New("the chain is closed")

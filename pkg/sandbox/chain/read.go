@@ -101,11 +101,42 @@ func (c *Chain) Shares(of common.Address, token *big.Int) *big.Int {
 // SafeNonce is the next one of a Safe; that of an account without code is zero.
 func (c *Chain) SafeNonce(of common.Address) *big.Int { return c.number(of, selNonce) }
 
+// DepositNonce is the next one of a deposit wallet; that of an account without code is zero.
+func (c *Chain) DepositNonce(of common.Address) *big.Int { return c.number(of, selNonce) }
+
+// HubNonce is the next one of what an owner has relayed to a proxy wallet.
+func (c *Chain) HubNonce(owner common.Address) *big.Int {
+	return c.number(Polygon().RelayHub, selHubNonce, owner.Bytes())
+}
+
+// HasCode says whether a contract stands at an address in the newest block.
+func (c *Chain) HasCode(at common.Address) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	st, err := c.stateOf(c.head())
+	if err != nil {
+		panic(fmt.Sprintf("state of the head: %v", err))
+	}
+	return st.GetCodeSize(at) > 0
+}
+
+// Transaction is one of the present chain, in a block or waiting; nil when it is unknown.
+func (c *Chain) Transaction(hash common.Hash) *types.Transaction {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if p, ok := c.included[hash]; ok {
+		return p.in.block.Transactions()[p.index]
+	}
+	return c.pool.all[hash]
+}
+
 // Selectors of the views that are asked all the time.
 const (
 	selBalance = "0x70a08231" // balanceOf(address)
 	selShares  = "0x00fdd58e" // balanceOf(address,uint256)
 	selNonce   = "0xaffed0e0" // nonce()
+
+	selHubNonce = "0x2d0335ab" // getNonce(address)
 )
 
 func (c *Chain) number(at common.Address, selector string, words ...[]byte) *big.Int {

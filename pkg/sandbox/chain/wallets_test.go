@@ -166,10 +166,10 @@ func TestDepositWalletRunsWhatItsOwnerSigned(t *testing.T) {
 			return ""
 		}
 		// Its second call splits without an allowance: getting there is the proof that all checks were passed.
-		if got := try(chain.Operator(), b, v.Signature); got != "execution reverted: ERC20: transfer amount exceeds allowance" {
+		if got := try(chain.Worker(), b, v.Signature); got != "execution reverted: ERC20: transfer amount exceeds allowance" {
 			t.Errorf("signed batch: %q", got)
 		}
-		if got := try(chain.Operator(), b, flip(v.Signature)); !strings.Contains(got, "wrong signature") {
+		if got := try(chain.Worker(), b, flip(v.Signature)); !strings.Contains(got, "wrong signature") {
 			t.Errorf("changed signature: %q", got)
 		}
 		if got := try(ann.at, b, v.Signature); got != "execution reverted" {
@@ -177,8 +177,8 @@ func TestDepositWalletRunsWhatItsOwnerSigned(t *testing.T) {
 		}
 		late, next, short := b, b, b
 		late.Deadline, next.Nonce, short.Calls = big.NewInt(1), big.NewInt(1), b.Calls[:1]
-		for what, got := range map[string]string{"expired": try(chain.Operator(), late, v.Signature), "invalid nonce": try(chain.Operator(), next, v.Signature),
-			"wrong signature": try(chain.Operator(), short, v.Signature)} {
+		for what, got := range map[string]string{"expired": try(chain.Worker(), late, v.Signature), "invalid nonce": try(chain.Worker(), next, v.Signature),
+			"wrong signature": try(chain.Worker(), short, v.Signature)} {
 			if !strings.Contains(got, what) {
 				t.Errorf("answer %q, want %q", got, what)
 			}

@@ -164,7 +164,7 @@ func (w *world) walletContracts() {
 	w.deploy("ProxyWallet", a.ProxyMaster, a.ProxyFactory)
 	w.deploy("ProxyWalletFactory", a.ProxyFactory, a.RelayHub)
 	w.deploy("DepositWallet", a.DepositMaster, a.DepositFactory)
-	w.deploy("DepositWalletFactory", a.DepositFactory, w.oper, a.DepositBeacon)
+	w.deploy("DepositWalletFactory", a.DepositFactory, Worker(), a.DepositBeacon)
 	for kind, master := range map[Kind]common.Address{Safe: a.SafeMaster, Proxy: a.ProxyMaster, Deposit: a.DepositMaster} {
 		w.chain.proxies[kind] = w.proxyCode(master)
 	}

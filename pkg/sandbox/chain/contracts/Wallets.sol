@@ -420,12 +420,12 @@ contract DepositWalletFactory {
     error OnlyOperator();
 
     address public immutable operator;
-    address public immutable beacon;
+    address public immutable BEACON; // in capitals, as production answers it
 
     event WalletDeployed(address indexed wallet, address indexed owner);
 
     constructor(address operator_, address beacon_) {
-        (operator, beacon) = (operator_, beacon_);
+        (operator, BEACON) = (operator_, beacon_);
     }
 
     modifier onlyOperator() {
