@@ -72,6 +72,7 @@ func (s *Sandbox) Resolve(slug, outcome string) error {
 	s.follow()
 	m.resolved, m.winner = true, winner
 	s.clear(m, "market resolved")
+	s.publishResolved(m)
 	return nil
 }
 
@@ -119,6 +120,7 @@ func (s *Sandbox) follow() {
 		for _, r := range c.Receipts(n) {
 			if _, done := c.booked[r.TxHash]; !done {
 				c.booked[r.TxHash] = n
+				s.recordExecutions(r)
 				s.book(r)
 			}
 		}
@@ -146,9 +148,7 @@ type chainDeeds struct {
 	GameStart *struct {
 		Market string `json:"market"`
 	} `json:"game_start"`
-	StaleRPC *struct {
-		Blocks uint64 `json:"blocks"`
-	} `json:"stale_rpc"`
+	nodeDeeds
 }
 
 func (s *Sandbox) chainDeeds(d chainDeeds) error {
@@ -165,19 +165,13 @@ func (s *Sandbox) chainDeeds(d chainDeeds) error {
 	if d.GameStart != nil {
 		errs = append(errs, s.StartGame(d.GameStart.Market))
 	}
-	if d.StaleRPC != nil {
-		if s.evm == nil {
-			return fmt.Errorf("make rpc stale: %w", errNoChain)
-		}
-		s.evm.endpoint.SetLag(d.StaleRPC.Blocks)
-	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, s.nodeDeeds(d.nodeDeeds))...)
 }
 
 // onChain is the sandbox's EVM and how far it has been followed.
 type onChain struct {
 	*evm.Chain
-	endpoint *evm.Endpoint
+	nodes    [nodeCount]*evm.Endpoint
 	first    uint64 // the first block after the genesis
 	followed uint64 // the last block that has been read
 	last     common.Hash
@@ -187,9 +181,11 @@ type onChain struct {
 
 func newOnChain(c *evm.Chain) *onChain {
 	n := c.Head().Number.Uint64()
-	return &onChain{
-		Chain: c, endpoint: c.Endpoint(), first: n + 1, followed: n, last: c.Hash(n), booked: map[common.Hash]uint64{}, settling: map[common.Hash]*trade{},
+	o := &onChain{Chain: c, first: n + 1, followed: n, last: c.Hash(n), booked: map[common.Hash]uint64{}, settling: map[common.Hash]*trade{}}
+	for i := range o.nodes {
+		o.nodes[i] = c.Endpoint()
 	}
+	return o
 }
 
 // blockEvery is how often the chain has a block without being asked: Polygon's pace.

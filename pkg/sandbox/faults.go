@@ -98,6 +98,28 @@ type Faults struct {
 	// FailSettlement lets the next trades end as FAILED; RetrySettlement lets them go through RETRYING.
 	FailSettlement  Fault `json:"fail_settlement"`
 	RetrySettlement Fault `json:"retry_settlement"`
+	// RelayerDown answers 503 to everything that the relayer is asked.
+	RelayerDown bool `json:"relayer_down"`
+	// RelayLate keeps the next submissions RelayLateMS longer before they are broadcast. RelayForget takes them and does nothing,
+	// RelaySilent tells CONFIRMED of a transaction that was never sent, RelayFailed tells FAILED and broadcasts them RelayLateMS
+	// later all the same.
+	RelayLate   Fault `json:"relay_late"`
+	RelayForget Fault `json:"relay_forget"`
+	RelaySilent Fault `json:"relay_silent"`
+	RelayFailed Fault `json:"relay_failed"`
+	RelayLateMS int64 `json:"relay_late_ms"`
+	// SkipPrecheck broadcasts without asking the chain first: what fails costs the relayer gas and ends as FAILED.
+	SkipPrecheck bool `json:"skip_precheck"`
+	// WalletBusy refuses the next submissions as if the wallet had one under way.
+	WalletBusy Fault `json:"wallet_busy"`
+	// StaleNonce answers the nonce before the next one.
+	StaleNonce Fault `json:"stale_nonce"`
+	// RegistryLagMS is for how long a new deposit wallet is not known to the relayer.
+	RegistryLagMS int64 `json:"registry_lag_ms"`
+	// QuotaGone refuses the next submissions for want of units, whatever is left, and charges nothing. QuotaResetS is what every
+	// such refusal then prints as the time until the reset, true or not; 0 prints the truth (a day for QuotaGone).
+	QuotaGone   Fault `json:"quota_gone"`
+	QuotaResetS int64 `json:"quota_reset_s"`
 	// ForgetHash forgets the ids of orders that are no longer open: they are unknown to reads and taken again.
 	ForgetHash bool `json:"forget_hash"`
 	// DelayOrder answers "delayed" and matches the order DelayMS (200) later.

@@ -37,7 +37,6 @@ type limits struct {
 	buckets map[bucketKey]*bucket     // of signers
 	tiers   map[common.Address]Tier   // of signers that have another than the first
 	units   map[string][]time.Time    // of builders, when spent
-	names   map[string]string         // of builders, by their credentials
 	builder map[string]Builder        // of builders that have another tier than the first
 	second  map[limitKey]*limitCount  // since the last record
 	total   map[limitKey]*limitCount  // since the start
@@ -88,7 +87,7 @@ func (l *limits) init(cfg Config) error {
 	}
 	*l = limits{
 		table: table, covered: map[string][]int{}, passed: map[windowKey][]time.Time{}, buckets: map[bucketKey]*bucket{},
-		tiers: map[common.Address]Tier{}, units: map[string][]time.Time{}, names: map[string]string{}, builder: map[string]Builder{},
+		tiers: map[common.Address]Tier{}, units: map[string][]time.Time{}, builder: map[string]Builder{},
 		second: map[limitKey]*limitCount{}, total: map[limitKey]*limitCount{},
 	}
 	return err

@@ -321,7 +321,7 @@ func TestOtherAPIsAreCountedApart(t *testing.T) {
 			t.Errorf("the order book: %d", f.status)
 		}
 		for i := range 26 {
-			status, body := tr.send("POST", "/relayer/submit", "{}", map[string]string{"POLY_BUILDER_API_KEY": "k"})
+			status, body := tr.send("POST", "/relayer/submit", "{}", BuilderKeys()[0].headers("POST", "/submit", "{}"))
 			if want := 503; i < 25 && status != want || i == 25 && (status != 429 || body != `{"error":"Too Many Requests"}`) {
 				t.Fatalf("submission %d: %d %s", i+1, status, body)
 			}
@@ -334,38 +334,39 @@ func TestOtherAPIsAreCountedApart(t *testing.T) {
 func TestDailyUnitsRollAndAreToldWhenGone(t *testing.T) {
 	inBubble(t, Config{Enforce: true}, func(w *world) {
 		tr := w.trader("main")
-		submit := func(header, key string) (int, string) {
-			return tr.send("POST", "/relayer/submit", "{}", map[string]string{header: key})
+		a, b := BuilderKeys()[0], BuilderKeys()[1]
+		submit := func(by BuilderKey) (int, string) {
+			return tr.send("POST", "/relayer/submit", "{}", by.headers("POST", "/submit", "{}"))
 		}
 		for range 100 {
-			if status, body := submit("POLY_BUILDER_API_KEY", "a"); status != 503 {
+			if status, body := submit(a); status != 503 {
 				t.Fatalf("%d %s", status, body)
 			}
 			time.Sleep(10 * time.Second)
 		}
-		if status, body := submit("POLY_BUILDER_API_KEY", "a"); status != 429 || body != `{"error":"quota exceeded: 0 units remaining, resets in 85400 seconds"}` {
+		if status, body := submit(a); status != 429 || body != `{"error":"quota exceeded: 0 units remaining, resets in 85400 seconds"}` {
 			t.Errorf("the next: %d %s", status, body)
 		}
-		if status, _ := submit("POLY_BUILDER_API_KEY", "b"); status != 503 {
+		if status, _ := submit(b); status != 503 {
 			t.Errorf("another builder: %d", status)
 		}
-		if status, _ := submit("RELAYER_API_KEY", "own"); status != 503 {
+		if status, _ := tr.send("POST", "/relayer/submit", "{}", tr.account.ownKey()); status != 503 {
 			t.Errorf("a key of one's own: %d", status)
 		}
 		if status, _ := tr.send("POST", "/relayer/submit", "{}", nil); status != 401 {
 			t.Errorf("nobody: %d", status)
 		}
 		time.Sleep(85_400*time.Second + 1)
-		if status, body := submit("POLY_BUILDER_API_KEY", "a"); status != 503 {
+		if status, body := submit(a); status != 503 {
 			t.Errorf("after the reset: %d %s", status, body)
 		}
-		if status, _ := submit("POLY_BUILDER_API_KEY", "a"); status != 429 {
+		if status, _ := submit(a); status != 429 {
 			t.Errorf("only one has come back: %d", status)
 		}
 		if err := w.s.SetBuilder("builder-1", "Partner"); err != nil {
 			t.Fatal(err)
 		}
-		if status, _ := submit("POLY_BUILDER_API_KEY", "a"); status != 503 {
+		if status, _ := submit(a); status != 503 {
 			t.Errorf("a partner: %d", status)
 		}
 	})

@@ -3,7 +3,6 @@ package sandbox
 import (
 	"fmt"
 	"math/big"
-	"net/http"
 	"strings"
 
 	"github.com/ethereum/go-ethereum/common"
@@ -11,6 +10,7 @@ import (
 
 	evm "sluice/pkg/sandbox/chain"
 	"sluice/pkg/sandbox/engine"
+	"sluice/pkg/sandbox/relay"
 )
 
 // ownerGas is what the owner of each wallet has for gas, in POL.
@@ -34,18 +34,9 @@ func (s *Sandbox) startChain(accounts []Account) error {
 	if err != nil {
 		return err
 	}
-	s.evm = newOnChain(c)
+	s.evm, s.relayer.reader = newOnChain(c), relay.NewReader(evm.Worker())
 	s.after(blockEvery, s.block)
 	return nil
-}
-
-// serveRPC is the chain's endpoint, by POST and by WebSocket.
-func (s *Sandbox) serveRPC(w http.ResponseWriter, r *http.Request) {
-	if s.evm == nil {
-		s.tell(w, refuse(http.StatusNotFound, "this sandbox has no chain"))
-		return
-	}
-	s.evm.endpoint.ServeHTTP(w, r)
 }
 
 // OnChain is the EVM that trades settle on; nil without Config.Chain.

@@ -104,14 +104,17 @@ func (s *Sandbox) routes() *http.ServeMux {
 		"GET /gamma/tags": s.open(s.getEmptyList), "GET /gamma/comments": s.open(s.getEmptyList),
 		"GET /data-api/{$}": s.open(s.getOK), "GET /data-api/positions": s.open(s.getPositions), "GET /data-api/closed-positions": s.open(s.getEmptyList),
 		"GET /data-api/trades": s.open(s.getPublicTrades), "GET /data-api/activity": s.open(s.getPublicTrades),
-		"POST /relayer/submit": s.open(s.submit),
-		"/":                    s.notServed,
+		"/": s.notServed,
 	} {
+		mux.Handle(pattern, s.serve(h))
+	}
+	for pattern, h := range s.relayerRoutes() {
 		mux.Handle(pattern, s.serve(h))
 	}
 	mux.HandleFunc("GET /ws/market", s.serveMarketSocket)
 	mux.HandleFunc("GET /ws/user", s.serveUserSocket)
 	mux.HandleFunc("/rpc", s.serveRPC)
+	mux.HandleFunc("/rpc/{node}", s.serveRPC)
 	mux.HandleFunc("GET /_sandbox/journal", s.serveJournal)
 	mux.HandleFunc("GET /_sandbox/transfers", s.serveTransfers)
 	mux.HandleFunc("GET /_sandbox/info", s.serveInfo)

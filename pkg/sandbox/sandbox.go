@@ -102,6 +102,7 @@ type Sandbox struct {
 	noticeID int64
 	sockets  map[*socket]struct{}
 	limits   limits
+	relayer  relayer
 	requests int64 // so far
 }
 
@@ -121,7 +122,7 @@ func New(cfg Config) (*Sandbox, error) {
 		timers: map[*time.Timer]struct{}{}, rng: rand.New(rand.NewPCG(cfg.Seed, cfg.Seed)),
 		logins: map[login]*apiKey{}, keys: map[string]*apiKey{}, wallets: map[common.Address]*wallet{},
 		orders: map[string]*order{}, notices: map[common.Address][]notice{},
-		sockets: map[*socket]struct{}{}, chain: newChain(cfg.Seed),
+		sockets: map[*socket]struct{}{}, chain: newChain(cfg.Seed), relayer: newRelayer(),
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)

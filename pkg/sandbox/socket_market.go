@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"slices"
+	"strconv"
 	"time"
 
 	"sluice/pkg/money"
@@ -71,6 +72,27 @@ type bestFrame struct {
 	BestAsk   money.Price `json:"best_ask"`
 	Spread    money.Price `json:"spread"`
 	Timestamp string      `json:"timestamp"`
+}
+
+// resolvedFrame tells who asked for custom features that a market has ended.
+type resolvedFrame struct {
+	EventType      string       `json:"event_type"`
+	ID             string       `json:"id"`
+	Market         string       `json:"market"`
+	Assets         [2]string    `json:"assets_ids"`
+	WinningAsset   string       `json:"winning_asset_id"`
+	WinningOutcome string       `json:"winning_outcome"`
+	EventMessage   eventMessage `json:"event_message"`
+	Timestamp      string       `json:"timestamp"`
+	Tags           []string     `json:"tags"`
+}
+
+type eventMessage struct {
+	ID          string `json:"id"`
+	Ticker      string `json:"ticker"`
+	Slug        string `json:"slug"`
+	Title       string `json:"title"`
+	Description string `json:"description"`
 }
 
 // marketAsk is what a client of the market channel says.
@@ -197,4 +219,15 @@ func (s *Sandbox) publishTick(m *market, old money.Price) {
 			return tickFrame{"tick_size_change", token, m.ConditionID, old.String(), m.tick.String(), millis(time.Now())}
 		})
 	}
+}
+
+// publishResolved tells the outcome of a market.
+func (s *Sandbox) publishResolved(m *market) {
+	s.cast(func(c *socket) bool { return c.custom && m.watches(c) }, func() any {
+		id := strconv.Itoa(slices.Index(s.markets, m) + 1)
+		return resolvedFrame{
+			EventType: "market_resolved", ID: id, Market: m.ConditionID, Assets: m.Tokens, WinningAsset: m.Tokens[m.winner], WinningOutcome: outcomes()[m.winner],
+			EventMessage: eventMessage{ID: id, Ticker: m.Slug, Slug: m.Slug, Title: m.Question}, Timestamp: millis(time.Now()), Tags: []string{},
+		}
+	})
 }

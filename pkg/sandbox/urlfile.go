@@ -10,15 +10,18 @@ import (
 // URLs is where to reach a sandbox and with what: the content of the URL file. Services that this sandbox does not
 // have are empty.
 type URLs struct {
-	CLOB     string      `json:"clob"`
-	WSMarket string      `json:"ws_market"`
-	WSUser   string      `json:"ws_user"`
-	Gamma    string      `json:"gamma"`
-	Data     string      `json:"data"`
-	Relayer  string      `json:"relayer"`
-	RPC      string      `json:"rpc"`
-	Accounts []Account   `json:"accounts"`
-	Markets  []URLMarket `json:"markets"`
+	CLOB     string    `json:"clob"`
+	WSMarket string    `json:"ws_market"`
+	WSUser   string    `json:"ws_user"`
+	Gamma    string    `json:"gamma"`
+	Data     string    `json:"data"`
+	Relayer  string    `json:"relayer"`
+	RPC      string    `json:"rpc"`
+	Accounts []Account `json:"accounts"`
+	// Builders are who may submit to the relayer for anybody; RelayerKeys, by account, for its own wallets.
+	Builders    []BuilderKey      `json:"builders"`
+	RelayerKeys map[string]string `json:"relayer_keys"`
+	Markets     []URLMarket       `json:"markets"`
 }
 
 // URLMarket is a market as the URL file names it.
@@ -35,7 +38,10 @@ func URLsFor(address string) URLs {
 	u := URLs{
 		CLOB: "http://" + address, WSMarket: "ws://" + address + "/ws/market", WSUser: "ws://" + address + "/ws/user",
 		Gamma: "http://" + address + "/gamma", Data: "http://" + address + "/data-api", RPC: "http://" + address + "/rpc",
-		Accounts: Accounts(),
+		Relayer: "http://" + address + "/relayer", Accounts: Accounts(), Builders: BuilderKeys(), RelayerKeys: map[string]string{},
+	}
+	for _, a := range u.Accounts {
+		u.RelayerKeys[a.Name] = a.RelayerKey()
 	}
 	for _, m := range Markets() {
 		u.Markets = append(u.Markets, URLMarket{m.Slug, m.ConditionID, m.Tokens, m.TickSize, m.NegRisk})

@@ -1,0 +1,97 @@
+package sandbox
+
+import (
+	"math/big"
+	"time"
+
+	"github.com/ethereum/go-ethereum/common"
+	"github.com/ethereum/go-ethereum/core/types"
+
+	evm "sluice/pkg/sandbox/chain"
+)
+
+// unitLine is a unit that the relayer has charged for a request.
+type unitLine struct {
+	Kind    string `json:"kind"`
+	AtUS    int64  `json:"at_us"`
+	Request int64  `json:"request"`
+	Account string `json:"account"`
+	Used    int    `json:"used"` // in the rolling day, with this one
+}
+
+// relayLine is a new state of a submission. Key names what was signed.
+type relayLine struct {
+	Kind          string `json:"kind"`
+	AtUS          int64  `json:"at_us"`
+	Request       int64  `json:"request"`
+	TransactionID string `json:"transaction_id"`
+	Account       string `json:"account"` // who pays
+	Type          string `json:"type"`
+	Wallet        string `json:"wallet"`
+	Nonce         string `json:"nonce"`
+	Key           string `json:"key"`
+	State         string `json:"state"`
+	TxHash        string `json:"tx_hash"`
+	Reason        string `json:"reason"`
+}
+
+func (s *Sandbox) recordRelayed(r *relayed) {
+	l := relayLine{
+		Kind: "relay", AtUS: r.updated.UnixMicro(), Request: r.request, TransactionID: r.id, Account: r.payer, Type: r.job.Type,
+		Wallet: lower(r.job.Wallet), Key: r.job.Key.Hex(), State: r.state, TxHash: r.hash, Reason: r.reason,
+	}
+	if r.job.Nonce != nil {
+		l.Nonce = r.job.Nonce.String()
+	}
+	s.journal.add(l)
+}
+
+// executionLine is what a transaction did for a wallet, whoever brought it. Wallet is empty when nothing tells.
+type executionLine struct {
+	Kind    string `json:"kind"`
+	AtUS    int64  `json:"at_us"`
+	TxHash  string `json:"tx_hash"`
+	Block   uint64 `json:"block"`
+	Carrier string `json:"carrier"` // "relayer" or "own_gas"
+	Sender  string `json:"sender"`
+	Account string `json:"account"` // of the wallet; empty for a stranger's
+	Type    string `json:"type"`
+	Wallet  string `json:"wallet"`
+	Key     string `json:"key"`
+	OK      bool   `json:"ok"`
+	GasUsed uint64 `json:"gas_used"`
+	GasWei  string `json:"gas_wei"` // paid by the sender
+}
+
+// recordExecutions writes down what a transaction of a new block did for wallets.
+func (s *Sandbox) recordExecutions(r *types.Receipt) {
+	tx := s.evm.Transaction(r.TxHash)
+	if tx == nil {
+		return
+	}
+	from, err := types.Sender(types.LatestSignerForChainID(big.NewInt(evm.ID)), tx)
+	if err != nil {
+		return // the chain takes none that is not signed
+	}
+	carrier := "own_gas"
+	if from == evm.Worker() {
+		carrier = "relayer"
+	}
+	gas := new(big.Int).Mul(r.EffectiveGasPrice, new(big.Int).SetUint64(r.GasUsed))
+	for _, e := range s.relayer.reader.Executions(from, tx, r) {
+		l := executionLine{
+			Kind: "execution", AtUS: time.Now().UnixMicro(), TxHash: r.TxHash.Hex(), Block: r.BlockNumber.Uint64(), Carrier: carrier, Sender: lower(from),
+			Type: e.Type, OK: e.OK, GasUsed: r.GasUsed, GasWei: gas.String(),
+		}
+		if e.Wallet != (common.Address{}) {
+			l.Wallet = lower(e.Wallet)
+		}
+		if e.Key != (common.Hash{}) {
+			l.Key = e.Key.Hex()
+		}
+		if w := s.wallets[e.Wallet]; w != nil {
+			l.Account = w.name
+		}
+		s.journal.add(l)
+	}
+}
