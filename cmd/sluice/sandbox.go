@@ -50,7 +50,7 @@ func (c *sandboxCmd) Run(a *app) error {
 		return err
 	}
 	urls := sandbox.URLsFor(l.Addr().String())
-	if err := a.print(urls, []string{"VENUE", "MARKET SOCKET", "USER SOCKET"}, [][]string{{urls.CLOB, urls.WSMarket, urls.WSUser}}); err != nil {
+	if err := a.print(urls, []string{"VENUE", "MARKET SOCKET", "USER SOCKET", "RELAYER", "CHAIN"}, [][]string{{urls.CLOB, urls.WSMarket, urls.WSUser, urls.Relayer, urls.RPC}}); err != nil {
 		return err
 	}
 	return box.Serve(a.ctx, l, c.URLFile)

@@ -54,7 +54,7 @@ func (c *upCmd) Run(a *app) error {
 	}
 	defer p.nc.Close()
 	p.group.add("mend", func(ctx context.Context) error { return server.Mend(ctx, log, c.room) })
-	where := addresses{NATS: server.ClientURL(), CLOB: p.box, HTTP: p.http, Data: c.Data, Log: file.Name()}
+	where := addresses{NATS: server.ClientURL(), CLOB: p.box, Relayer: p.box + "/relayer", RPC: p.box + "/rpc", HTTP: p.http, Data: c.Data, Log: file.Name()}
 	p.group.add("terminal", func(ctx context.Context) error { return c.greet(ctx, a, p, where, began) })
 	err = p.group.run(a.ctx)
 	a.say("stopped")
@@ -79,11 +79,13 @@ func (a *app) say(line string) {
 
 // addresses is where everything is, once it is ready.
 type addresses struct {
-	NATS string `json:"nats"`
-	CLOB string `json:"clob"`
-	HTTP string `json:"http"`
-	Data string `json:"data"`
-	Log  string `json:"log"`
+	NATS    string `json:"nats"`
+	CLOB    string `json:"clob"`
+	Relayer string `json:"relayer"`
+	RPC     string `json:"rpc"` // the sandbox's chain, JSON-RPC
+	HTTP    string `json:"http"`
+	Data    string `json:"data"`
+	Log     string `json:"log"`
 }
 
 // plant is everything that up runs.
@@ -176,12 +178,13 @@ func (c *upCmd) greet(ctx context.Context, a *app, p *plant, where addresses, be
 		fmt.Fprintf(a.out, `ready after %.1f s (env sandbox, no real money)
   NATS      %s
   venue     %s   journal at /_sandbox/journal
+  relayer   %s   chain at %s
   health    %s   /readyz /metrics
   data      %s   log in %s
 an order:
   sluice order submit%s --market sandbox-coin --outcome Yes --side buy --price 0.52 --size 10
 stop with Ctrl-C
-`, time.Since(began).Seconds(), where.NATS, where.CLOB, where.HTTP, where.Data, where.Log, where.elsewhere())
+`, time.Since(began).Seconds(), where.NATS, where.CLOB, where.Relayer, where.RPC, where.HTTP, where.Data, where.Log, where.elsewhere())
 	}
 	<-ctx.Done()
 	a.say("stopping: work under way ends first; press again to stop at once")

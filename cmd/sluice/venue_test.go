@@ -98,6 +98,7 @@ func TestSandboxServesWhereItSays(t *testing.T) {
 	file := t.TempDir() + "/sandbox.json"
 	p := spawn(t, nil, "sandbox", "--listen", "127.0.0.1:0", "--url-file", file)
 	var urls sandbox.URLs
+	var deployed struct{ Deployed bool }
 	eventually(t, "the URL file is there", func() bool {
 		b, err := os.ReadFile(file)
 		if errors.Is(err, os.ErrNotExist) {
@@ -111,8 +112,10 @@ func TestSandboxServesWhereItSays(t *testing.T) {
 		}
 		return true
 	})
-	if urls.Relayer != "" {
-		t.Errorf("a place that does not exist yet is named: %+v", urls)
+	owner := urls.Accounts[0]
+	getJSON(t, urls.Relayer+"/deployed?address="+owner.Funder, &deployed)
+	if !deployed.Deployed || len(urls.Builders) == 0 || urls.RelayerKeys[owner.Name] == "" {
+		t.Errorf("the relayer at %q knows of %+v, %d builders, keys %v", urls.Relayer, deployed, len(urls.Builders), urls.RelayerKeys)
 	}
 	answer, err := http.Post(urls.RPC, "application/json", strings.NewReader(`{"jsonrpc":"2.0","id":1,"method":"eth_chainId","params":[]}`))
 	if err != nil {

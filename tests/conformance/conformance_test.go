@@ -96,6 +96,10 @@ func TestAStrangerFindsTheTradeOnTheChain(t *testing.T) {
 	runNode(t, "stranger.test.mjs", sandbox.Config{Chain: true})
 }
 
+func TestOfficialRelayerClientWorksAgainstTheSandbox(t *testing.T) {
+	runNode(t, "relayer.test.mjs", sandbox.Config{Chain: true})
+}
+
 // runNode runs a file of Node tests against a sandbox.
 func runNode(t *testing.T, file string, cfg sandbox.Config) {
 	t.Helper()
