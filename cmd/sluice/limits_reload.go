@@ -18,13 +18,15 @@ type limitFlags struct {
 	Tier    string   `name:"limits-tier" env:"SLUICE_LIMITS_TIER" help:"Tier of every signer until the venue shows another; the lowest when absent."`
 	Factor  string   `name:"limits-factor" env:"SLUICE_LIMITS_FACTOR" default:"0.8" help:"Share of each figure that is used, above 0 and up to 1."`
 	Ceiling string   `name:"limits-ceiling" env:"SLUICE_LIMITS_CEILING" default:"1" help:"Highest utilisation of any figure."`
+
+	KeepCancel bool `name:"limits-keep-cancel" env:"SLUICE_LIMITS_KEEP_CANCEL" help:"Leave room for another cancel behind a halt or a cancel of everything: many orders are then ended in chunks, which takes longer."`
 }
 
 // read loads the figures as they stand in the files now.
 func (f *limitFlags) read() (executor.Limits, error) {
 	p := profileFlags{catalogueFlags: catalogueFlags{Files: slices.Clone(f.Files)}, Profile: f.Profile, Tier: f.Tier, Factor: f.Factor, Ceiling: f.Ceiling}
 	profile, options, err := p.profile()
-	return executor.Limits{Profile: profile, Options: options}, err
+	return executor.Limits{Profile: profile, Options: options, KeepCancel: f.KeepCancel}, err
 }
 
 // reloadEvery is how often the files are looked at. Figures change some times a year, and who changes them waits for it.

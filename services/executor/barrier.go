@@ -24,6 +24,24 @@ type barrier struct {
 // everything reports whether it means also what was not placed through Sluice.
 func (b *barrier) everything() bool { return b.Filter == msgs.Filter{} }
 
+// wish is what orders have that it wants to end.
+func (b *barrier) wish() wish { return wish{b.CmdSeq, b.Request} }
+
+// sweeping reports whether a wish is that of a cancel of everything which the venue has not answered.
+func (o *Orders) sweeping(w wish) bool {
+	return slices.ContainsFunc(o.barriers, func(b *barrier) bool { return b.everything() && !b.Swept && b.wish() == w })
+}
+
+// wishedBy are the orders that a barrier wants to end and the venue may have.
+func (o *Orders) wishedBy(b *barrier) (ids []msgs.OrderID) {
+	for _, ord := range o.walk() {
+		if ord.Wish != nil && *ord.Wish == b.wish() && !ord.held() {
+			ids = append(ids, ord.OrderID)
+		}
+	}
+	return ids
+}
+
 // reaches reports whether a submit of that sequence can have been stored before it.
 func (b *barrier) reaches(seq uint64) bool { return b.Seq == 0 || seq < b.Seq }
 
@@ -58,7 +76,7 @@ func (b *barrier) ended(ord *order) {
 
 // byHalt reports whether it is a halt with cancel that wants an order to end.
 func (o *Orders) byHalt(ord *order) bool {
-	return ord.Wish != nil && slices.ContainsFunc(o.barriers, func(b *barrier) bool { return b.Halt && *ord.Wish == wish{b.CmdSeq, b.Request} })
+	return ord.Wish != nil && slices.ContainsFunc(o.barriers, func(b *barrier) bool { return b.Halt && *ord.Wish == b.wish() })
 }
 
 // refused notes that the venue did not cancel an order it waits for.

@@ -123,7 +123,7 @@ func (t *turn) cancelAnswered(m CancelAnswer) {
 		return
 	}
 	for _, b := range t.barriers {
-		if !b.Swept && b.everything() && (wish{b.CmdSeq, b.Request}) == m.For {
+		if !b.Swept && b.everything() && b.wish() == m.For {
 			t.emit(&msgs.OrderCancelling{Head: msgs.Head{Type: msgs.KindCancelling, CmdSeq: b.CmdSeq, ReqID: string(b.Request)}, Swept: true})
 		}
 	}

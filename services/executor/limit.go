@@ -18,6 +18,9 @@ type Limits struct {
 	// With names those who share the allowance: all executors on one bus that reach the venue from one address. Empty is the
 	// venue's host.
 	With string
+	// KeepCancel leaves room for another cancel behind a halt or a cancel of everything: where one request for all would take it
+	// below zero, orders are ended by ids in chunks first, which takes as long as another cancel would have to wait.
+	KeepCancel bool
 }
 
 // defaultProfile is the catalogue's own choice for this venue.

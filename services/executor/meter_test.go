@@ -6,11 +6,14 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"sluice/pkg/limits"
+	"sluice/pkg/limits/budget"
+	"sluice/pkg/limits/catalogue"
 )
 
 // used is how many units of a rule are not free on a stage.
@@ -159,6 +162,40 @@ func TestCancelsComeInChunksThatCanLeave(t *testing.T) {
 		s.do(CancelOrders{OrderIDs: ids})
 		if most != 48 || sum != 200 {
 			t.Errorf("%d ids in all and %d in one request, want 200 and 48", sum, most)
+		}
+	})
+}
+
+// TestCancelOfMoreThanTheBalanceHoldsStillLeaves cancels everything on a tier whose balance may not go below zero, with more orders
+// than the bucket ever holds: they are ended by ids, and what else rests by a cancel of all behind them.
+func TestCancelOfMoreThanTheBalanceHoldsStillLeaves(t *testing.T) {
+	var named int
+	onStage(t, func(_, _, body string) (int, http.Header, string) {
+		named += strings.Count(body, "0x")
+		return 200, nil, `{"canceled":[],"not_canceled":{}}`
+	}, func(s *stage) {
+		c, err := catalogue.Load()
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := c.Profile("polymarket-2026-11")
+		if err != nil {
+			t.Fatal(err)
+		}
+		l, err := limits.Open(p, budget.Options{Tier: "Platinum"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.meterWith(l)
+		_, ids := s.intents(1)
+		ids = slices.Repeat(ids, 1200)
+		got := s.do(CancelEverything{Own: ids})
+		calls := s.v.seen()
+		if named != len(ids) || len(calls) < 2 || calls[len(calls)-1] != "DELETE /cancel-all" {
+			t.Errorf("%d ids named in %d requests, the last %v", named, len(calls), calls[len(calls)-1:])
+		}
+		if a, ok := got[len(got)-1].(CancelAnswer); !ok || !a.Everything {
+			t.Errorf("the last answer is %+v", got[len(got)-1])
 		}
 	})
 }

@@ -215,7 +215,7 @@ func (o *Orders) Open() iter.Seq[actor.Deed] {
 	return func(yield func(actor.Deed) bool) {
 		var cancels []msgs.OrderID
 		for _, ord := range o.walk() {
-			if ord.Wish != nil && !ord.held() {
+			if ord.Wish != nil && !ord.held() && !o.sweeping(*ord.Wish) {
 				cancels = append(cancels, ord.OrderID)
 			}
 			if ord.held() || ord.Named || ord.OrderID == "" {
@@ -233,7 +233,7 @@ func (o *Orders) Open() iter.Seq[actor.Deed] {
 			return
 		}
 		for _, b := range o.barriers {
-			if b.everything() && !b.Swept && !yield(CancelEverything{For: wish{b.CmdSeq, b.Request}}) {
+			if b.everything() && !b.Swept && !yield(CancelEverything{o.wishedBy(b), b.wish()}) {
 				return
 			}
 		}

@@ -29,6 +29,7 @@ type performer struct {
 	seen    *venueState
 	witness witnesses
 	dry     bool // sign, check, and post nothing
+	keep    bool // a second cancel must stay possible
 }
 
 // Bounds of repeats. What is asked again is harmless to ask.

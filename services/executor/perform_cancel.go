@@ -28,10 +28,21 @@ func (p *performer) cancel(ctx context.Context, job actor.Job, ids []msgs.OrderI
 	}
 }
 
+// cancelEverything ends all at once, or first, by ids in chunks, what we know of: when a second cancel must stay possible, or
+// when the balance of cancels may not go so far below zero.
 func (p *performer) cancelEverything(ctx context.Context, job actor.Job, d CancelEverything) {
 	// The venue counts one for the request and one for each order that it ends: ours as far as we know, and in the end
 	// those that it names.
-	a, ok := p.ask(ctx, limits.Request{Endpoint: string(limits.CancelAll), Account: p.account, Items: len(d.Own)}, func(ctx context.Context) (CancelAnswer, polymarket.Outcome) {
+	items := len(d.Own)
+	switch way := p.limits.Cancelling(p.account, items, p.keep); {
+	case !way.All:
+		p.log.Info("everything is cancelled by ids first", "orders", items, "last_ms", way.Last.Milliseconds())
+		p.cancel(ctx, job, d.Own)
+		items = 0
+	case way.Blocked > 0:
+		p.log.Warn("a cancel of everything leaves no room for another", "orders", items, "blocked_ms", way.Blocked.Milliseconds())
+	}
+	a, ok := p.ask(ctx, limits.Request{Endpoint: string(limits.CancelAll), Account: p.account, Items: items}, func(ctx context.Context) (CancelAnswer, polymarket.Outcome) {
 		return p.venue.CancelEverything(ctx)
 	}, nil)
 	if ok {

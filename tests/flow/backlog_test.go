@@ -13,6 +13,7 @@ import (
 
 	"sluice/pkg/limits/budget"
 	"sluice/pkg/limits/catalogue"
+	"sluice/pkg/polymarket"
 	"sluice/pkg/sandbox"
 	"sluice/services/executor"
 )
@@ -237,4 +238,60 @@ func TestCancelOfAThousandSaysUntilWhen(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestSecondCancelLeavesDuringAHalt rests orders on the Standard tier (a thousand with a backlog of as many, else fewer), halts with cancel
+// and wants another cancel at once, of an order that somebody has placed at the venue's page. Where room is kept for it, orders are
+// ended in chunks and it leaves between them; else it waits until the balance is paid back. Either way everything ends, and nothing
+// is refused for its rate.
+func TestSecondCancelLeavesDuringAHalt(t *testing.T) {
+	n := 150
+	if *backlog >= 1000 {
+		n = 1000
+	}
+	for _, keep := range []bool{true, false} {
+		t.Run(fmt.Sprintf("M-4 room kept %v", keep), func(t *testing.T) {
+			cfg := setup{idle: true, sandbox: sandbox.Config{Enforce: true, Tiers: map[string]string{"main": "Gold"}},
+				executor: func(e *executor.Config) {
+					e.Limits = documented(t, "polymarket-2026-11", "Standard", budget.Permille)
+					e.Limits.KeepCancel = keep
+				}}
+			inPlant(t, cfg, func(p *plant) {
+				p.store(n)
+				p.start("drainer")
+				p.ready()
+				p.drain(n, 5*time.Minute)
+				if err := p.venue.SetTier("main", "Standard"); err != nil {
+					t.Fatal(err)
+				}
+				p.submit("one", "BUY", "GTC", "0.11", "5", always) // its answer tells of the tier
+				p.is("one", "open")
+				p.pass(2 * time.Second)
+				p.send("halt", "{'request_id':'stop','cancel':true}")
+				p.pass(20 * time.Millisecond)
+				id, asked := p.byHand("main", coin, polymarket.Buy, "0.10", "10"), time.Now()
+				p.send("cancel", "{'order_id':'%s'}", id)
+				p.until("the second cancel is answered", func() bool { return len(p.requests("main", "DELETE /order")) > 0 })
+				second := p.requests("main", "DELETE /order")[0]
+				after := time.UnixMicro(second.AtUS).Sub(asked)
+				if owed := time.Duration(n-120) * time.Second / 80; second.Status != 200 || keep != (after < 50*time.Millisecond) || !keep && after < owed/2 {
+					t.Errorf("the second cancel came after %s and was answered %d", after, second.Status)
+				}
+				p.until("all are cancelled", func() bool { return len(p.ofType("main", "order.cancel_all_done")) == 1 })
+				if open := p.open("main"); len(open) != 0 {
+					t.Errorf("%d orders are open", len(open))
+				}
+				chunks := p.requests("main", "DELETE /orders")
+				t.Logf("the second cancel left after %s, %d requests by ids", after, len(chunks))
+				if keep != (len(chunks) > 0) {
+					t.Errorf("%d requests by ids", len(chunks))
+				}
+				for _, l := range append(chunks, p.requests("main", "DELETE /cancel-all")...) {
+					if l.Status != 200 {
+						t.Errorf("%s was answered %d", l.Path, l.Status)
+					}
+				}
+			})
+		})
+	}
 }
