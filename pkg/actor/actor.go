@@ -112,9 +112,10 @@ type Config struct {
 	Log       *slog.Logger
 	Tick      time.Duration // between two Ticks; 1 s
 	Grace     time.Duration // for performs to end after the stop signal; 3 s
-	// Rewinds takes up a lane whose stream was lost, made anew or rolled back, and says so with Started; without it Run ends
-	// with a *LaneError.
-	Rewinds bool
+	// Judges says that the core answers Started, sooner or later, with an event that is Judged. Until it has, each message of
+	// the log carries what was found, and the next start tells it again. A lane whose stream was lost, made anew or rolled back
+	// is taken up then and told as a Loss; without it Run ends with a *LaneError.
+	Judges bool
 	// First is what the core hears before anything else, once the log is folded.
 	First []any
 	// Readers are whom the log is kept for beside its snapshots; nil: nothing is ever removed from it.
@@ -147,12 +148,12 @@ type Actor struct {
 	flyingSince atomic.Pointer[time.Time] // when the append in flight was sent; nil while there is none
 
 	// What follows belongs to the loop alone.
-	seq         uint64    // last sequence of the family on the log
-	incarnation string    // of the log
-	rewound     bool      // a lane was lost: the cursors that are written count as they stand
-	before      time.Time // of the last message before our claim; zero where there was none
-	losses      []Loss
-	decided     cursors // as the log has them
+	seq         uint64               // last sequence of the family on the log
+	incarnation string               // of the log
+	rewound     bool                 // a lane was lost: the cursors that are written count as they stand
+	ended       time.Time            // when the last message before our claim was stored; zero where there was none
+	looked      map[string]time.Time // streams of lanes that were looked at before the claim, and when they were made
+	unjudged    *msgs.Unjudged       // not changed once the loop runs
 
 	name    string // of our append that has it; empty before the first after the claim
 	n       uint64 // number of the last event that was decided
@@ -181,9 +182,9 @@ type Actor struct {
 
 	asking, askAgain bool // for the end of the submit lane
 
-	onDisk struct { // the last event on the log, and the cursors beside it
+	onDisk struct { // the last event on the log, and what holds beside it
 		n  uint64
-		at cursors
+		at standing
 	}
 	deciding *record       // what the core looks at, nil between decisions
 	blamed   []msgs.InHand // what earlier owners crashed with

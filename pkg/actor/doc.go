@@ -28,6 +28,8 @@
 //     of the submit lane is told when every submit before it is decided, never while one is in hand.
 //   - A submit that would use a permit is decided only with the permit in hand; one that would not (killed, expired,
 //     refused) is decided at once, however long the limiter makes the others wait.
+//   - What a start finds of a lost log or lane is written with its claim, and with each message until the core has judged it:
+//     however many starts end before that, the next is told when the log ended before the first of them, and what was lost.
 //   - Starting folds every event: numbers follow each other, and a snapshot counts only on the log it was made of.
 //   - Nothing is removed by age. From half full on, a stream loses what is in two snapshots and behind every reader
 //     (Readers); never the message in which a snapshot ends, so a purged log still shows which snapshots are its own.

@@ -36,13 +36,15 @@ func (a *Actor) newLane(ctx context.Context, index int, l Lane) (*lane, error) {
 			return fmt.Errorf("open lane %s of stream %s: %w", l.Name, l.Stream, err)
 		}
 		ln.created = ln.stream.CachedInfo().Created
-		return ln.rewind(ctx, ln.check(ctx))
+		if made, ok := a.looked[l.Stream]; ok && !made.Equal(ln.created) {
+			return &LaneError{Stream: l.Stream, Last: ln.stream.CachedInfo().State.LastSeq, Cursor: ln.next - 1, Anew: true}
+		}
+		return ln.check(ctx)
 	})
 }
 
 // openLanes makes the lanes, not yet read.
 func (a *Actor) openLanes(ctx context.Context) error {
-	a.decided = a.cursors
 	for i, l := range a.cfg.lanes() {
 		ln, err := a.newLane(ctx, i, l)
 		if err != nil {

@@ -28,12 +28,19 @@ const maxLanes = 4
 // cursors is the last decided sequence of each lane, in the order of Config.lanes.
 type cursors [maxLanes]uint64
 
+// standing is what holds beside an event, and is written with it.
+type standing struct {
+	cursors     cursors
+	incarnation string         // of the log
+	unjudged    *msgs.Unjudged // what starts have found and the core has not judged; nil: nothing
+}
+
 // unit is one decision, or one question, that is not yet let out.
 type unit struct {
 	events []msgs.Event
 	raw    [][]byte
 	size   int
-	at     cursors // when it was decided
+	at     standing // when it was decided
 	deeds  []Deed
 	gate   *gate // of the deeds of a submit
 	uses   int   // permits
@@ -55,7 +62,8 @@ type appended struct {
 	err error
 }
 
-// claim makes this process the only writer: it appends an owner event until it wins, and gives its sequence.
+// claim makes this process the only writer: it appends an owner event until it wins, and gives its sequence. The claim is
+// the log's new end, so what can be seen only of the one before it is looked at first and written with it.
 func (a *Actor) claim(ctx context.Context) (uint64, error) {
 	for wait := retryFirst; ; wait = min(2*wait, retryLast) {
 		last, env, err := a.last(ctx)
@@ -66,15 +74,17 @@ func (a *Actor) claim(ctx context.Context) (uint64, error) {
 		if k := len(env.Events); k > 0 {
 			a.n = msgs.HeadOf(env.Events[k-1]).N
 		}
-		a.setCursors(env.Cursors, env.Rewound)
 		a.incarnation = cmp.Or(env.Incarnation, rand.Text())
+		if err := a.resume(ctx, env); err != nil {
+			return 0, err
+		}
 		own := a.owner()
 		a.stamp(own, time.Now())
 		raw, err := json.Marshal(own)
 		if err != nil {
 			return 0, fmt.Errorf("encode claim: %w", err)
 		}
-		seq, err := a.append(ctx, a.message([][]byte{raw}, a.cursors), last)
+		seq, err := a.append(ctx, a.message([][]byte{raw}, a.standing()), last)
 		if !errors.Is(err, ErrReplaced) {
 			return seq, err
 		}
@@ -87,7 +97,7 @@ func (a *Actor) claim(ctx context.Context) (uint64, error) {
 // last is the family's last message and its sequence, 0 where there is none.
 func (a *Actor) last(ctx context.Context) (seq uint64, env msgs.Envelope, err error) {
 	err = a.patiently(ctx, func() error {
-		a.before, a.losses = time.Time{}, nil
+		a.ended, a.unjudged = time.Time{}, &msgs.Unjudged{}
 		stream, err := a.cfg.JS.Stream(ctx, msgs.LogStream(a.cfg.Account))
 		if err != nil {
 			return fmt.Errorf("open log %s: %w", msgs.LogStream(a.cfg.Account), err)
@@ -99,7 +109,7 @@ func (a *Actor) last(ctx context.Context) (seq uint64, env msgs.Envelope, err er
 		if err != nil {
 			return fmt.Errorf("read last of %s: %w", a.subject, err)
 		}
-		seq, a.before = m.Sequence, m.Time
+		seq, a.ended, a.unjudged.EndedMS = m.Sequence, m.Time, m.Time.UnixMilli()
 		if env, err = a.decode(seq, m.Data); err == nil && len(env.Events) == 0 {
 			err = a.foreign(seq, "it holds no events")
 		}
@@ -234,8 +244,8 @@ func (a *Actor) stamp(e msgs.Event, now time.Time) {
 	h.V, h.Account, h.Env, h.N, h.AtMS = 1, a.cfg.Account, a.cfg.Env, a.n, now.UnixMilli()
 }
 
-// message is one append: the events in order, with the owner and the cursors that hold when the last of them is decided.
-func (a *Actor) message(events [][]byte, at cursors) *nats.Msg {
+// message is one append: the events in order, with the owner and what holds when the last of them is decided.
+func (a *Actor) message(events [][]byte, at standing) *nats.Msg {
 	a.appends++
 	b := make([]byte, 0, 256+len(events)*768)
 	b = append(b, `{"v":1,"account":"`...)
@@ -247,9 +257,12 @@ func (a *Actor) message(events [][]byte, at cursors) *nats.Msg {
 	b = append(b, `,"epoch":`...)
 	b = strconv.AppendUint(b, a.epoch, 10)
 	b = append(b, `,"incarnation":`...)
-	b = strconv.AppendQuote(b, a.incarnation)
+	b = strconv.AppendQuote(b, at.incarnation)
 	if a.rewound {
 		b = append(b, `,"rewound":true`...)
+	}
+	if a.cfg.Judges && at.unjudged != nil {
+		b = append(append(b, `,"unjudged":`...), encodeUnjudged(at.unjudged)...)
 	}
 	b = append(b, `,"cursors":{`...)
 	sep := ""
@@ -257,7 +270,7 @@ func (a *Actor) message(events [][]byte, at cursors) *nats.Msg {
 		b = append(b, sep...)
 		b = strconv.AppendQuote(b, l.Name)
 		b = append(b, ':')
-		b = strconv.AppendUint(b, at[i], 10)
+		b = strconv.AppendUint(b, at.cursors[i], 10)
 		sep = ","
 	}
 	b = append(b, `},"events":[`...)
@@ -280,6 +293,8 @@ func (c *Config) lanes() []Lane {
 	}
 	return append(c.Express[:len(c.Express):len(c.Express)], *c.Submit)
 }
+
+func (a *Actor) standing() standing { return standing{a.cursors, a.incarnation, a.unjudged} }
 
 // setCursors moves the cursors on. They go back only where a lane was lost and its owner says so: else another version may
 // have written without knowing of a lane.

@@ -36,7 +36,7 @@ func (a *Actor) loop(ctx context.Context) error {
 func (r *running) run(ctx context.Context, stopIntake func()) error {
 	defer r.accuse()
 	a, intake, others := r.Actor, r.intake, r.others
-	r.onDisk.n, r.onDisk.at = a.n, a.cursors
+	r.onDisk.n, r.onDisk.at = a.n, a.standing()
 
 	for _, m := range a.cfg.First {
 		r.decide(m)
@@ -45,6 +45,7 @@ func (r *running) run(ctx context.Context, stopIntake func()) error {
 	r.decide(r.started())
 	r.flush()
 	r.askNow()
+	a.forgetOutlived()
 	others.Go(func() { a.keepRoom(intake) })
 	for _, l := range a.lanes {
 		others.Go(func() { r.end(laneDone{l.express(intake)}) })
@@ -143,7 +144,7 @@ func (r *running) handle(v any) {
 		r.noteOutcome(n)
 	case query:
 		answer := v.ask(r.n)
-		r.keep(unit{at: r.cursors, after: func() { v.reply <- answer }})
+		r.keep(unit{at: r.standing(), after: func() { v.reply <- answer }})
 	case barrierMade:
 		r.cfg.Passing(AfterBarrier)
 		v.gate.ends, v.gate.made = v.ends, v.made
@@ -204,7 +205,7 @@ func (r *running) decide(m any) {
 // take numbers, applies and keeps a decision, whose events bear the moment at which it was made. The deeds of a submit wait
 // for its gate.
 func (r *running) take(now time.Time, d Decision, g *gate) {
-	u := unit{events: d.Events, raw: make([][]byte, 0, len(d.Events)), at: r.cursors, deeds: d.Deeds, gate: g, uses: d.Uses}
+	u := unit{events: d.Events, raw: make([][]byte, 0, len(d.Events)), deeds: d.Deeds, gate: g, uses: d.Uses}
 	for _, e := range d.Events {
 		r.stamp(e, now)
 		raw, err := json.Marshal(e)
@@ -216,6 +217,7 @@ func (r *running) take(now time.Time, d Decision, g *gate) {
 		r.cfg.Core.Apply(e)
 		r.reborn(e)
 	}
+	u.at = r.standing()
 	if len(u.events) > 0 || len(u.deeds) > 0 {
 		r.since += uint64(len(u.events))
 		r.keep(u)

@@ -133,25 +133,37 @@ func (a *Actor) readSnapshot(ctx context.Context, name string) (b []byte, damage
 
 // belongs reports whether a snapshot is of this log and of a part of it.
 func (a *Actor) belongs(ctx context.Context, s snapshot, claim, last uint64) bool {
-	return s.Account == a.cfg.Account && s.Env == a.cfg.Env && s.Family == a.cfg.Family && s.Seq < claim && s.N < last && a.has(ctx, s.Seq, s.Append)
+	return s.Account == a.cfg.Account && s.Env == a.cfg.Env && s.Family == a.cfg.Family && s.Seq < claim && s.N < last && a.has(ctx, s)
 }
 
-// has reports whether the log can have the append of that name at seq. One that was purged may have been it.
-func (a *Actor) has(ctx context.Context, seq uint64, name string) bool {
-	var m *jetstream.RawStreamMsg
+// has reports whether the log can have the append in which a snapshot ends: it stands there, or it was purged and what follows
+// goes on with the next event.
+func (a *Actor) has(ctx context.Context, s snapshot) (has bool) {
 	err := a.patiently(ctx, func() error {
 		try, cancel := context.WithTimeout(ctx, requestWait)
 		defer cancel()
 		stream, err := a.cfg.JS.Stream(try, msgs.LogStream(a.cfg.Account))
+		if err != nil {
+			return err
+		}
+		m, err := stream.GetMsg(try, s.Seq)
 		if err == nil {
-			m, err = stream.GetMsg(try, seq)
+			has = m.Header.Get(msgs.HeaderAppend) == s.Append
+			return nil
+		}
+		if errors.Is(err, jetstream.ErrMsgNotFound) {
+			m, err = stream.GetMsg(try, s.Seq, jetstream.WithGetMsgSubject(a.subject))
 		}
 		if errors.Is(err, jetstream.ErrMsgNotFound) {
 			return nil
 		}
+		if err == nil {
+			env, broken := a.decode(m.Sequence, m.Data)
+			has = broken == nil && len(env.Events) > 0 && msgs.HeadOf(env.Events[0]).N == s.N+1
+		}
 		return err
 	})
-	return err == nil && (m == nil || m.Header.Get(msgs.HeaderAppend) == name)
+	return err == nil && has
 }
 
 // miss remembers why the log is folded from its beginning, for when it has none any more.

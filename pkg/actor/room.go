@@ -64,9 +64,6 @@ func (a *Actor) tight() bool { return a.Room().Percent >= StopAt }
 
 // keepRoom looks now and then how full it is, removes what nobody needs, and raises the alarm, until ctx ends.
 func (a *Actor) keepRoom(ctx context.Context) {
-	if a.rewound { // the lanes are others than those of which the snapshots know the cursors
-		a.kept.Store(&kept{next: a.kept.Load().next})
-	}
 	var said, unknown complaint
 	for {
 		r, err := a.measure(ctx)
@@ -89,6 +86,18 @@ func (a *Actor) keepRoom(ctx context.Context) {
 			said = complaint{}
 		}
 		if pause(ctx, roomEvery) != nil {
+			return
+		}
+	}
+}
+
+// forgetOutlived forgets how far the snapshots reach when the lanes are others than those of which they know the cursors:
+// what is before those in the lanes' new streams was not decided.
+func (a *Actor) forgetOutlived() {
+	k := a.kept.Load()
+	for i, l := range a.cfg.lanes() {
+		if max(k.newest.cursors[l.Name], k.before.cursors[l.Name]) > a.cursors[i] {
+			a.kept.Store(&kept{next: k.next})
 			return
 		}
 	}
@@ -117,7 +126,8 @@ func (a *Actor) roomToClaim(ctx context.Context) {
 		if err != nil || len(all) < 2 || !a.belongs(ctx, all[0].snapshot, math.MaxUint64, math.MaxUint64) || !a.belongs(ctx, all[1].snapshot, all[0].Seq, all[0].N) {
 			continue
 		}
-		a.kept.Store(&kept{newest: markOf(all[0].snapshot), before: markOf(all[1].snapshot)})
+		// Of the lanes nothing is removed: whether they are those of which the snapshots know the cursors is seen by the claim.
+		a.kept.Store(&kept{newest: mark{seq: all[0].Seq}, before: mark{seq: all[1].Seq}})
 		r.Held, err = a.reclaim(ctx)
 		a.log.Warn("no room for the claim; what nobody needs was removed", "place", r.Place, "percent", r.Percent, "held_by", r.Held, "error", err)
 	}

@@ -393,7 +393,7 @@ func TestSnapshotsBeyondTheLogAreLeftAside(t *testing.T) {
 		var said bytes.Buffer
 		q := start(b, func(c *actor.Config) {
 			k.with(c)
-			c.Rewinds = true
+			c.Judges = true
 			c.Log = slog.New(slog.NewTextHandler(&said, nil))
 		})
 		time.Sleep(5 * time.Second)

@@ -20,7 +20,24 @@ type Envelope struct {
 	Incarnation string `json:"incarnation,omitempty" doc:"of the log: drawn when it begins and when one that was in doubt is accepted; (incarnation, n) names an event for ever"`
 	Rewound     bool   `json:"rewound,omitempty" doc:"cursors count as they stand, also where they are lower than before: a lane was lost"`
 
+	Unjudged *Unjudged `json:"unjudged,omitempty" doc:"what starts have found and nobody has judged yet: repeated until order.compared or order.held"`
+
 	Events []Event `json:"events"`
+}
+
+// Unjudged is what the starts of an account have found since its log was judged last. A start may end before its comparison
+// does, and the next one finds nothing any more: the claims of its forerunners are the log's end then.
+type Unjudged struct {
+	EndedMS int64             `json:"ended_ms,omitempty" doc:"when the last message before the first of these starts was stored; absent: there was none"`
+	Cursors map[string]uint64 `json:"cursors,omitempty" doc:"what had been decided then, per lane; of a lane that was lost, what counts as decided of its new stream"`
+	Losses  []Loss            `json:"losses,omitempty" doc:"signs that the log, or a stream that it is decided from, is not what it was"`
+}
+
+// Loss is a sign that the log, or a stream that it is decided from, is not what it was.
+type Loss struct {
+	Code   Code   `json:"code" doc:"log_lost, log_rolled_back or lane_lost"`
+	Stream string `json:"stream"`
+	Cause  string `json:"cause"`
 }
 
 // DecodeEnvelope decodes one message of the log. It is json.Unmarshal without going over the bytes once more, for whoever
@@ -43,12 +60,14 @@ func (e *Envelope) UnmarshalJSON(b []byte) error {
 
 		Incarnation string `json:"incarnation"`
 		Rewound     bool   `json:"rewound"`
+
+		Unjudged *Unjudged `json:"unjudged"`
 	}
 	if err := json.Unmarshal(b, &frame); err != nil {
 		return fmt.Errorf("decode envelope: %w", err)
 	}
 	*e = Envelope{V: frame.V, Account: frame.Account, Env: frame.Env, Owner: frame.Owner, Epoch: frame.Epoch, Cursors: frame.Cursors,
-		Incarnation: frame.Incarnation, Rewound: frame.Rewound}
+		Incarnation: frame.Incarnation, Rewound: frame.Rewound, Unjudged: frame.Unjudged}
 	list, err := eventsIn(b)
 	if err != nil {
 		return fmt.Errorf("decode envelope: %w", err)

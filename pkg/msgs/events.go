@@ -326,6 +326,12 @@ func (e *OrderResumed) Incarnated() string { return e.Incarnation }
 // Incarnated is the log's incarnation from this event on, empty where it stays.
 func (e *OrderCompared) Incarnated() string { return e.Incarnation }
 
+// Judged says that what the starts have found is judged with this event.
+func (*OrderCompared) Judged() {}
+
+// Judged says that what the starts have found is judged with this event.
+func (*OrderHeld) Judged() {}
+
 // OrderControlRejected says that a halt, a resume or a cancel_all could not be understood; nothing was changed by it.
 type OrderControlRejected struct {
 	Head

@@ -129,7 +129,7 @@ func (d *desk) newActor(v Venue, snapshots jetstream.ObjectStore) *actor.Actor {
 		Submit: &actor.Lane{Name: laneSubmit, Stream: msgs.AskStream(name), Subjects: []string{cmd(msgs.VerbSubmit), cmd(msgs.VerbReplace)}},
 		Hear:   d.ear.hear, Perform: p.Perform, Prepare: p.Prepare, Limiter: s.limits.Orders(string(name)), Published: d.published, Log: d.log, Snapshots: snapshots,
 		SnapshotEvery: s.cfg.SnapshotEvery, Passing: s.cfg.Passing,
-		First: d.firstWords(), Readers: s.readers, Disk: d.disk(), Rewinds: true,
+		First: d.firstWords(), Readers: s.readers, Disk: d.disk(), Judges: true,
 	})
 }
 

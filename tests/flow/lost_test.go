@@ -167,15 +167,15 @@ func (p *plant) wantHeld(codes ...msgs.Code) {
 	}
 }
 
-// TestLostStreamsHoldTheAccount removes, empties and makes anew what an account is kept in, between two starts: the log
-// alone, what was asked alone, both. The backlog of before is read again, and nothing of it leaves.
-func TestLostStreamsHoldTheAccount(t *testing.T) {
-	type loss struct {
-		name  string
-		how   func(p *plant) error
-		codes []msgs.Code
-	}
-	for _, l := range []loss{
+// loss is a way in which streams are lost between two starts, and why the account is held then.
+type loss struct {
+	name  string
+	how   func(p *plant) error
+	codes []msgs.Code
+}
+
+func losses() []loss {
+	return []loss{
 		{"log removed", func(p *plant) error { return p.b.JetStream().DeleteStream(p.t.Context(), "LOG_main") }, []msgs.Code{msgs.LogLost, msgs.UnknownOrders, msgs.UnknownTrades}},
 		{"log emptied", func(p *plant) error { return p.stream("LOG_main").Purge(p.t.Context()) }, []msgs.Code{msgs.LogLost, msgs.UnknownOrders}},
 		{"asked removed", func(p *plant) error { return p.b.JetStream().DeleteStream(p.t.Context(), "ASK_main") }, []msgs.Code{msgs.LaneLost}},
@@ -185,18 +185,30 @@ func TestLostStreamsHoldTheAccount(t *testing.T) {
 			}
 			return p.b.JetStream().DeleteStream(p.t.Context(), "LOG_main")
 		}, []msgs.Code{msgs.UnknownOrders, msgs.UnknownTrades}},
-	} {
+	}
+}
+
+// loses has a loss happen while nothing runs.
+func (p *plant) loses(l loss) {
+	p.t.Helper()
+	p.down()
+	if err := l.how(p); err != nil {
+		p.t.Fatal(err)
+	}
+	p.forget()
+	if err := actor.EnsureStreams(p.t.Context(), p.b.JetStream(), 1, "main"); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// TestLostStreamsHoldTheAccount removes, empties and makes anew what an account is kept in, between two starts: the log
+// alone, what was asked alone, both. The backlog of before is read again, and nothing of it leaves.
+func TestLostStreamsHoldTheAccount(t *testing.T) {
+	for _, l := range losses() {
 		t.Run(l.name, func(t *testing.T) {
 			inPlant(t, setup{lost: true, bookless: true}, func(p *plant) {
 				p.past()
-				p.down()
-				if err := l.how(p); err != nil {
-					t.Fatal(err)
-				}
-				p.forget()
-				if err := actor.EnsureStreams(p.t.Context(), p.b.JetStream(), 1, "main"); err != nil {
-					t.Fatal(err)
-				}
+				p.loses(l)
 				p.up()
 				p.wantHeld(l.codes...)
 			})
