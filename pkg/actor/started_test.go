@@ -281,3 +281,48 @@ func lastStored(t *testing.T, js jetstream.JetStream) time.Time {
 	}
 	return m.Time.Truncate(time.Millisecond)
 }
+
+// Snapshots of the time before a lane was made anew know of sequences that mean something else now. When space is wanted,
+// nothing of the new stream that was not decided is removed for them, at this start or the next.
+func TestRemadeLaneKeepsWhatWasNotDecided(t *testing.T) {
+	actortest.Run(t, func(t *testing.T, b *actortest.Bubble) {
+		k := keep(t, b)
+		k.every = 10
+		p, _ := judged(b, k.with)
+		p.act.Tell(t.Context(), verdict{})
+		p.submits("old", 60)
+		p.cancel()
+		<-p.ended
+		p.ended <- nil
+		if err := p.js.DeleteStream(t.Context(), "ASK_a"); err != nil {
+			t.Fatal(err)
+		}
+		if err := actor.EnsureStreams(t.Context(), p.js, 1, "a"); err != nil {
+			t.Fatal(err)
+		}
+		full := func(c *actor.Config) {
+			k.with(c)
+			c.SnapshotEvery = 1000
+			c.Disk = func() (int, error) { return actor.RefuseAt, nil }
+			c.Limiter = &gate{open: make(chan struct{})}
+		}
+		for i := range 30 {
+			p.ask("submit", fmt.Sprint("new", i))
+		}
+		for start := range 2 {
+			q, _ := judged(b, full)
+			q.act.Tell(t.Context(), verdict{})
+			time.Sleep(3 * roomPace)
+			q.cancel()
+			<-q.ended
+			q.ended <- nil
+			s, err := p.js.Stream(t.Context(), "ASK_a")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if n := s.CachedInfo().State.Msgs; n != 30 {
+				t.Errorf("after start %d: %d of 30 submits are left, and none was decided", start, n)
+			}
+		}
+	})
+}
