@@ -1,9 +1,17 @@
 package actor_test
 
 import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
+	"github.com/nats-io/nats.go"
+
+	"sluice/pkg/actor"
 	"sluice/pkg/actor/actortest"
 	"sluice/pkg/msgs"
 )
@@ -30,6 +38,42 @@ func TestOutcomesDeliveredDuringAStopAreRecorded(t *testing.T) {
 			if n != i+1 {
 				t.Fatalf("round %d: %d outcomes on the log", i, n)
 			}
+		}
+	})
+}
+
+// Permits of submits that were decided and not let out go back when their owner is replaced: of those whose append was under
+// way, of those that waited for it, and of what was in hand.
+func TestReplacedOwnerGivesBackItsPermits(t *testing.T) {
+	actortest.Run(t, func(t *testing.T, b *actortest.Bubble) {
+		hold, limiter := make(chan struct{}), &counting{give: 100}
+		old := start(b, func(c *actor.Config) {
+			c.Limiter = limiter
+			c.JS = &lossy{JetStream: c.JS, before: func(_ context.Context, m *nats.Msg) error {
+				if strings.Contains(string(m.Data), "submitting") {
+					<-hold
+				}
+				return nil
+			}}
+		})
+		for i := range 40 {
+			old.ask("submit", fmt.Sprint("id", i))
+			time.Sleep(20 * time.Millisecond)
+		}
+		synctest.Wait()
+		if n := limiter.out(); n < 2 {
+			t.Fatalf("%d permits are out: nothing waits for the append under way", n)
+		}
+		start(b, func(c *actor.Config) { c.Owner = "new" })
+		time.Sleep(time.Second)
+		close(hold)
+		err := <-old.ended
+		old.ended <- err
+		if !errors.Is(err, actor.ErrReplaced) {
+			t.Fatalf("ended with %v", err)
+		}
+		if n := limiter.out(); n != 0 || len(old.sent()) != 0 {
+			t.Errorf("%d permits are lost; posted %v", n, old.sent())
 		}
 	})
 }

@@ -259,13 +259,26 @@ func (a *Actor) dropHand() {
 	}
 }
 
-// returnPermits gives back what the loop left behind when it ended.
+// permitsOf is how many permits decisions hold that were not let out.
+func permitsOf(units []unit) (n int) {
+	for i := range units {
+		n += units[i].uses
+	}
+	return n
+}
+
+// returnPermits gives back what the loop left behind when it ended: in hand, decided, on its way to the disk, or at its gate.
 func (a *Actor) returnPermits() {
 	a.dropHand()
+	unused := 0
 	for _, h := range a.held {
-		if h.uses > 0 && a.cfg.Limiter != nil {
-			a.cfg.Limiter.Return(h.uses)
-		}
+		unused += h.uses
+	}
+	if a.flying != nil {
+		unused += permitsOf(a.flying.units)
+	}
+	if unused += permitsOf(a.pending); unused > 0 && a.cfg.Limiter != nil {
+		a.cfg.Limiter.Return(unused)
 	}
 	for len(a.inbox) > 0 {
 		if g, ok := (<-a.inbox).(grant); ok {
