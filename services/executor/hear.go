@@ -26,6 +26,8 @@ type ear struct {
 	room    func() actor.Room
 	heard   atomic.Uint64 // the last sequence of the submit lane
 	fedMS   atomic.Int64  // when the latest private event was received
+	head    *Asked        // what was heard last of the submit lane, without the world
+	headOf  string        // its stream
 }
 
 // hear gives the message that a record is.
@@ -50,11 +52,34 @@ func (h *ear) fed(r actor.Record, into any, m *Fed) any {
 	return m
 }
 
+// asked gives a command with the world as it is now. The head of the submit lane is asked for again while it waits: it is
+// decoded and counted once.
 func (h *ear) asked(r actor.Record) any {
-	a := &Asked{Seq: r.Seq, Stored: r.Stored, All: r.Stream == msgs.AskAllStream, Facts: h.facts.now()}
-	if r := h.room(); r.Full() {
-		a.Full = r.String()
+	if h.head == nil || !h.headIs(&r) {
+		a := h.decode(&r)
+		h.copies.expect(a)
+		h.count.commands.WithLabelValues(a.Verb).Inc()
+		if r.Lane != laneSubmit {
+			h.see(a)
+			return a
+		}
+		h.heard.Store(r.Seq)
+		h.head, h.headOf = a, r.Stream
 	}
+	a := *h.head
+	h.see(&a)
+	return &a
+}
+
+// headIs reports whether a record is the one that was heard last of the submit lane, and not one under its sequence of a
+// stream that was made anew.
+func (h *ear) headIs(r *actor.Record) bool {
+	return r.Lane == laneSubmit && r.Stream == h.headOf && r.Seq == h.head.Seq && r.Stored.Equal(h.head.Stored)
+}
+
+// decode reads a command, and what follows from it alone.
+func (h *ear) decode(r *actor.Record) *Asked {
+	a := &Asked{Seq: r.Seq, Stored: r.Stored, All: r.Stream == msgs.AskAllStream}
 	_, _, a.Verb, _ = msgs.SplitCmd(r.Subject)
 	a.Command, a.Err = msgs.DecodeCommand(r.Subject, r.Data)
 	if a.Err == nil {
@@ -67,33 +92,34 @@ func (h *ear) asked(r actor.Record) any {
 		a.ReplyTo = to[0]
 	}
 	a.Client, a.Request = msgs.PeekID(r.Data)
-	if a.Command != nil && a.Err == nil {
-		h.complete(a)
+	if a.Command == nil || a.Err != nil {
+		return a
 	}
-	if r.Lane == laneSubmit {
-		h.heard.Store(r.Seq)
-	}
-	h.copies.expect(a)
-	h.count.commands.WithLabelValues(a.Verb).Inc()
-	return a
-}
-
-// complete adds what only a command that can be decided needs.
-func (h *ear) complete(a *Asked) {
 	a.Hash = msgs.ContentHash(a.Command)
 	switch c := a.Command.(type) {
 	case *msgs.Submit:
 		a.Salt = saltOf(h.account, c.ClientOrderID, a.Seq)
-		if c.MaxSlippage != nil {
-			token := c.TokenID
-			if token == "" {
-				_, token = a.Facts.Outcome(c.Market, c.Outcome)
-			}
-			a.Book = h.books.last(token)
-		}
 	case *msgs.Replace:
 		a.Salt = saltOf(h.account, c.ClientOrderID, a.Seq)
 	}
+	return a
+}
+
+// see lays beside a command what its decision may use of the world, as it is now.
+func (h *ear) see(a *Asked) {
+	a.Facts = h.facts.now()
+	if r := h.room(); r.Full() {
+		a.Full = r.String()
+	}
+	c, ok := a.Command.(*msgs.Submit)
+	if !ok || a.Err != nil || c.MaxSlippage == nil {
+		return
+	}
+	token := c.TokenID
+	if token == "" {
+		_, token = a.Facts.Outcome(c.Market, c.Outcome)
+	}
+	a.Book = h.books.last(token)
 }
 
 // saltOf makes the salt of an order from what names its command, so that a repeated decision makes the same order.

@@ -35,7 +35,7 @@ func newCounters() *counters {
 		return prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "sluice", Subsystem: "executor", Name: name, Help: help})
 	}
 	return &counters{
-		commands: counter("commands_total", "Commands heard; one that waits for a permit is heard again.", "verb"),
+		commands: counter("commands_total", "Commands heard.", "verb"),
 		events:   counter("events_total", "Events written.", "type"),
 		refused:  counter("refusals_total", "Orders refused.", "code", "by"),
 		posts:    counter("posts_total", "Orders posted, by what became of them.", "outcome"),
