@@ -54,4 +54,3 @@ func TestWaitingSubmitIsCountedOnce(t *testing.T) {
 		t.Errorf("%v submits are counted, want 3", n)
 	}
 }
-

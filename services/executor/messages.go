@@ -137,6 +137,7 @@ type Lookup struct {
 	DeniedMS int64
 	Try      int  // of the order, given back: a denial says nothing about a later try
 	Alone    bool // no post of the order is under way, given back: else a denial says nothing
+	Single   bool // not asked while another one of the order that is single still asks
 }
 
 // Audit lists what rests at the venue, at FromMS; it gives OpenOrders. A venue that does not answer is asked on.

@@ -25,6 +25,7 @@ type performer struct {
 	log     *slog.Logger
 	count   *counters
 	revoked *revoked
+	singles singles
 	ready   ready
 	seen    *venueState
 	witness witnesses

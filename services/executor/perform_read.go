@@ -3,16 +3,26 @@ package executor
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"sluice/pkg/actor"
 	"sluice/pkg/limits"
+	"sluice/pkg/msgs"
 	"sluice/pkg/polymarket"
 )
 
 // lookup asks about one order until the venue shows it, or denies it at a moment at which a denial counts. A venue that
 // does not answer has said nothing.
 func (p *performer) lookup(ctx context.Context, job actor.Job, l Lookup) {
+	over := func() {}
+	if l.Single {
+		if !p.singles.begin(l.OrderID) {
+			return
+		}
+		over = sync.OnceFunc(func() { p.singles.end(l.OrderID) })
+		defer over()
+	}
 	if pauseUntil(ctx, l.FromMS) != nil {
 		return
 	}
@@ -32,9 +42,11 @@ func (p *performer) lookup(ctx context.Context, job actor.Job, l Lookup) {
 		case err != nil:
 			p.log.Warn("lookup not answered, asking again", "order_id", l.OrderID, "error", err, "retry_after_ms", wait.Milliseconds())
 		case found:
+			over() // what is delivered may lead to the next one
 			job.Deliver(Found{OrderID: l.OrderID, Order: o, Alone: l.Alone, AskedMS: asked})
 			return
 		case asked >= l.DeniedMS:
+			over()
 			job.Deliver(Denied{OrderID: l.OrderID, Try: l.Try, Alone: l.Alone})
 			return
 		}
@@ -46,6 +58,32 @@ func (p *performer) lookup(ctx context.Context, job actor.Job, l Lookup) {
 			return
 		}
 	}
+}
+
+// singles are the orders that a single Lookup asks about.
+type singles struct {
+	mu  sync.Mutex
+	ids map[msgs.OrderID]bool
+}
+
+// begin reports whether no other one asks about the order; then end must follow.
+func (s *singles) begin(id msgs.OrderID) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ids[id] {
+		return false
+	}
+	if s.ids == nil {
+		s.ids = map[msgs.OrderID]bool{}
+	}
+	s.ids[id] = true
+	return true
+}
+
+func (s *singles) end(id msgs.OrderID) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.ids, id)
 }
 
 // isUnauthorised reports whether a read was refused for its credentials.

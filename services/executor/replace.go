@@ -128,9 +128,9 @@ func (t *turn) follow(d, old *order) {
 	case d.Intent.SizeIs == msgs.NewSize, told && old.gross() >= matched:
 		t.succeed(d, old)
 	case told:
-		t.deed(Lookup{OrderID: old.OrderID, FromMS: t.at(lookMS), Try: old.Tries})
+		t.deed(Lookup{OrderID: old.OrderID, FromMS: t.at(lookMS), Try: old.Tries, Single: true})
 	case t.ticked, !t.byClient[old.ClientOrderID].Final:
-		t.deed(Lookup{OrderID: old.OrderID, Try: old.Tries})
+		t.deed(Lookup{OrderID: old.OrderID, Try: old.Tries, Single: true})
 	}
 }
 

@@ -3,6 +3,7 @@ package flow
 import (
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -91,5 +92,41 @@ func TestReplaceThatIsNotClearIsGivenUp(t *testing.T) {
 		p.final("old")
 		p.tells("new", "submitting rejected:replace_unresolved.")
 		p.never("new")
+	})
+}
+
+// TestReplacedOrderIsLookedUpByOneRequestAtATime: the venue lets every look-up of the old order hang. However many ticks pass,
+// one asks at a time; once the venue answers, the new order leaves.
+func TestReplacedOrderIsLookedUpByOneRequestAtATime(t *testing.T) {
+	inPlant(t, setup{}, func(p *plant) {
+		p.sendTo("main", "submit", submitOf(wide, "old", "BUY", "GTC", "0.38", "10"))
+		p.is("old", "open")
+		var asked, under, most atomic.Int32
+		answer := make(chan struct{})
+		p.gate.set(func(r *request, send func() (*http.Response, error)) (*http.Response, error) {
+			if !strings.HasPrefix(r.URL.Path, "/data/order/") {
+				return send()
+			}
+			asked.Add(1)
+			most.Store(max(most.Load(), under.Add(1)))
+			defer under.Add(-1)
+			select {
+			case <-answer:
+				return send()
+			case <-r.Context().Done():
+				return nil, r.Context().Err()
+			}
+		})
+		p.send("replace", "{'client_order_id':'new','replaces':'old','price':'0.385','valid_until_ms':0}")
+		p.pass(45 * time.Second)
+		if n := asked.Load(); n < 3 {
+			t.Errorf("asked %d times in 45 s", n)
+		}
+		if n := most.Load(); n != 1 {
+			t.Errorf("%d look-ups of one order asked at once", n)
+		}
+		close(answer)
+		p.is("new", "open")
+		p.once("new")
 	})
 }
