@@ -1,6 +1,7 @@
 package polymarket
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -244,25 +245,34 @@ func misread(k call, v value) error {
 
 // pages walks a paged list and hands every element to each.
 func (c *CLOB) pages(ctx context.Context, k call, each func(value)) error {
-	for cursor, n := firstCursor, 0; cursor != ""; n++ {
+	for cursor, n := "", 0; ; n++ {
 		if n == maxPages {
 			return fmt.Errorf("%s %s: more than %d pages", k.method, k.path, maxPages)
 		}
-		k.query.Set("next_cursor", cursor)
-		v, err := c.get(ctx, k)
-		if err != nil {
+		next, err := c.pageAt(ctx, k, cursor, each)
+		if err != nil || next == "" {
 			return err
-		}
-		data, next, ok := page(v)
-		if !ok || next == cursor {
-			return misread(k, v)
-		}
-		for e := range data.items() {
-			each(e)
 		}
 		cursor = next
 	}
-	return nil
+}
+
+// pageAt reads one page of a list, the first where cursor is "", and gives the cursor of the next, "" behind the last.
+func (c *CLOB) pageAt(ctx context.Context, k call, cursor string, each func(value)) (string, error) {
+	cursor = cmp.Or(cursor, firstCursor)
+	k.query.Set("next_cursor", cursor)
+	v, err := c.get(ctx, k)
+	if err != nil {
+		return "", err
+	}
+	data, next, ok := page(v)
+	if !ok || next == cursor {
+		return "", misread(k, v)
+	}
+	for e := range data.items() {
+		each(e)
+	}
+	return next, nil
 }
 
 const (

@@ -134,12 +134,29 @@ type OrderFilter struct{ ID, Market, AssetID string }
 
 // OpenOrders returns all open orders of the account that match, from every page. With an error it returns those that could be
 // read.
-func (c *CLOB) OpenOrders(ctx context.Context, f OrderFilter) ([]OpenOrder, error) {
-	k := call{method: "GET", path: "/data/orders", auth: l2, query: query("id", f.ID, "market", f.Market, "asset_id", f.AssetID)}
-	var out []OpenOrder
+func (c *CLOB) OpenOrders(ctx context.Context, f OrderFilter) (out []OpenOrder, err error) {
+	return readAll("open orders", decodeOpenOrder, func(each func(value)) error { return c.pages(ctx, openOrders(f), each) })
+}
+
+// OpenOrdersPage is OpenOrders of one page: the first where cursor is "". next is the cursor of the following one, "" behind the
+// last and with an error.
+func (c *CLOB) OpenOrdersPage(ctx context.Context, f OrderFilter, cursor string) (out []OpenOrder, next string, err error) {
+	out, err = readAll("open orders", decodeOpenOrder, func(each func(value)) (err error) {
+		next, err = c.pageAt(ctx, openOrders(f), cursor, each)
+		return err
+	})
+	return out, next, err
+}
+
+func openOrders(f OrderFilter) call {
+	return call{method: "GET", path: "/data/orders", auth: l2, query: query("id", f.ID, "market", f.Market, "asset_id", f.AssetID)}
+}
+
+// readAll decodes what walk hands it. With an error it returns what could be read.
+func readAll[T any](what string, decode func(value) (T, error), walk func(each func(value)) error) (out []T, err error) {
 	var bad error
-	err := c.pages(ctx, k, func(v value) {
-		o, err := decodeOpenOrder(v)
+	err = walk(func(v value) {
+		o, err := decode(v)
 		if err != nil {
 			bad = errors.Join(bad, err)
 			return
@@ -147,7 +164,7 @@ func (c *CLOB) OpenOrders(ctx context.Context, f OrderFilter) ([]OpenOrder, erro
 		out = append(out, o)
 	})
 	if err = errors.Join(err, bad); err != nil {
-		return out, fmt.Errorf("read open orders: %w", err)
+		return out, fmt.Errorf("read %s: %w", what, err)
 	}
 	return out, nil
 }
@@ -160,20 +177,20 @@ type TradeFilter struct {
 
 // Trades returns all trades of the account that match, from every page. With an error it returns those that could be read.
 func (c *CLOB) Trades(ctx context.Context, f TradeFilter) ([]Trade, error) {
-	k := call{method: "GET", path: "/data/trades", auth: l2, query: query("id", f.ID, "maker_address", f.Maker, "market", f.Market,
-		"asset_id", f.AssetID, "before", nonZero(f.Before), "after", nonZero(f.After))}
-	var out []Trade
-	var bad error
-	err := c.pages(ctx, k, func(v value) {
-		t, err := decodeTrade(v)
-		if err != nil {
-			bad = errors.Join(bad, err)
-			return
-		}
-		out = append(out, t)
+	return readAll("trades", decodeTrade, func(each func(value)) error { return c.pages(ctx, trades(f), each) })
+}
+
+// TradesPage is Trades of one page: the first where cursor is "". next is the cursor of the following one, "" behind the last
+// and with an error.
+func (c *CLOB) TradesPage(ctx context.Context, f TradeFilter, cursor string) (out []Trade, next string, err error) {
+	out, err = readAll("trades", decodeTrade, func(each func(value)) (err error) {
+		next, err = c.pageAt(ctx, trades(f), cursor, each)
+		return err
 	})
-	if err = errors.Join(err, bad); err != nil {
-		return out, fmt.Errorf("read trades: %w", err)
-	}
-	return out, nil
+	return out, next, err
+}
+
+func trades(f TradeFilter) call {
+	return call{method: "GET", path: "/data/trades", auth: l2, query: query("id", f.ID, "maker_address", f.Maker, "market", f.Market,
+		"asset_id", f.AssetID, "before", nonZero(f.Before), "after", nonZero(f.After))}
 }

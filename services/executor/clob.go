@@ -151,34 +151,32 @@ func (c *clob) Order(ctx context.Context, id msgs.OrderID) (VenueOrder, bool, er
 	return venueOrder(o), found, err
 }
 
-// OpenOrders lists what rests.
-func (c *clob) OpenOrders(ctx context.Context) ([]VenueOrder, error) {
-	var list []VenueOrder
-	err := c.read(ctx, func(ctx context.Context, api polymarket.CLOB) error {
-		all, err := api.OpenOrders(ctx, polymarket.OrderFilter{})
-		list = make([]VenueOrder, 0, len(all))
-		for _, o := range all {
+// OpenOrders lists a page of what rests.
+func (c *clob) OpenOrders(ctx context.Context, cursor string) (list []VenueOrder, next string, err error) {
+	err = c.read(ctx, func(ctx context.Context, api polymarket.CLOB) error {
+		page, after, err := api.OpenOrdersPage(ctx, polymarket.OrderFilter{}, cursor)
+		list, next = make([]VenueOrder, 0, len(page)), after
+		for _, o := range page {
 			list = append(list, venueOrder(o))
 		}
 		return err
 	})
-	return list, err
+	return list, next, err
 }
 
-// Traded lists the own orders of trades since a moment.
-func (c *clob) Traded(ctx context.Context, since time.Time) ([]msgs.OrderID, error) {
-	var ids []msgs.OrderID
-	err := c.read(ctx, func(ctx context.Context, api polymarket.CLOB) error {
-		all, err := api.Trades(ctx, polymarket.TradeFilter{After: since.Unix()})
-		ids = make([]msgs.OrderID, 0, len(all))
-		for i := range all {
-			for _, f := range all[i].Fills(api.Creds.Key) {
+// Traded lists a page of the own orders of trades since a moment.
+func (c *clob) Traded(ctx context.Context, since time.Time, cursor string) (ids []msgs.OrderID, next string, err error) {
+	err = c.read(ctx, func(ctx context.Context, api polymarket.CLOB) error {
+		page, after, err := api.TradesPage(ctx, polymarket.TradeFilter{After: since.Unix()}, cursor)
+		ids, next = make([]msgs.OrderID, 0, len(page)), after
+		for i := range page {
+			for _, f := range page[i].Fills(api.Creds.Key) {
 				ids = append(ids, msgs.OrderID(f.OrderID))
 			}
 		}
 		return err
 	})
-	return ids, err
+	return ids, next, err
 }
 
 func (c *clob) read(ctx context.Context, call func(context.Context, polymarket.CLOB) error) error {

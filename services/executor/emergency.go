@@ -67,19 +67,33 @@ func (e *emergency) empty(ctx context.Context) error {
 		if failed != nil {
 			return fmt.Errorf("cancel everything: %w", refusedBy{failed})
 		}
-		open, err := e.venue.OpenOrders(ctx)
+		open, err := e.open(ctx)
 		if err != nil {
 			return fmt.Errorf("list open orders: %w", err)
 		}
-		e.done.Open = nil
-		for i := range open {
-			e.done.Open = append(e.done.Open, open[i].OrderID)
-		}
-		if len(open) > 0 {
+		if e.done.Open = open; len(open) > 0 {
 			return fmt.Errorf("the venue still shows %d open orders", len(open))
 		}
 		return nil
 	})
+}
+
+// open lists what the venue shows, as far as it answers.
+func (e *emergency) open(ctx context.Context) (ids []msgs.OrderID, err error) {
+	for cursor, pages := "", 0; pages == 0 || cursor != ""; pages++ {
+		if pages == maxListPages {
+			return ids, fmt.Errorf("the list does not end with page %d", pages)
+		}
+		var page []VenueOrder
+		page, cursor, err = e.venue.OpenOrders(ctx, cursor)
+		for i := range page {
+			ids = append(ids, page[i].OrderID)
+		}
+		if err != nil {
+			return ids, err
+		}
+	}
+	return ids, nil
 }
 
 // refusedBy is an outcome as an error.

@@ -16,7 +16,7 @@ import (
 func (p *plant) open() int {
 	p.t.Helper()
 	c := newCLOB(p.clob, "main", p.clob.Creds)
-	orders, err := c.OpenOrders(p.t.Context())
+	orders, _, err := c.OpenOrders(p.t.Context(), "")
 	if err != nil {
 		p.t.Fatal(err)
 	}

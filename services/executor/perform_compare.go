@@ -2,6 +2,7 @@ package executor
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"time"
 
@@ -16,6 +17,10 @@ const (
 	tradesBack = 24 * time.Hour
 	// tradesOverlap is how much before the end of the log: the venue's clock and ours may differ.
 	tradesOverlap = time.Minute
+	// pageTries is how often a page is asked for before its list is read anew.
+	pageTries = 3
+	// maxListPages is more than any list has at 100 or more a page; one that goes on is broken.
+	maxListPages = 1000
 )
 
 // compare asks everybody who may know of the account's orders, each until he answers; only the ledger may stay silent.
@@ -28,13 +33,12 @@ func (p *performer) compare(ctx context.Context, job actor.Job, d Compare) {
 	var asking sync.WaitGroup
 	asking.Go(func() { m.Open = p.openOrders(ctx, "no new order leaves before") })
 	asking.Go(func() {
-		p.patiently(ctx, "trades", "no new order leaves before", limits.GetTrades, func(ctx context.Context) (err error) {
-			m.Traded, err = p.venue.Traded(ctx, since)
-			return err
+		m.Traded = readPages(ctx, p, "trades", "no new order leaves before", limits.GetTrades, func(ctx context.Context, cursor string) ([]msgs.OrderID, string, error) {
+			return p.venue.Traded(ctx, since, cursor)
 		})
 	})
 	asking.Go(func() {
-		p.patiently(ctx, "private feed", "no new order leaves before", "", func(ctx context.Context) (err error) {
+		p.patiently(ctx, "private feed", "no new order leaves before", func() (err error) {
 			m.Heard, err = p.witness.heard(ctx, d.Started)
 			return err
 		})
@@ -60,28 +64,52 @@ func (p *performer) audit(ctx context.Context, job actor.Job, d Audit) {
 
 // openOrders lists what rests, until the venue answers or ctx ends. Meanwhile says what that keeps waiting.
 func (p *performer) openOrders(ctx context.Context, meanwhile string) (m OpenOrders) {
-	p.patiently(ctx, "open orders", meanwhile, limits.GetOrders, func(ctx context.Context) (err error) {
-		m.AsOfMS = time.Now().UnixMilli()
-		m.Orders, err = p.venue.OpenOrders(ctx)
-		return err
-	})
+	m.AsOfMS = time.Now().UnixMilli()
+	m.Orders = readPages(ctx, p, "open orders", meanwhile, limits.GetOrders, p.venue.OpenOrders)
 	return m
 }
 
-// patiently does f until it succeeds or ctx ends. With an endpoint it is a request to the venue, and takes a permit.
-func (p *performer) patiently(ctx context.Context, what, meanwhile string, at limits.Endpoint, f func(context.Context) error) {
-	for wait := lookFirst; ctx.Err() == nil; wait = min(2*wait, lookLast) {
-		with, done := ctx, func() {}
-		if at != "" {
-			q := limits.Request{Endpoint: string(at), Account: p.account}
+// readPages reads a list of the venue page by page, each with a permit and a time of its own, until it has all of it or ctx
+// ends. A page that is not answered is asked for again, so that a list of many pages comes to its end at a venue of which some
+// answers are lost. What is gone from the list meanwhile moves the rest of it to the front, so after some tries in vain, when
+// much may have happened, it is read anew.
+func readPages[T any](ctx context.Context, p *performer, what, meanwhile string, at limits.Endpoint, read func(ctx context.Context, cursor string) ([]T, string, error)) (all []T) {
+	q := limits.Request{Endpoint: string(at), Account: p.account}
+	cursor, pages, failed := "", 0, 0
+	for {
+		var more []T
+		var next string
+		p.patiently(ctx, what, meanwhile, func() error {
 			permit, err := p.acquire(ctx, q)
 			if err != nil {
-				return
+				return err
 			}
-			with, done = carry(ctx, q, permit)
+			with, done := carry(ctx, q, permit)
+			defer done()
+			if more, next, err = read(with, cursor); err == nil && pages == maxListPages {
+				err = fmt.Errorf("it does not end with page %d", pages)
+			}
+			if err == nil {
+				failed = 0
+			} else if failed++; failed >= pageTries || pages == maxListPages {
+				all, cursor, pages, failed = nil, "", 0, 0
+			}
+			return err
+		})
+		if ctx.Err() != nil {
+			return nil
 		}
-		err := f(with)
-		done()
+		all, cursor, pages = append(all, more...), next, pages+1
+		if next == "" {
+			return all
+		}
+	}
+}
+
+// patiently does f until it succeeds or ctx ends.
+func (p *performer) patiently(ctx context.Context, what, meanwhile string, f func() error) {
+	for wait := lookFirst; ctx.Err() == nil; wait = min(2*wait, lookLast) {
+		err := f()
 		if err == nil || ctx.Err() != nil {
 			return
 		}

@@ -23,9 +23,10 @@ type Canceller interface {
 // Reader looks at what the venue has. found is false only when the venue itself says that it does not know the order.
 type Reader interface {
 	Order(ctx context.Context, id msgs.OrderID) (o VenueOrder, found bool, err error)
-	OpenOrders(ctx context.Context) ([]VenueOrder, error)
-	// Traded lists the account's own orders that have traded since, each at least once.
-	Traded(ctx context.Context, since time.Time) ([]msgs.OrderID, error)
+	// OpenOrders lists what rests, a page at a time: the first where cursor is "". next is "" behind the last.
+	OpenOrders(ctx context.Context, cursor string) (page []VenueOrder, next string, err error)
+	// Traded lists the account's own orders that have traded since, each at least once, in pages like OpenOrders.
+	Traded(ctx context.Context, since time.Time, cursor string) (page []msgs.OrderID, next string, err error)
 }
 
 // Venue is all that an account needs of the venue.
