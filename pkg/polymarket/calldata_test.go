@@ -31,7 +31,7 @@ func specimens() []Method {
 		CreateProxy{a, Units(1), b, [signatureLen]byte{1, 32: 2, 64: 27}}, MultiSend{calls}, MultiSend{[]Call{{To: a, Data: []byte{}, Operation: DelegateCall}}},
 		ExecTransaction{Call{a, Units(1), []byte("data"), DelegateCall}, Units(1), Units(2), Units(3), a, b, bytes.Repeat([]byte{1}, 65)},
 		ProxyCalls{calls}, ProxyCalls{[]Call{{To: a, Data: []byte{}, Operation: DelegateCall}}},
-		DepositProxy{[]WalletBatch{batch, {Wallet: b, Calls: []Call{{Data: []byte{}}}}}, [][]byte{{1}, bytes.Repeat([]byte{2}, 65)}}, SafeNonce{},
+		DepositProxy{[]WalletBatch{batch, {Wallet: b, Calls: []Call{{Data: []byte{}}}}}, [][]byte{{1}, bytes.Repeat([]byte{2}, 65)}}, WalletNonce{}, HubNonce{a},
 	}
 }
 

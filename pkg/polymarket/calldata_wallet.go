@@ -35,8 +35,11 @@ type DepositProxy struct {
 	Signatures [][]byte
 }
 
-// SafeNonce asks a Safe how many transactions it has performed. The answer is read by ReadUint.
-type SafeNonce struct{}
+// WalletNonce asks a Safe or a deposit wallet how many transactions it has performed. The answer is read by ReadUint.
+type WalletNonce struct{}
+
+// HubNonce asks the relay hub how many transactions of From's proxy wallet it has performed. The answer is read by ReadUint.
+type HubNonce struct{ From Address }
 
 // Signature names the function.
 func (CreateProxy) Signature() string {
@@ -60,7 +63,10 @@ func (DepositProxy) Signature() string {
 }
 
 // Signature names the function.
-func (SafeNonce) Signature() string { return "nonce()" }
+func (WalletNonce) Signature() string { return "nonce()" }
+
+// Signature names the function.
+func (HubNonce) Signature() string { return "getNonce(address)" }
 
 // Calldata encodes the call.
 func (m CreateProxy) Calldata() []byte {
@@ -159,7 +165,14 @@ func (b WalletBatch) pack() []byte {
 }
 
 // Calldata encodes the call.
-func (SafeNonce) Calldata() []byte { return []byte(selNonce) }
+func (WalletNonce) Calldata() []byte { return []byte(selNonce) }
+
+// Calldata encodes the call.
+func (m HubNonce) Calldata() []byte {
+	w := newArgs(1)
+	w.address(m.From)
+	return w.call(selHubNonce)
+}
 
 // readWalletMethod reads the functions of wallets and their factories; known is false for other selectors, the method nil when
 // it is not spelled right.
@@ -199,7 +212,10 @@ func readWalletMethod(selector string, b []byte) (m Method, known bool) {
 		m.Signatures = in.blobs()
 		return taken(in, m), true
 	case selNonce:
-		return taken(readArgs(b, 0), SafeNonce{}), true
+		return taken(readArgs(b, 0), WalletNonce{}), true
+	case selHubNonce:
+		in := readArgs(b, 1)
+		return taken(in, HubNonce{in.address()}), true
 	}
 	return nil, false
 }

@@ -2,6 +2,7 @@ package polymarket_test
 
 import (
 	"crypto/ecdsa"
+	"maps"
 	"math/big"
 	"strings"
 	"testing"
@@ -29,7 +30,8 @@ type holder struct {
 	wallet    polymarket.Address
 	friend    polymarket.Address
 	nonce     uint64
-	last      polymarket.Call // the transaction that went last
+	last      polymarket.Call  // the transaction that went last
+	logs      []polymarket.Log // of all transactions so far
 }
 
 func newHolder(t *testing.T, kind polymarket.WalletKind, undeployed bool) *holder {
@@ -92,7 +94,16 @@ func (h *holder) send(k polymarket.Call) bool {
 	h.must(h.chain.Send(tx))
 	h.chain.Mine()
 	h.last = k
-	return h.chain.Receipt(tx.Hash()).Status == 1
+	return h.ended(tx.Hash())
+}
+
+// ended keeps the logs of a transaction that was mined.
+func (h *holder) ended(hash common.Hash) bool {
+	r := h.chain.Receipt(hash)
+	for _, l := range r.Logs {
+		h.logs = append(h.logs, polymarket.Log{Address: l.Address, Topics: l.Topics, Data: l.Data})
+	}
+	return r.Status == 1
 }
 
 // do has the wallet perform calls in the way of its kind.
@@ -132,7 +143,7 @@ func (h *holder) operate(k polymarket.Call) bool {
 	tx, err := h.chain.Operate(k.To, k.Data, 5_000_000)
 	h.must(err)
 	h.chain.Mine()
-	return h.chain.Receipt(tx).Status == 1
+	return h.ended(tx)
 }
 
 // ask is a free read; the error says why it would revert.
@@ -212,6 +223,16 @@ func TestEveryOperationHasItsEffectOnChain(t *testing.T) {
 			h.holds("yes of the other question", w, c.ConditionalTokens, &secondYes, 10)
 			h.holds("the friend's pUSD", h.friend, c.Collateral, nil, 7)
 			h.holds("the friend's yes", h.friend, c.ConditionalTokens, &yes, 5)
+			flows := map[polymarket.TokenID]int64{{}: 293 - 450, yes: 65, no: 70, firstYes: 80, firstNo: 70}
+			for i := range byte(questions) {
+				if i != index {
+					flows[h.yesOf(event, i)] = 10
+				}
+			}
+			if flows[secondYes] != 10 {
+				t.Errorf("the other market's question is not one of the event's")
+			}
+			h.flowed(flows)
 			h.resolved(ordinary, first)
 			if !h.do(c.Redeem(false, ordinary.ID), c.Redeem(true, first.ID)) {
 				t.Fatal("redeeming failed")
@@ -236,6 +257,30 @@ func (h *holder) granted(a polymarket.Approval, want bool) {
 	}
 }
 
+// questions is how many the chain's neg-risk event has, markets or not.
+const questions = 4
+
+// yesOf is the token that a question of an event pays for yes.
+func (h *holder) yesOf(event polymarket.Hash, index byte) polymarket.TokenID {
+	question := event
+	question[31] = index
+	condition := polymarket.ConditionID(h.contracts.NegRiskAdapter, question, 2)
+	return polymarket.PositionID(h.contracts.NegRiskCollateral, polymarket.CollectionID(condition, polymarket.IndexYes))
+}
+
+// flowed compares dollars of each asset, money under no id, with what the logs say came and went.
+func (h *holder) flowed(want map[polymarket.TokenID]int64) {
+	h.Helper()
+	flows, odd := h.contracts.Flows(h.logs, h.wallet)
+	got := map[polymarket.TokenID]int64{}
+	for _, f := range flows {
+		got[f.ID] += int64(f.In.Uint64()-f.Out.Uint64()) / dollar
+	}
+	if odd != 0 || !maps.Equal(got, want) {
+		h.Errorf("%d odd logs, flows %v, want %v", odd, got, want)
+	}
+}
+
 // resolved answers questions with yes.
 func (h *holder) resolved(cs ...chain.Condition) {
 	h.Helper()
@@ -254,6 +299,12 @@ func TestFencesAreAsTheTableSays(t *testing.T) {
 			h := newHolder(t, kind, false)
 			h.succeeds(h.do(h.contracts.Transfer(h.contracts.USDCe, h.friend, polymarket.Units(dollar))))
 			bring := h.send
+			if kind == polymarket.Safe {
+				tx := polymarket.SafeTx{ChainID: polymarket.Polygon, Safe: h.wallet, Call: h.contracts.Transfer(h.contracts.USDCe, h.friend, polymarket.Units(dollar))}
+				if ok, found := polymarket.SafeResult(h.logs, h.wallet, tx.Hash()); !ok || !found {
+					t.Errorf("the Safe says %t, found %t", ok, found)
+				}
+			}
 			if kind == polymarket.Deposit {
 				bring = h.operate
 				if _, err := h.ask(h.last); err == nil {
@@ -287,7 +338,7 @@ func TestSafeIsCreatedByOwnGasAndItsNonceVoided(t *testing.T) {
 	if h.send(own) {
 		t.Error("a Safe was made twice")
 	}
-	nonce := func() uint256.Int { return h.number(polymarket.CallOf(h.wallet, polymarket.SafeNonce{})) }
+	nonce := func() uint256.Int { return h.number(polymarket.CallOf(h.wallet, polymarket.WalletNonce{})) }
 	if n := nonce(); !n.IsZero() {
 		t.Fatalf("nonce of a new Safe: %s", n.Dec())
 	}

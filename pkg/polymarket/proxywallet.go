@@ -4,7 +4,6 @@ import (
 	"fmt"
 
 	"github.com/ethereum/go-ethereum/crypto"
-	"github.com/holiman/uint256"
 )
 
 // ProxyTx is what a proxy wallet is asked to do through the relay hub.
@@ -112,15 +111,27 @@ func vetProxy(wallet Address, data []byte, allow Allow) error {
 }
 
 // OwnGas is the transaction by which the owner has the same calls performed and pays for it. Nothing on chain stops the relayer's
-// copy from being performed as well, so it takes the relayer's definite refusal of this transaction; anything less is
-// ErrNotRefused.
+// copy from being performed as well, so it takes the relayer's definite refusal of the only submit of this transaction;
+// anything less is ErrNotRefused.
 func (t SignedProxyTx) OwnGas(refusal *RelayerError) (Call, error) {
-	contracts, err := ContractsOn(t.ChainID)
-	if err != nil {
-		return Call{}, err
-	}
 	if refusal == nil || !refusal.Refuses() {
 		return Call{}, fmt.Errorf("%w: a proxy wallet would perform the same calls twice: wait until the relayer says what became of it", ErrNotRefused)
 	}
-	return Call{To: contracts.ProxyFactory, Value: uint256.Int{}, Data: t.Data}, nil
+	return t.ownGas()
+}
+
+// OwnGasAfter is OwnGas for a transaction that the relayer took and that has failed for good: row is what the relayer remembers of
+// it, hubNonce the hub's nonce for the owner on chain (HubNonce), which must have passed, as the signature lives until then.
+func (t SignedProxyTx) OwnGasAfter(row RelayerTransaction, hubNonce uint64) (Call, error) {
+	failed := row.State == TxFailed || row.State == TxInvalid
+	if !failed || !row.Is(RelayerRequest{Signature: t.Signature}) || hubNonce <= t.Nonce {
+		return Call{}, fmt.Errorf("%w: transaction %s is %s and the hub's nonce is %d: wait until it has failed and the nonce %d has passed",
+			ErrNotRefused, row.ID, row.State, hubNonce, t.Nonce)
+	}
+	return t.ownGas()
+}
+
+func (t SignedProxyTx) ownGas() (Call, error) {
+	contracts, err := ContractsOn(t.ChainID)
+	return Call{To: contracts.ProxyFactory, Data: t.Data}, err
 }

@@ -212,8 +212,7 @@ func (r *Relayer) do(ctx context.Context, k call, login bool) (value, Reply, err
 	wire := CLOB{BaseURL: r.BaseURL, HTTP: r.HTTP, Now: r.Now}
 	if login {
 		if r.Auth == nil {
-			err := errors.New("no credentials of a builder or for the relayer given")
-			return nil, Reply{}, &RelayerError{Method: k.method, Path: k.path, Reason: RelayerNeverLeft, Message: err.Error(), cause: err}
+			return nil, Reply{}, &RelayerError{Method: k.method, Path: k.path, Reason: RelayerNoLogin}
 		}
 		k.headers = func(now time.Time) http.Header { return r.Auth.relayerHeaders(now.Unix(), k.method, k.path, k.body) }
 	}

@@ -25,6 +25,7 @@ const (
 	RelayerForbidden    RelayerReason = "forbidden"        // this place or account is not served
 	RelayerRejected     RelayerReason = "relayer_rejected" // any other refusal in the relayer's own words
 	RelayerNeverLeft    RelayerReason = "never_left"       // no byte of the body was handed to a connection
+	RelayerNoLogin      RelayerReason = "no_credentials"   // nothing was sent, as none are configured
 
 	RelayerLost          RelayerReason = "answer_lost"           // sent, no whole answer came
 	RelayerDown          RelayerReason = "relayer_down"          // 5xx, or a page of something before the relayer
@@ -69,7 +70,7 @@ func (e *RelayerError) MayBeAccepted() bool {
 	}
 	switch e.Reason {
 	case RelayerQuota, RelayerRateLimited, RelayerWalletBusy, RelayerNonce, RelayerCallBlocked, RelayerPrecheck,
-		RelayerUnauthorised, RelayerForbidden, RelayerRejected, RelayerNeverLeft:
+		RelayerUnauthorised, RelayerForbidden, RelayerRejected, RelayerNeverLeft, RelayerNoLogin:
 		return false
 	}
 	return true
@@ -82,7 +83,7 @@ func (e *RelayerError) MayBeCharged() bool {
 		return false
 	}
 	switch e.Reason {
-	case RelayerQuota, RelayerRateLimited, RelayerUnauthorised, RelayerNeverLeft:
+	case RelayerQuota, RelayerRateLimited, RelayerUnauthorised, RelayerNeverLeft, RelayerNoLogin:
 		return false
 	}
 	return true
@@ -126,6 +127,8 @@ func (e *RelayerError) Fix() string {
 		return "read the relayer's words; the same request will be refused again"
 	case RelayerNeverLeft:
 		return "nothing was sent, it may be tried again"
+	case RelayerNoLogin:
+		return "configure a builder's API key with secret and passphrase, or a relayer API key"
 	case RelayerLost, RelayerDown, RelayerNotUnderstood:
 		if e.MayBeAccepted() {
 			return "it may have been accepted: look it up in the relayer's list before anything else"
@@ -201,7 +204,7 @@ func unsettled(status int, low string) bool {
 	return false
 }
 
-// refusalReason reads the relayer's words, in lower case. Unknown words are a refusal all the same.
+// refusalReason reads the relayer's words under a status of 4xx, in lower case. Unknown words are a refusal all the same.
 func refusalReason(low string) RelayerReason {
 	has := func(parts ...string) bool {
 		for _, p := range parts {
@@ -212,9 +215,11 @@ func refusalReason(low string) RelayerReason {
 		return false
 	}
 	switch {
+	case has("not available", "unavailable", "try again"):
+		return RelayerDown
 	case has("quota exceeded"):
 		return RelayerQuota
-	case has("wallet busy", "active action", "in-flight action"):
+	case has("wallet busy", "active action", "in-flight action", "already active"):
 		return RelayerWalletBusy
 	case has("does not match on-chain nonce", "invalid nonce", "nonce mismatch", "nonce too"):
 		return RelayerNonce

@@ -107,6 +107,7 @@ func TestLostAnswerOfASubmitMayHaveBeenAccepted(t *testing.T) {
 		"request timeout":    {says(408, `{"error":"request timeout"}`), RelayerNotUnderstood},
 		"conflict":           {says(409, `{"error":"exists"}`), RelayerNotUnderstood},
 		"not said":           {says(400, `{}`), RelayerNotUnderstood},
+		"down by its words":  {says(400, `{"error":"service temporarily unavailable"}`), RelayerDown},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -197,7 +198,7 @@ func TestSubmitWithoutPermitNeverLeaves(t *testing.T) {
 				change(v, r)
 				_, _, err := r.Submit(t.Context(), submission(t), time.Now().Add(2*time.Second))
 				e := relayerError(t, err)
-				if e.Reason != RelayerNeverLeft || e.MayBeAccepted() || e.MayBeCharged() || !e.Refuses() {
+				if want := map[bool]RelayerReason{true: RelayerNoLogin, false: RelayerNeverLeft}[name == "no credentials"]; e.Reason != want || e.MayBeAccepted() || e.MayBeCharged() || !e.Refuses() {
 					t.Errorf("%+v", e)
 				}
 				if name == "no permit" && !errors.Is(err, refusal) {
@@ -331,6 +332,20 @@ func TestProxyFallsBackOnlyAfterARefusal(t *testing.T) {
 		"a read": {Method: "GET", Path: "/nonce", Reason: RelayerQuota}, "unknown reason": {Method: "POST", Path: "/submit", Reason: "x"},
 	} {
 		if k, err := s.OwnGas(e); !errors.Is(err, ErrNotRefused) || k.To != (Address{}) {
+			t.Errorf("%s: %+v, %v", name, k, err)
+		}
+	}
+	row := RelayerTransaction{Submitted: Submitted{"id", TxFailed, ""}, Signature: s.Signature}
+	if k, err := s.OwnGasAfter(row, 5); err != nil || k.To != c.ProxyFactory {
+		t.Errorf("failed for good: %+v, %v", k, err)
+	}
+	mined, other, invalid := row, row, row
+	mined.State, other.Signature, invalid.State = TxMined, []byte{1}, TxInvalid
+	for name, k := range map[string]struct {
+		row   RelayerTransaction
+		nonce uint64
+	}{"under way": {mined, 5}, "another transaction": {other, 5}, "nonce not passed": {row, 4}, "invalid but nonce not passed": {invalid, 4}} {
+		if k, err := s.OwnGasAfter(k.row, k.nonce); !errors.Is(err, ErrNotRefused) || k.To != (Address{}) {
 			t.Errorf("%s: %+v, %v", name, k, err)
 		}
 	}
