@@ -38,7 +38,7 @@
 //
 // A lost connection is a state, not an error: it is dialled again with back-off. Market data that NATS does not take is
 // counted and lost; private events are tried until they are stored. Run returns an error when it cannot make the streams or
-// cannot answer questions.
+// cannot answer questions, and can be called again: everything that it has is made when it begins.
 //
 // # How it is tested
 //

@@ -274,7 +274,7 @@ func TestSlowStreamLosesNoFeedEvents(t *testing.T) {
 func TestFullQueueHoldsTheSocketBack(t *testing.T) {
 	inPlant(t, nil, func(t *testing.T, p *plant) {
 		p.stop()
-		p.tweak = func(s *Service) { s.feeds[0].queue = make(chan feedItem, 8) }
+		p.tweak = func(l *life) { l.feeds[0].queue = make(chan feedItem, 8) }
 		p.start()
 		p.ready()
 		for id, s := range p.tradeAgainstFullStream(150) {

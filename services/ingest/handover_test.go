@@ -19,7 +19,6 @@ import (
 
 // replica is one of several ingests that follow the same account, with ways of its own to the venue and to NATS.
 type replica struct {
-	svc   *Service
 	venue *wire
 	bus   *wire
 	nc    *nats.Conn
@@ -52,11 +51,11 @@ func (s *storm) replica() *replica {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	r.svc = svc
-	r.venue.put(svc.feeds[0])
+	life := svc.begin()
+	r.venue.put(life.feeds[0])
 	ctx, cancel := context.WithCancel(context.Background())
 	r.end = cancel
-	r.ended.Go(func() { _ = svc.Run(ctx) }) // of one that is killed it is an error
+	r.ended.Go(func() { _ = life.run(ctx) }) // of one that is killed it is an error
 	s.t.Cleanup(r.stop)
 	return r
 }
@@ -165,7 +164,7 @@ func TestFirstFrameAfterAnOutageHidesNothing(t *testing.T) {
 				s.pass(20 * time.Minute)
 			}
 		})
-		s.tweak = func(v *Service) { s.wire.put(v.feeds[0]) }
+		s.tweak = func(v *life) { s.wire.put(v.feeds[0]) }
 		s.wire.failReads(true)
 		s.start()
 		s.pass(10 * time.Second)
@@ -297,10 +296,10 @@ func TestOrdersOfAnEarlierKeyAreTheAccountsOwn(t *testing.T) {
 func TestDeafSocketIsRenewed(t *testing.T) {
 	inStorm(t, nil, func(s *storm) {
 		s.venue.SetFaults(func(f *sandbox.Faults) { f.FreezeFeed = true })
-		before := s.svc.feeds[0].heard.Load()
+		before := s.life.feeds[0].heard.Load()
 		s.order("main", coin().Tokens[0], polymarket.Buy, "0.52", "5", polymarket.GTC)
 		s.pass(recheckEvery + 15*time.Second)
-		if got := s.svc.feeds[0].heard.Load(); got != before+1 {
+		if got := s.life.feeds[0].heard.Load(); got != before+1 {
 			t.Errorf("connection %d is followed by %d", before, got)
 		}
 	})
@@ -341,7 +340,7 @@ func TestPurgeLeavesWhatASuccessorReads(t *testing.T) {
 			s.pass(2 * time.Hour)
 		}
 		js := s.b.JetStream()
-		at, err := s.svc.readers.Positions(s.t.Context(), msgs.AskStream("main"))
+		at, err := s.life.readers.Positions(s.t.Context(), msgs.AskStream("main"))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -29,8 +29,9 @@ type plant struct {
 	venue *sandbox.Sandbox
 	cfg   Config
 	svc   *Service
-	tweak func(*Service) // before it runs; may be nil
-	stop  func()         // ends ingest and waits for it
+	life  *life       // the present one
+	tweak func(*life) // before it begins; may be nil
+	stop  func()      // ends ingest and waits for it
 }
 
 // inPlant starts ingest for the named accounts; adjust may change the configuration first.
@@ -39,8 +40,8 @@ func inPlant(t *testing.T, adjust func(*Config), test func(t *testing.T, p *plan
 	inPlantAt(t, sandbox.Config{}, adjust, nil, test)
 }
 
-// inPlantAt is inPlant at a venue of its own; tweak may change each service before it runs.
-func inPlantAt(t *testing.T, box sandbox.Config, adjust func(*Config), tweak func(*Service), test func(t *testing.T, p *plant)) {
+// inPlantAt is inPlant at a venue of its own; tweak may change each life before it begins.
+func inPlantAt(t *testing.T, box sandbox.Config, adjust func(*Config), tweak func(*life), test func(t *testing.T, p *plant)) {
 	t.Helper()
 	forgetTimers()
 	actortest.Run(t, func(t *testing.T, b *actortest.Bubble) {
@@ -76,14 +77,15 @@ func (p *plant) start() {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	p.svc = svc
+	p.svc, p.life = svc, svc.begin()
 	if p.tweak != nil {
-		p.tweak(svc)
+		p.tweak(p.life)
 	}
 	ctx, cancel := context.WithCancel(p.t.Context())
 	var running sync.WaitGroup
+	run := p.life.run
 	running.Go(func() {
-		if err := svc.Run(ctx); err != nil {
+		if err := run(ctx); err != nil {
 			p.t.Errorf("run: %v", err)
 		}
 	})

@@ -45,10 +45,10 @@ func inStorm(t *testing.T, spoil func(*feed), test func(s *storm)) {
 	inPlantAt(t, box, func(c *Config) {
 		c.Markets = []msgs.ConditionID{msgs.ConditionID(coin().ConditionID)}
 		l.dialer, l.client = c.Dialer, c.HTTP
-	}, func(s *Service) {
-		l.put(s.feeds[0])
+	}, func(v *life) {
+		l.put(v.feeds[0])
 		if spoil != nil {
-			spoil(s.feeds[0])
+			spoil(v.feeds[0])
 		}
 	}, func(t *testing.T, p *plant) {
 		p.venue.SetFaults(func(f *sandbox.Faults) { f.RetrySettlement.PerMille, f.FailSettlement.PerMille = 150, 100 })
@@ -149,7 +149,7 @@ func (s *storm) sleep(d time.Duration) {
 func (s *storm) wait(d time.Duration) {
 	for end := time.Now().Add(d); time.Now().Before(end); {
 		s.pass(time.Second)
-		f := s.svc.feeds[0] // which does not know at once that its socket is half open
+		f := s.life.feeds[0] // which does not know at once that its socket is half open
 		if n := len(s.blind) - 1; n >= 0 && s.blind[n].to == 0 && s.svc.Ready() == nil && f.heard.Load() != s.lost {
 			s.blind[n].to, s.lost = time.Now().UnixMicro(), 0
 		}
@@ -159,7 +159,7 @@ func (s *storm) wait(d time.Duration) {
 // shut notes that the socket may tell nothing from now on, and nothing more on this connection when it is renewed.
 func (s *storm) shut(renewed bool) {
 	if renewed {
-		s.lost = s.svc.feeds[0].heard.Load()
+		s.lost = s.life.feeds[0].heard.Load()
 	}
 	if n := len(s.blind) - 1; n < 0 || s.blind[n].to != 0 {
 		s.blind = append(s.blind, span{from: time.Now().UnixMicro()})
