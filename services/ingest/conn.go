@@ -63,7 +63,8 @@ type session interface {
 
 // conn is one connection to a channel of the venue: dial, subscribe, read, watch, and dial again, for ever.
 type conn struct {
-	name    string // stable: m1, m2, … or the account
+	name    string // stable: m1, m2, … or u1, u2, …
+	tag     string // of its life, which no other process and no other Run has
 	channel string // market or user
 	account msgs.Account
 	url     string
@@ -77,7 +78,7 @@ type conn struct {
 	poke chan struct{} // asks for a PING now: its PONG makes the connection look at its session again
 
 	connects uint64    // so far
-	id       string    // of the present connection: <name>.<connects>
+	id       string    // of the present connection: <name>.<tag>.<connects>
 	lastData time.Time // when data last arrived on it, or when it was opened
 	said     msgs.FeedStatus
 	buf      []byte // one frame, reused
@@ -113,7 +114,7 @@ func (c *conn) once(ctx context.Context) error {
 		return err
 	}
 	c.connects++
-	c.id = c.name + "." + strconv.FormatUint(c.connects, 10)
+	c.id = c.named()
 	c.lastData = time.Now()
 	c.count.up.WithLabelValues(c.channel).Inc()
 	defer func(opened time.Time) {
@@ -132,6 +133,11 @@ func (c *conn) once(ctx context.Context) error {
 	writer.Wait()
 	_ = ws.Close() // it is of no more use, and its error says nothing that cause does not
 	return cause
+}
+
+// named is what the connection after so many connects is called; before the first it is <name>.<tag>.0.
+func (c *conn) named() string {
+	return c.name + "." + c.tag + "." + strconv.FormatUint(c.connects, 10)
 }
 
 func (c *conn) dial(ctx context.Context) (*websocket.Conn, error) {
@@ -292,7 +298,7 @@ func (c *conn) report(now time.Time, state, cause string) {
 	s := msgs.FeedStatus{V: 1, Venue: venue, Conn: c.id, Channel: c.channel, Account: c.account, State: state,
 		Tokens: c.session.tokens(), AgeMS: now.Sub(c.lastData).Milliseconds(), Cause: cause, AtMS: now.UnixMilli()}
 	if c.lastData.IsZero() {
-		s.Conn, s.AgeMS = c.name+".0", 0 // it never was connected
+		s.Conn, s.AgeMS = c.named(), 0 // it never was connected
 	}
 	same := s.Conn == c.said.Conn && s.State == c.said.State && s.Cause == c.said.Cause && s.Tokens == c.said.Tokens
 	if same && s.AtMS-c.said.AtMS < statusEvery.Milliseconds() {

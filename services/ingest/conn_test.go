@@ -54,7 +54,7 @@ func newLine(t *testing.T, b *actortest.Bubble, profile string) (*line, *actorte
 		l.dials = append(l.dials, time.Now())
 		return dial(ctx, network, addr)
 	}
-	l.conn = &conn{name: "t1", channel: channelMarket, url: "ws://venue/ws", dialer: d, profile: p,
+	l.conn = &conn{name: "t1", tag: "x", channel: channelMarket, url: "ws://venue/ws", dialer: d, profile: p,
 		delay: newBackoff(p.BaseDelay, rand.New(rand.NewPCG(1, 1))), session: l.to, poke: make(chan struct{}, 1),
 		status: func(_ string, s msgs.FeedStatus) { l.states = append(l.states, s) }, count: &newCounters().conn}
 	return l, pipe

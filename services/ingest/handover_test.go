@@ -1,11 +1,8 @@
 package ingest
 
 import (
-	"context"
 	"fmt"
-	"net"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -16,63 +13,6 @@ import (
 	"sluice/pkg/polymarket"
 	"sluice/pkg/sandbox"
 )
-
-// replica is one of several ingests that follow the same account, with ways of its own to the venue and to NATS.
-type replica struct {
-	venue *wire
-	bus   *wire
-	nc    *nats.Conn
-	end   context.CancelFunc
-	ended sync.WaitGroup
-}
-
-// busWire leads a NATS client over a wire.
-type busWire struct {
-	wire   *wire
-	server nats.InProcessConnProvider
-}
-
-func (w busWire) InProcessConn() (net.Conn, error) {
-	c, err := w.server.InProcessConn()
-	if err != nil {
-		return nil, err
-	}
-	return w.wire.take(c), nil
-}
-
-// replica starts one more ingest.
-func (s *storm) replica() *replica {
-	s.t.Helper()
-	r := &replica{venue: &wire{dialer: s.wire.dialer, client: s.wire.client}, bus: &wire{}}
-	r.nc = s.b.Connect(nats.InProcessServer(busWire{r.bus, s.b.Server}))
-	cfg := s.cfg
-	cfg.NATS = r.nc
-	svc, err := New(cfg)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	life := svc.begin()
-	r.venue.put(life.feeds[0])
-	ctx, cancel := context.WithCancel(context.Background())
-	r.end = cancel
-	r.ended.Go(func() { _ = life.run(ctx) }) // of one that is killed it is an error
-	s.t.Cleanup(r.stop)
-	return r
-}
-
-func (r *replica) stop() {
-	r.end()
-	r.ended.Wait()
-}
-
-// kill ends a replica as a power cut does: nothing of what it has in hand arrives anywhere.
-func (r *replica) kill() {
-	r.venue.set(true)
-	r.venue.halve()
-	r.bus.halve()
-	r.nc.Close()
-	r.stop()
-}
 
 // TestHandOverLeavesNeitherGapNorRepeat lets two replicas follow main, one of which is killed, stopped for a while with all that it
 // has in hand, or cut off from NATS or from the venue, at random and again and again. The feed is then the venue's journal:

@@ -2,11 +2,13 @@ package ingest
 
 import (
 	"context"
+	crand "crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -30,7 +32,7 @@ type life struct {
 	feeds     []*feed
 	questions *questions
 	readers   *actor.Readers // once the streams are there
-	startMark uint64         // where the numbering of connections begins
+	tag       string         // in the ids of its connections, so that each is named once
 
 	mu     sync.Mutex
 	states map[string]string // by connection name; under mu
@@ -38,10 +40,12 @@ type life struct {
 	running sync.WaitGroup
 }
 
+// tagLength letters hold 50 random bits: among a million lives the odds of two with one tag are one in two thousand.
+const tagLength = 10
+
 // begin puts a life together and makes it the present one.
 func (s *Service) begin() *life {
-	// A second per start keeps connection ids apart from those of an earlier one.
-	l := &life{cfg: s.cfg, js: s.js, count: s.count, states: map[string]string{}, startMark: uint64(time.Now().Unix())}
+	l := &life{cfg: s.cfg, js: s.js, count: s.count, states: map[string]string{}, tag: strings.ToLower(crand.Text()[:tagLength])}
 	l.questions = &questions{js: l.js, facts: map[msgs.ConditionID]msgs.Market{}}
 	l.catalogue = &catalogue{clob: l.clob(), js: l.js, named: l.cfg.Markets, limit: l.cfg.MaxMarkets, log: l.cfg.Log, count: l.count,
 		changes: make(chan change, changesQueue), again: make(chan struct{}, 1), loaded: make(chan struct{}), facts: map[msgs.ConditionID]msgs.Market{}}
@@ -195,7 +199,7 @@ func (l *life) newConn(name, channel, url string, p Profile, to session) *conn {
 	l.states[name] = stateDown
 	l.mu.Unlock()
 	return &conn{name: name, channel: channel, url: url, dialer: l.cfg.Dialer, profile: p, delay: newBackoff(p.BaseDelay, l.random(name)),
-		session: to, status: l.status, poke: make(chan struct{}, 1), count: &l.count.conn, connects: l.startMark}
+		session: to, status: l.status, poke: make(chan struct{}, 1), count: &l.count.conn, tag: l.tag}
 }
 
 // random is a source of jitter of its own for each user of it, so that goroutines do not share one.
