@@ -19,7 +19,8 @@
 // # Invariants
 //
 //   - A published book is the venue's, or it says fresh:false. It is doubted when its best prices are not the venue's, when
-//     its connection is lost or silent, and until its snapshot has come; the snapshot heals it.
+//     its connection is lost or silent, and until its snapshot has come; the snapshot heals it. What one replica withdraws,
+//     another one that has it says again.
 //   - Within one conn the seq of a token's books, and that of its raw frames, has no gaps. A conn is named once.
 //   - Every private event is stored once, in the order in which it was received, whoever else writes: an append expects the
 //     last sequence that was read, so that of several replicas one writes each event, and what a stopped or cut off one has in

@@ -29,6 +29,7 @@ type life struct {
 	epoch atomic.Uint64 // counts the times when NATS may have lost the last values
 
 	catalogue *catalogue
+	spread    *shards // since run
 	feeds     []*feed
 	questions *questions
 	readers   *actor.Readers // once the streams are there
@@ -66,8 +67,13 @@ func (l *life) run(ctx context.Context) error {
 	}
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
+	l.spread = l.shards(ctx)
+	l.catalogue.follow = l.spread.follow
+	deaf, err := l.listen()
+	if err != nil {
+		return err
+	}
 	var failed error
-	l.catalogue.follow = l.shards(ctx).follow
 	l.running.Go(func() { l.followNATS(ctx) })
 	l.running.Go(func() {
 		defer stop() // without answers there is no service
@@ -78,7 +84,7 @@ func (l *life) run(ctx context.Context) error {
 	}
 	l.catalogue.run(ctx, newBackoff(l.cfg.Profile.BaseDelay, l.random("markets")))
 	l.running.Wait()
-	return errors.Join(failed, l.flush(ctx))
+	return errors.Join(failed, deaf(), l.flush(ctx))
 }
 
 // unlessEnded is err, or nil when the end of ctx explains it.

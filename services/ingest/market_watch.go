@@ -7,8 +7,9 @@ import (
 	"sluice/pkg/polymarket"
 )
 
-// look subscribes what has joined, and again what has waited too long for its book.
+// look says again what others have withdrawn, subscribes what has joined, and again what has waited too long for its book.
 func (m *markets) look(now time.Time) ([][]byte, error) {
+	m.insist()
 	if now.Sub(m.looked) < lookEvery && m.looked.After(m.opened) {
 		return nil, nil
 	}

@@ -14,6 +14,7 @@ import (
 
 	"sluice/pkg/msgs"
 	"sluice/pkg/polymarket"
+	"sluice/pkg/sandbox"
 )
 
 // replica is one of several ingests that follow the same account, with ways of its own to the venue and to NATS.
@@ -104,6 +105,66 @@ func TestConnectionsOfReplicasAreNamedOnce(t *testing.T) {
 		}
 		if len(conns) != 4 {
 			t.Errorf("four ingests had the connections %v", conns)
+		}
+	})
+}
+
+// TestBookThatOneReplicaWithdrawsIsShownByTheOther lets two replicas follow a market in which nothing happens. One of them stops,
+// or loses its way to the venue: it withdraws its books, the other one still has them, and soon the last values say so.
+func TestBookThatOneReplicaWithdrawsIsShownByTheOther(t *testing.T) {
+	for name, trouble := range map[string]func(r *replica){
+		"stopped": func(r *replica) { r.stop() },
+		"cut off from the venue": func(r *replica) {
+			r.venue.set(true)
+			r.venue.cut()
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inPlant(t, nil, func(t *testing.T, p *plant) {
+				p.ready()
+				r := p.replica()
+				p.pass(5 * time.Second)
+				books := hear[msgs.Book](t, p.b.Connect(), msgs.MDSubject(venue, "book", "*"))
+				trouble(r)
+				p.pass(5 * time.Second)
+				withdrawn := map[msgs.TokenID]bool{}
+				for _, b := range books() {
+					withdrawn[b.TokenID] = withdrawn[b.TokenID] || !b.Fresh
+				}
+				for _, m := range sandbox.Markets() {
+					for _, token := range m.Tokens {
+						if !withdrawn[msgs.TokenID(token)] {
+							t.Errorf("the book of %s was not withdrawn by anybody: this shows nothing", token)
+						}
+						p.requireVenueBook(token)
+					}
+				}
+			})
+		})
+	}
+}
+
+// TestBookThatNoReplicaHasIsNotFresh: when both replicas lose the venue, neither speaks for the other, and the last values stay
+// withdrawn until one of them has the books again.
+func TestBookThatNoReplicaHasIsNotFresh(t *testing.T) {
+	inPlant(t, nil, func(t *testing.T, p *plant) {
+		p.stop()
+		a, b := p.replica(), p.replica()
+		p.pass(5 * time.Second)
+		for _, r := range []*replica{a, b} {
+			r.venue.set(true)
+			r.venue.cut()
+		}
+		p.pass(5 * time.Second)
+		for _, m := range sandbox.Markets() {
+			if b := p.lastBook(m.Tokens[0]); b.Fresh {
+				t.Errorf("book of %s is fresh by %s/%d although nobody hears the venue", m.Slug, b.Conn, b.Seq)
+			}
+		}
+		b.venue.set(false)
+		p.pass(2 * time.Minute)
+		for _, m := range sandbox.Markets() {
+			p.requireVenueBook(m.Tokens[0])
 		}
 	})
 }

@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"slices"
+	"sync"
 
 	"sluice/pkg/msgs"
 )
@@ -11,13 +12,17 @@ type shards struct {
 	perConn int
 	open    func(*markets) // starts a connection for a new session
 	fresh   func() *markets
-	all     []*markets
-	known   map[msgs.TokenID]*markets // where each token is
+
+	mu    sync.Mutex
+	all   []*markets                // under mu
+	known map[msgs.TokenID]*markets // where each token is; under mu
 }
 
 // follow gives up the tokens that are not in ts, and gives every token that is new to a connection with room, or to a new one.
 // It belongs to the catalogue's goroutine.
 func (s *shards) follow(ts []token) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.part(ts)
 	ts = slices.DeleteFunc(ts, func(t token) bool { return s.known[t.id] != nil })
 	for len(ts) > 0 {
