@@ -2,12 +2,10 @@ package actor
 
 import (
 	"context"
-	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"sluice/pkg/msgs"
 )
@@ -16,7 +14,6 @@ import (
 const (
 	maxCrashes = 2           // that a record causes before it is put aside
 	lastWord   = time.Second // for an owner that crashes to say with what; without it the next crash counts as the first
-	maxLetter  = 64 << 10    // bytes of a payload that are kept of a record put aside
 )
 
 // Poisoned tells the core of a record that is put aside, because deciding it crashed the process twice. It should be
@@ -106,21 +103,10 @@ func (r *running) bury(v Record, crashes int) {
 	if service == "" {
 		service = r.cfg.Family
 	}
-	d := msgs.Dead{
-		V: 1, Service: service, Reason: msgs.Poison, AtMS: time.Now().UnixMilli(),
-		Stream: v.Stream, Seq: v.Seq, Subject: v.Subject, Headers: v.Header,
+	err := PutAside(r.work, r.cfg.JS, msgs.NewDead(msgs.Dead{
+		Service: service, Stream: v.Stream, Seq: v.Seq, Subject: v.Subject, Headers: v.Header,
 		Error: &msgs.Error{Code: msgs.Poison, Cause: fmt.Sprintf("the process crashed %d times while it decided this", crashes),
 			Fix: "report the crash with this letter and the stack trace"},
-	}
-	data := v.Data[:min(len(v.Data), maxLetter)]
-	if d.Data = string(data); !utf8.Valid(data) {
-		d.Data, d.Base64 = base64.StdEncoding.EncodeToString(data), true
-	}
-	b, err := json.Marshal(d)
-	if err == nil {
-		ctx, cancel := context.WithTimeout(r.work, requestWait)
-		_, err = r.cfg.JS.Publish(ctx, msgs.DeadSubject(service, msgs.Poison), b)
-		cancel()
-	}
+	}, time.Now(), v.Data))
 	r.log.Error("record put aside", "lane", v.Lane, "seq", v.Seq, "subject", v.Subject, "crashes", crashes, "letter_error", err)
 }

@@ -30,7 +30,7 @@ func EnsureStreams(ctx context.Context, js jetstream.JetStream, replicas int, ac
 		cfg := jetstream.StreamConfig{
 			Name: s.Name, Subjects: s.Subjects, Description: s.Doc, Replicas: replicas,
 			Retention: jetstream.LimitsPolicy, MaxMsgsPerSubject: s.MaxMsgsPerSubject, MaxBytes: s.MaxBytes,
-			Discard: jetstream.DiscardNew, Storage: jetstream.FileStorage,
+			Discard: jetstream.DiscardNew, Storage: jetstream.FileStorage, Duplicates: s.Repeats,
 		}
 		for _, family := range []string{"evt.", "feed."} {
 			if slices.ContainsFunc(s.Subjects, func(x string) bool { return strings.HasPrefix(x, family) }) {

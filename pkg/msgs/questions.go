@@ -104,18 +104,3 @@ type MarketsQuestion struct {
 type MarketsAnswer struct {
 	Markets List[Market] `json:"markets"`
 }
-
-// Dead is what could not be tied to an account, or could not be decided (dead.<service>.<reason>).
-type Dead struct {
-	V       int                 `json:"v"`
-	Service string              `json:"service"`
-	Reason  Code                `json:"reason"`
-	AtMS    int64               `json:"at_ms"`
-	Stream  string              `json:"stream,omitempty"`
-	Seq     uint64              `json:"seq,omitempty"`
-	Subject string              `json:"subject"`
-	Headers map[string][]string `json:"headers,omitempty"`
-	Data    string              `json:"data" doc:"the payload, cut at 64 KiB; base64 when it is not UTF-8"`
-	Base64  bool                `json:"base64,omitempty"`
-	Error   *Error              `json:"error"`
-}

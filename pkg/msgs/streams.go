@@ -1,6 +1,9 @@
 package msgs
 
-import "strings"
+import (
+	"strings"
+	"time"
+)
 
 // Storage says where a stream is kept.
 type Storage string
@@ -29,6 +32,10 @@ const (
 	MaxDeadBytes   = 64 << 20  // a thousand of the largest messages; the oldest go
 )
 
+// DeadRepeats is for how long a letter is known again that comes once more: a message that nothing readable has followed is
+// read again at each start, and most starts that follow each other do so within a day.
+const DeadRepeats = 24 * time.Hour
+
 // Stream is how one stream is to be made. Subjects are listed exactly: a misspelt one is not stored, and its sender
 // gets "no responders" at once.
 type Stream struct {
@@ -39,6 +46,7 @@ type Stream struct {
 	MaxMsgsPerSubject int64
 	MaxBytes          int64
 	Discard           Discard
+	Repeats           time.Duration // for how long a message id is known again; 0 is the broker's own two minutes
 	Doc               string
 }
 
@@ -73,7 +81,7 @@ func SharedStreams() []Stream {
 		},
 		{
 			Name: DeadStream, Subjects: []string{"dead.>"}, Storage: File, Sync: true,
-			MaxBytes: MaxDeadBytes, Discard: DiscardOld,
+			MaxBytes: MaxDeadBytes, Discard: DiscardOld, Repeats: DeadRepeats,
 			Doc: "what could not be tied to an account, or could not be decided",
 		},
 	}

@@ -2,12 +2,9 @@ package executor
 
 import (
 	"context"
-	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
-	"unicode/utf8"
 
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -150,20 +147,10 @@ func (s *Service) Ready() error {
 	return errors.Join(errs...)
 }
 
-// maxDeadData bounds the payload that is kept of a dead letter.
-const maxDeadData = 64 << 10
-
 // dead puts a record aside that could not be taken. The letter is a courtesy to people; the lane goes on without it.
 func (s *Service) dead(r actor.Record, err *msgs.Error) {
-	d := msgs.Dead{V: 1, Service: serviceName, Reason: err.Code, AtMS: time.Now().UnixMilli(), Stream: r.Stream, Seq: r.Seq, Subject: r.Subject, Headers: r.Header, Error: err}
-	data := r.Data[:min(len(r.Data), maxDeadData)]
-	if d.Data = string(data); !utf8.Valid(data) {
-		d.Data, d.Base64 = base64.StdEncoding.EncodeToString(data), true
-	}
 	s.count.dead.WithLabelValues(string(err.Code)).Inc()
-	b, fail := json.Marshal(d)
-	if fail == nil {
-		fail = s.cfg.NATS.Publish(msgs.DeadSubject(serviceName, err.Code), b)
-	}
-	s.cfg.Log.Warn("message put aside", "subject", r.Subject, "seq", r.Seq, "reason", err.Code, "cause", err.Cause, "stored", fail == nil)
+	fail := actor.PutAside(context.Background(), s.js, msgs.NewDead(msgs.Dead{Service: serviceName, Stream: r.Stream, Seq: r.Seq, Subject: r.Subject,
+		Headers: r.Header, Error: err}, time.Now(), r.Data))
+	s.cfg.Log.Warn("message put aside", "subject", r.Subject, "seq", r.Seq, "reason", err.Code, "cause", err.Cause, "letter_error", fail)
 }

@@ -2,14 +2,11 @@ package ledger
 
 import (
 	"context"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
-	"unicode/utf8"
 
-	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"sluice/pkg/actor"
@@ -141,7 +138,7 @@ func (s *Service) readOrders(ctx context.Context, k *keeper, d *desk) error {
 	r.take = func(ctx context.Context, m jetstream.Msg, at Place) error {
 		env, err := msgs.DecodeEnvelope(m.Data())
 		if err != nil {
-			s.dead(m, r.stream, at, err)
+			s.dead(ctx, m, r.stream, at, err)
 			return nil
 		}
 		if env.Env != s.cfg.Env {
@@ -183,7 +180,7 @@ func (s *Service) readTrades(ctx context.Context, k *keeper, d *desk) error {
 			err = errors.New("a trade without an id")
 		}
 		if err != nil {
-			s.dead(m, r.stream, at, err)
+			s.dead(ctx, m, r.stream, at, err)
 			return nil
 		}
 		return k.give(ctx, work{desk: d, inputs: []Input{Traded{Trade: t, At: at}}})
@@ -191,21 +188,11 @@ func (s *Service) readTrades(ctx context.Context, k *keeper, d *desk) error {
 	return r.run(ctx)
 }
 
-// maxDeadData bounds the payload that is kept of a dead letter.
-const maxDeadData = 64 << 10
-
 // dead puts a message aside that could not be read. The letter is a courtesy to people; the books go on without it.
-func (s *Service) dead(m jetstream.Msg, stream string, at Place, cause error) {
+func (s *Service) dead(ctx context.Context, m jetstream.Msg, stream string, at Place, cause error) {
 	e := &msgs.Error{Code: msgs.BadJSON, Cause: "the ledger cannot read this: " + cause.Error(), Fix: "find out who wrote it; compare the balances with the venue"}
-	l := msgs.Dead{V: 1, Service: serviceName, Reason: e.Code, AtMS: time.Now().UnixMilli(), Stream: stream, Seq: at.Seq, Subject: m.Subject(), Headers: m.Headers(), Error: e}
-	data := m.Data()[:min(len(m.Data()), maxDeadData)]
-	if l.Data = string(data); !utf8.Valid(data) {
-		l.Data, l.Base64 = base64.StdEncoding.EncodeToString(data), true
-	}
 	s.count.dead.WithLabelValues(string(e.Code)).Inc()
-	b, err := json.Marshal(l)
-	if err == nil {
-		err = s.cfg.NATS.PublishMsg(&nats.Msg{Subject: msgs.DeadSubject(serviceName, e.Code), Data: b})
-	}
-	s.cfg.Log.Error("message put aside", "stream", stream, "seq", at.Seq, "cause", cause, "stored", err == nil)
+	err := actor.PutAside(ctx, s.js, msgs.NewDead(msgs.Dead{Service: serviceName, Stream: stream, Seq: at.Seq, Subject: m.Subject(), Headers: m.Headers(), Error: e},
+		time.Now(), m.Data()))
+	s.cfg.Log.Error("message put aside", "stream", stream, "seq", at.Seq, "cause", cause, "letter_error", err)
 }
