@@ -111,7 +111,7 @@ func heads(ctx context.Context, js jetstream.JetStream, account msgs.Account) (o
 				return fail(err)
 			}
 			for _, e := range env.Events {
-				out = append(out, ledger.Told{N: msgs.HeadOf(e).N, Anchor: anchorOf(e)})
+				out = append(out, ledger.Told{N: msgs.HeadOf(e).N, Anchor: *msgs.AnchorOf(e)})
 			}
 		}
 		if n > 0 {
@@ -119,16 +119,4 @@ func heads(ctx context.Context, js jetstream.JetStream, account msgs.Account) (o
 		}
 	}
 	return out, nil
-}
-
-func anchorOf(e msgs.Event) msgs.Anchor {
-	switch e := e.(type) {
-	case *msgs.LedgerBalance:
-		return e.Anchor
-	case *msgs.LedgerReconciled:
-		return e.Anchor
-	case *msgs.LedgerHead:
-		return e.Anchor
-	}
-	return msgs.Anchor{}
 }

@@ -18,6 +18,17 @@ type Anchor struct {
 	Hash  string `json:"hash,omitempty" doc:"of that entry and all before it"`
 }
 
+// AnchorOf gives the place in the chain of entries that e bears, to be read or stamped; that of an event which is not of the
+// ledger's family is empty and nobody's.
+func AnchorOf(e Event) *Anchor {
+	if e, ok := e.(interface{ anchor() *Anchor }); ok {
+		return e.anchor()
+	}
+	return &Anchor{}
+}
+
+func (a *Anchor) anchor() *Anchor { return a }
+
 // LedgerBalance is one change of one balance.
 type LedgerBalance struct {
 	Head

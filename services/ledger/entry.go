@@ -130,15 +130,7 @@ func (j *Journal) events(e *Entry) (out []msgs.Event) {
 		j.n++
 		h := msgs.HeadOf(ev)
 		h.V, h.Account, h.Env, h.N, h.AtMS = 1, j.cfg.Account, j.cfg.Env, j.n, e.AtMS
-		anchor := msgs.Anchor{Book: j.cfg.Book, Entry: e.Seq, Hash: e.Hash.String()}
-		switch ev := ev.(type) {
-		case *msgs.LedgerBalance:
-			ev.Anchor = anchor
-		case *msgs.LedgerReconciled:
-			ev.Anchor = anchor
-		case *msgs.LedgerHead:
-			ev.Anchor = anchor
-		}
+		*msgs.AnchorOf(ev) = msgs.Anchor{Book: j.cfg.Book, Entry: e.Seq, Hash: e.Hash.String()}
 	}
 	if len(out) > 0 {
 		j.covered = e.Seq

@@ -64,7 +64,7 @@ func (s *Service) lastTold(ctx context.Context, a msgs.Account) (t told, err err
 		return t, fmt.Errorf("read last ledger event of %s: %w", a, err)
 	}
 	if k := len(env.Events); k > 0 {
-		t.n, t.anchor = msgs.HeadOf(env.Events[k-1]).N, anchorOf(env.Events[k-1])
+		t.n, t.anchor = msgs.HeadOf(env.Events[k-1]).N, *msgs.AnchorOf(env.Events[k-1])
 	}
 	t.seq = m.Sequence
 	return t, nil
@@ -190,20 +190,7 @@ func (s *Store) anchor(ctx context.Context, book int64, n uint64) (a msgs.Anchor
 	if err != nil {
 		return a, last, fmt.Errorf("read event %d: %w", n, err)
 	}
-	return anchorOf(e), last, nil
-}
-
-// anchorOf is where the chain of entries stood when an event was decided.
-func anchorOf(e msgs.Event) msgs.Anchor {
-	switch e := e.(type) {
-	case *msgs.LedgerBalance:
-		return e.Anchor
-	case *msgs.LedgerReconciled:
-		return e.Anchor
-	case *msgs.LedgerHead:
-		return e.Anchor
-	}
-	return msgs.Anchor{}
+	return *msgs.AnchorOf(e), last, nil
 }
 
 // eventsAfter are the next events of a book, at most one message's worth, and the number of the last.

@@ -231,7 +231,7 @@ func (w *world) told() (out []msgs.Event) {
 func (w *world) heads() (out []Told) {
 	w.t.Helper()
 	for _, e := range w.told() {
-		h := Told{N: msgs.HeadOf(e).N, Anchor: anchorOf(e)}
+		h := Told{N: msgs.HeadOf(e).N, Anchor: *msgs.AnchorOf(e)}
 		out = append(out, h)
 	}
 	return out
