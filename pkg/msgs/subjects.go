@@ -59,8 +59,12 @@ func MDSubject(venue, kind, id string) string { return "md." + venue + "." + kin
 // StatusSubject is where a venue's connections report: md.<venue>.status.
 func StatusSubject(venue string) string { return "md." + venue + ".status" }
 
-// SvcSubject is where an account's owner answers: svc.<service>.<account>.<verb>.
+// SvcSubject is where an account's owner answers: svc.<service>.<account>.<verb>. What is asked of no account has none:
+// svc.<service>.<verb>.
 func SvcSubject(service string, a Account, verb string) string {
+	if a == "" {
+		return "svc." + service + "." + verb
+	}
 	return "svc." + service + "." + string(a) + "." + verb
 }
 

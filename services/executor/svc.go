@@ -10,15 +10,14 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
-	"github.com/nats-io/nats.go/micro"
 
 	"sluice/pkg/actor"
 	"sluice/pkg/limits/budget"
 	"sluice/pkg/msgs"
 )
 
-// answerTimeout bounds an answer; who asked has usually given up by then.
-const answerTimeout = 2 * time.Second
+// countIdle is how long the broker keeps a consumer that is made for its count alone.
+const countIdle = 2 * time.Second
 
 // serve answers questions about the account, from what is on disk, while its actor works.
 func (d *desk) serve(ctx context.Context, act *actor.Actor) (err error) {
@@ -30,25 +29,16 @@ func (d *desk) serve(ctx context.Context, act *actor.Actor) (err error) {
 	if err != nil {
 		return fmt.Errorf("follow feed status: %w", err)
 	}
-	defer func() { err = errors.Join(err, ignoreClosed(sub.Unsubscribe())) }()
-	svc, err := micro.AddService(nc, micro.Config{Name: serviceName, Version: version, Description: "orders of account " + string(d.cfg.Name)})
+	defer func() { err = errors.Join(err, actor.UnlessClosed(sub.Unsubscribe())) }()
+	of := func(answer func(context.Context, *actor.Actor, []byte) (any, *msgs.Error)) actor.Answer {
+		return func(ctx context.Context, data []byte) (any, *msgs.Error) { return answer(ctx, act, data) }
+	}
+	end, err := actor.Desk{Service: serviceName, Version: version, Account: d.cfg.Name, Doc: "orders of account " + string(d.cfg.Name),
+		Verbs: map[string]actor.Answer{"order": of(d.order), "orders": of(d.orders), "status": of(d.status)}}.Open(ctx, nc)
 	if err != nil {
-		return fmt.Errorf("answer questions: %w", err)
+		return err
 	}
-	defer func() { err = errors.Join(err, ignoreClosed(svc.Stop())) }()
-	for _, e := range []struct {
-		verb   string
-		answer func(context.Context, *actor.Actor, []byte) (any, *msgs.Error)
-	}{{"order", d.order}, {"orders", d.orders}, {"status", d.status}} {
-		h := micro.HandlerFunc(func(r micro.Request) {
-			ctx, cancel := context.WithTimeout(ctx, answerTimeout)
-			defer cancel()
-			respond(r, func() (any, *msgs.Error) { return e.answer(ctx, act, r.Data()) })
-		})
-		if err := svc.AddEndpoint(e.verb, h, micro.WithEndpointSubject(msgs.SvcSubject(serviceName, d.cfg.Name, e.verb))); err != nil {
-			return fmt.Errorf("answer %s: %w", e.verb, err)
-		}
-	}
+	defer func() { err = errors.Join(err, end()) }()
 	d.s.count.owned.Inc()
 	defer d.s.count.owned.Dec()
 	d.is(deskOpen)
@@ -66,28 +56,6 @@ func (d *desk) opened(ctx context.Context, act *actor.Actor) bool {
 		d.ear.copies.follow(in)
 	}
 	return true
-}
-
-// ignoreClosed drops the error of a connection that is closed already: nothing is left to undo.
-func ignoreClosed(err error) error {
-	if errors.Is(err, nats.ErrConnectionClosed) || errors.Is(err, nats.ErrBadSubscription) || errors.Is(err, nats.ErrConnectionDraining) {
-		return nil
-	}
-	return err
-}
-
-// respond answers one question. A reply that cannot be sent leaves the asker without one, as a lost message would.
-func respond(r micro.Request, answer func() (any, *msgs.Error)) {
-	a, refusal := answer()
-	if refusal == nil {
-		_ = r.RespondJSON(a)
-		return
-	}
-	b, err := json.Marshal(msgs.ErrorReply{Error: refusal})
-	if err != nil {
-		b = nil // the headers say enough
-	}
-	_ = r.Error(string(refusal.Code), refusal.Cause, b)
 }
 
 func (d *desk) heardStatus(m *nats.Msg) {
@@ -185,7 +153,7 @@ func (d *desk) queue(ctx context.Context, now time.Time) msgs.QueueStatus {
 	q.OldestMS = max(0, now.Sub(first.Time).Milliseconds())
 	c, err := stream.CreateConsumer(ctx, jetstream.ConsumerConfig{
 		FilterSubject: subject, DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: from,
-		AckPolicy: jetstream.AckNonePolicy, MemoryStorage: true, Replicas: 1, InactiveThreshold: answerTimeout,
+		AckPolicy: jetstream.AckNonePolicy, MemoryStorage: true, Replicas: 1, InactiveThreshold: countIdle,
 	})
 	if err == nil {
 		q.Submit = c.CachedInfo().NumPending

@@ -77,7 +77,7 @@ func (l *life) run(ctx context.Context) error {
 	l.running.Go(func() { l.followNATS(ctx) })
 	l.running.Go(func() {
 		defer stop() // without answers there is no service
-		failed = unlessEnded(ctx, l.questions.run(ctx, l.cfg.NATS, version))
+		failed = unlessEnded(ctx, l.questions.run(ctx, l.cfg.NATS))
 	})
 	for _, f := range l.feeds {
 		l.running.Go(func() { f.run(ctx) })

@@ -3,12 +3,12 @@ package ingest
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/nats-io/nats.go"
 
+	"sluice/pkg/actor"
 	"sluice/pkg/msgs"
 )
 
@@ -19,12 +19,7 @@ func (l *life) listen() (end func() error, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("follow the books of other replicas: %w", err)
 	}
-	return func() error {
-		if err := sub.Unsubscribe(); !errors.Is(err, nats.ErrConnectionClosed) {
-			return err
-		}
-		return nil
-	}, nil
+	return func() error { return actor.UnlessClosed(sub.Unsubscribe()) }, nil
 }
 
 // heard takes a book that anybody has published. Nearly all of them are fresh, and are not decoded.

@@ -48,9 +48,6 @@ func Run(ctx context.Context, cfg Config) error {
 // answered any more; calling Run again is the cure. It must not be called while it runs.
 func (s *Service) Run(ctx context.Context) error { return s.begin().run(ctx) }
 
-// version is of the answers on svc.ingest.*.
-const version = "1.0.0"
-
 // Ready reports nil when every market connection has its books and every private feed is complete, else what is missing.
 func (s *Service) Ready() error {
 	l := s.present.Load()

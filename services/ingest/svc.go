@@ -13,18 +13,17 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
-	"github.com/nats-io/nats.go/micro"
 
+	"sluice/pkg/actor"
 	"sluice/pkg/money"
 	"sluice/pkg/msgs"
 )
 
-const (
-	// answerTimeout bounds the reading of a last value; who asked has usually given up by then.
-	answerTimeout = 2 * time.Second
-	// maxMarketsAnswer bounds a reply, which must fit one message of 1 MiB: a market is below 2 KB.
-	maxMarketsAnswer = 400
-)
+// version is of the answers on svc.ingest.*.
+const version = "1.0.0"
+
+// maxMarketsAnswer bounds a reply, which must fit one message of 1 MiB: a market is below 2 KB.
+const maxMarketsAnswer = 400
 
 // questions answers svc.ingest.*. It answers from the last values in the stream MARKET, not from the books of this process,
 // so that every replica can answer for every token.
@@ -36,30 +35,23 @@ type questions struct {
 }
 
 // run answers until ctx ends.
-func (q *questions) run(ctx context.Context, nc *nats.Conn, version string) (err error) {
+func (q *questions) run(ctx context.Context, nc *nats.Conn) (err error) {
 	sub, err := nc.Subscribe(msgs.MDSubject(venue, "market", "*"), func(m *nats.Msg) { q.learn(m.Data) })
 	if err != nil {
 		return fmt.Errorf("follow market facts: %w", err)
 	}
-	defer func() { err = errors.Join(err, sub.Unsubscribe()) }()
+	defer func() { err = errors.Join(err, actor.UnlessClosed(sub.Unsubscribe())) }()
 	if err := q.load(ctx); err != nil {
 		return err
 	}
-	svc, err := micro.AddService(nc, micro.Config{Name: "ingest", Version: version, Description: "market data of " + venue, QueueGroup: "ingest"})
-	if err != nil {
-		return fmt.Errorf("answer questions: %w", err)
-	}
-	defer func() { err = errors.Join(err, svc.Stop()) }()
-	for verb, answer := range map[string]func(context.Context, []byte) (any, *msgs.Error){
+	end, err := actor.Desk{Service: "ingest", Version: version, Doc: "market data of " + venue, Verbs: map[string]actor.Answer{
 		"book": q.book, "midpoint": q.midpoint, "price": q.price, "tick_size": q.tickSize, "markets": q.markets,
-	} {
-		h := micro.HandlerFunc(func(r micro.Request) { reply(ctx, r, answer) })
-		if err := svc.AddEndpoint(verb, h, micro.WithEndpointSubject("svc.ingest."+verb)); err != nil {
-			return fmt.Errorf("answer %s: %w", verb, err)
-		}
+	}}.Open(ctx, nc)
+	if err != nil {
+		return err
 	}
 	<-ctx.Done()
-	return nil
+	return end()
 }
 
 // load reads the facts that are there already, those of other replicas among them.
@@ -80,22 +72,6 @@ func (q *questions) load(ctx context.Context) error {
 		q.learn(m.Data)
 	}
 	return nil
-}
-
-// reply answers one question. A reply that cannot be sent leaves the asker without one, as a lost message would.
-func reply(ctx context.Context, r micro.Request, answer func(context.Context, []byte) (any, *msgs.Error)) {
-	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
-	defer cancel()
-	a, refusal := answer(ctx, r.Data())
-	if refusal == nil {
-		_ = r.RespondJSON(a)
-		return
-	}
-	b, err := json.Marshal(msgs.ErrorReply{Error: refusal})
-	if err != nil {
-		b = nil // the headers say enough
-	}
-	_ = r.Error(string(refusal.Code), refusal.Cause, b)
 }
 
 func (q *questions) learn(data []byte) {

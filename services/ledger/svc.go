@@ -3,24 +3,16 @@ package ledger
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strconv"
-	"time"
 
-	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/micro"
-
+	"sluice/pkg/actor"
 	"sluice/pkg/money"
 	"sluice/pkg/msgs"
 )
 
-const (
-	// answerTimeout bounds an answer; who asked has usually given up by then.
-	answerTimeout = 2 * time.Second
-	// historyMost bounds a page of history, to fit one message.
-	historyMost = 500
-)
+// historyMost bounds a page of history, to fit one message.
+const historyMost = 500
 
 // teller answers questions about one account's books.
 type teller struct {
@@ -30,51 +22,17 @@ type teller struct {
 }
 
 // serve answers questions about an account from what is on disk.
-func (s *Service) serve(ctx context.Context, k *keeper, d *desk) (err error) {
+func (s *Service) serve(ctx context.Context, k *keeper, d *desk) error {
 	account := d.book.Terms.Account
-	svc, err := micro.AddService(s.cfg.NATS, micro.Config{Name: serviceName, Version: version, Description: "books of account " + string(account)})
-	if err != nil {
-		return fmt.Errorf("answer questions: %w", err)
-	}
-	defer func() { err = errors.Join(err, ignoreClosed(svc.Stop())) }()
 	c := &teller{s, k, d}
-	for _, e := range []struct {
-		verb   string
-		answer func(context.Context, []byte) (any, *msgs.Error)
-	}{{"balances", c.balances}, {"positions", c.positions}, {"history", c.history}, {"holds", c.holds}, {"position", c.position}} {
-		h := micro.HandlerFunc(func(r micro.Request) {
-			ctx, cancel := context.WithTimeout(ctx, answerTimeout)
-			defer cancel()
-			respond(r, func() (any, *msgs.Error) { return e.answer(ctx, r.Data()) })
-		})
-		if err := svc.AddEndpoint(e.verb, h, micro.WithEndpointSubject(msgs.SvcSubject(serviceName, account, e.verb))); err != nil {
-			return fmt.Errorf("answer %s: %w", e.verb, err)
-		}
+	end, err := actor.Desk{Service: serviceName, Version: version, Account: account, Doc: "books of account " + string(account), Verbs: map[string]actor.Answer{
+		"balances": c.balances, "positions": c.positions, "history": c.history, "holds": c.holds, "position": c.position,
+	}}.Open(ctx, s.cfg.NATS)
+	if err != nil {
+		return err
 	}
 	<-ctx.Done()
-	return nil
-}
-
-// ignoreClosed drops the error of a connection that is closed already: nothing is left to undo.
-func ignoreClosed(err error) error {
-	if errors.Is(err, nats.ErrConnectionClosed) || errors.Is(err, nats.ErrBadSubscription) || errors.Is(err, nats.ErrConnectionDraining) {
-		return nil
-	}
-	return err
-}
-
-// respond answers one question. A reply that cannot be sent leaves the asker without one, as a lost message would.
-func respond(r micro.Request, answer func() (any, *msgs.Error)) {
-	a, refusal := answer()
-	if refusal == nil {
-		_ = r.RespondJSON(a)
-		return
-	}
-	b, err := json.Marshal(msgs.ErrorReply{Error: refusal})
-	if err != nil {
-		b = nil // the headers say enough
-	}
-	_ = r.Error(string(refusal.Code), refusal.Cause, b)
+	return end()
 }
 
 // look runs f on the journal between two groups.
