@@ -100,18 +100,9 @@ type ledgerBalancesCmd struct {
 
 // Run shows what an account has.
 func (c *ledgerBalancesCmd) Run(a *app) error {
-	account, err := c.account()
-	if err != nil {
-		return err
-	}
-	nc, err := c.strategy()
-	if err != nil {
-		return err
-	}
-	defer nc.Close()
 	var r msgs.BalancesAnswer
-	if err := ask(nc, msgs.SvcSubject("ledger", account, "balances"), msgs.Empty{}, &r); err != nil {
-		return a.hint(account, err)
+	if err := c.ask(a, "ledger", "balances", msgs.Empty{}, &r); err != nil {
+		return err
 	}
 	m := r.Cash
 	rows := [][]string{{m.Asset, "", m.Total.String(), m.Held.String(), m.UnsettledOut.String(), m.UnsettledIn.String(), m.Available.String(), ""}}
@@ -133,15 +124,6 @@ type ledgerHistoryCmd struct {
 
 // Run lists what has changed an account's balances.
 func (c *ledgerHistoryCmd) Run(a *app) error {
-	account, err := c.account()
-	if err != nil {
-		return err
-	}
-	nc, err := c.strategy()
-	if err != nil {
-		return err
-	}
-	defer nc.Close()
 	q := msgs.HistoryQuestion{TokenID: msgs.TokenID(c.Token), Limit: c.Limit, After: c.After}
 	if c.Cash {
 		q.Asset = "pUSD"
@@ -150,8 +132,8 @@ func (c *ledgerHistoryCmd) Run(a *app) error {
 		q.FromMS = time.Now().Add(-c.Since).UnixMilli()
 	}
 	var r msgs.HistoryAnswer
-	if err := ask(nc, msgs.SvcSubject("ledger", account, "history"), q, &r); err != nil {
-		return a.hint(account, err)
+	if err := c.ask(a, "ledger", "history", q, &r); err != nil {
+		return err
 	}
 	rows := make([][]string, 0, len(r.Changes))
 	for _, b := range r.Changes {

@@ -13,22 +13,13 @@ type getCmd struct {
 
 // Run shows one order.
 func (c *getCmd) Run(a *app) error {
-	account, err := c.account()
-	if err != nil {
-		return err
-	}
-	nc, err := c.strategy()
-	if err != nil {
-		return err
-	}
-	defer nc.Close()
 	q := msgs.OrderQuestion{ClientOrderID: msgs.ClientOrderID(c.ID)}
 	if strings.HasPrefix(c.ID, "0x") {
 		q = msgs.OrderQuestion{OrderID: msgs.OrderID(c.ID)}
 	}
 	var r msgs.OrderAnswer
-	if err := ask(nc, msgs.SvcSubject("executor", account, "order"), q, &r); err != nil {
-		return a.hint(account, err)
+	if err := c.ask(a, "executor", "order", q, &r); err != nil {
+		return err
 	}
 	return a.printOrders(r, []msgs.Order{r.Order})
 }
@@ -42,18 +33,9 @@ type listCmd struct {
 
 // Run lists orders.
 func (c *listCmd) Run(a *app) error {
-	account, err := c.account()
-	if err != nil {
-		return err
-	}
-	nc, err := c.strategy()
-	if err != nil {
-		return err
-	}
-	defer nc.Close()
 	var r msgs.OrdersAnswer
-	if err := ask(nc, msgs.SvcSubject("executor", account, "orders"), msgs.OrdersQuestion{Open: c.Open, Prefix: c.Prefix, Limit: c.Limit}, &r); err != nil {
-		return a.hint(account, err)
+	if err := c.ask(a, "executor", "orders", msgs.OrdersQuestion{Open: c.Open, Prefix: c.Prefix, Limit: c.Limit}, &r); err != nil {
+		return err
 	}
 	return a.printOrders(r, r.Orders)
 }

@@ -36,6 +36,20 @@ func (f *accountFlags) account() (msgs.Account, error) {
 	return msgs.Account(f.Account), nil
 }
 
+// ask puts a question about the account to a service.
+func (f *accountFlags) ask(a *app, service, verb string, question, answer any) error {
+	account, err := f.account()
+	if err != nil {
+		return err
+	}
+	nc, err := f.strategy()
+	if err != nil {
+		return err
+	}
+	defer nc.Close()
+	return a.hint(account, ask(nc, msgs.SvcSubject(service, account, verb), question, answer))
+}
+
 type submitCmd struct {
 	accountFlags
 	ID          string        `name:"id" help:"client_order_id; made up when absent."`
