@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -74,15 +73,7 @@ func (c *ledgerServeCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	l, err := listen(c.HTTP, "--http")
-	if err != nil {
-		return err
-	}
-	log.Info("health is answered", "url", "http://"+l.Addr().String())
-	g := newGroup(log)
-	g.add("health", func(ctx context.Context) error { return serveHealth(ctx, l, s.Ready, metrics) })
-	g.add("ledger", s.Run)
-	return g.run(a.ctx)
+	return c.serveAlone(a, log, alone{name: "ledger", service: s, metrics: metrics})
 }
 
 func (c *ledgerServeCmd) config(a *app, nc *nats.Conn, accounts []account, log *slog.Logger) ledger.Config {

@@ -12,6 +12,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"sluice/pkg/actor"
 )
 
 // httpFlags say where a service answers questions about itself.
@@ -31,6 +33,33 @@ func newRegistry() *prometheus.Registry {
 	r := prometheus.NewRegistry()
 	r.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return r
+}
+
+// alone is a service in a process of its own.
+type alone struct {
+	name    string
+	service interface {
+		Run(context.Context) error
+		Ready() error
+	}
+	metrics *prometheus.Registry
+	beside  map[string]actor.Runner // what else runs with it
+}
+
+// serveAlone runs a service, and answers on f's address for its health, until the process is told to stop.
+func (f *httpFlags) serveAlone(a *app, log *slog.Logger, s alone) error {
+	l, err := listen(f.HTTP, "--http")
+	if err != nil {
+		return err
+	}
+	log.Info("health is answered", "url", "http://"+l.Addr().String())
+	g := newGroup(log)
+	g.add("health", func(ctx context.Context) error { return serveHealth(ctx, l, s.service.Ready, s.metrics) })
+	g.add(s.name, s.service.Run)
+	for name, run := range s.beside {
+		g.add(name, run)
+	}
+	return g.run(a.ctx)
 }
 
 // serveHealth answers /healthz (the process runs), /readyz (it does its work) and /metrics on l until ctx ends.

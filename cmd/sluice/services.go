@@ -102,15 +102,7 @@ func (c *ingestCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	l, err := listen(c.HTTP, "--http")
-	if err != nil {
-		return err
-	}
-	log.Info("health is answered", "url", "http://"+l.Addr().String())
-	g := newGroup(log)
-	g.add("health", func(ctx context.Context) error { return serveHealth(ctx, l, s.Ready, metrics) })
-	g.add("ingest", s.Run)
-	return g.run(a.ctx)
+	return c.serveAlone(a, log, alone{name: "ingest", service: s, metrics: metrics})
 }
 
 func (c *ingestCmd) config(a *app, nc *nats.Conn, accounts []account, log *slog.Logger) (ingest.Config, error) {
@@ -219,16 +211,9 @@ func (c *executorCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	l, err := listen(c.HTTP, "--http")
-	if err != nil {
-		return err
-	}
-	log.Info("health is answered", "url", "http://"+l.Addr().String())
-	g := newGroup(log)
-	g.add("health", func(ctx context.Context) error { return serveHealth(ctx, l, s.Ready, metrics) })
-	g.add("executor", s.Run)
-	g.add("limits", func(ctx context.Context) error { return c.reload(ctx, log, s.SetLimits) })
-	return g.run(a.ctx)
+	return c.serveAlone(a, log, alone{name: "executor", service: s, metrics: metrics, beside: map[string]actor.Runner{
+		"limits": func(ctx context.Context) error { return c.reload(ctx, log, s.SetLimits) },
+	}})
 }
 
 func (c *executorCmd) config(a *app, nc *nats.Conn, accounts []account, log *slog.Logger) (executor.Config, error) {
