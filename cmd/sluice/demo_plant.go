@@ -132,7 +132,7 @@ func (d *demo) serveVenue() error {
 	if err != nil {
 		return err
 	}
-	d.box, err = sandbox.New(sandbox.Config{Seed: d.cmd.Seed, Log: d.log.With("service", "sandbox"), JournalFile: filepath.Join(d.dir, "journal.jsonl")})
+	d.box, err = sandbox.New(sandbox.Config{Seed: d.cmd.Seed, Log: d.log.With("service", "sandbox"), JournalFile: filepath.Join(d.dir, "journal.jsonl"), Chain: true})
 	if err != nil {
 		l.Close()
 		return err
