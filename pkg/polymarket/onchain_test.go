@@ -137,10 +137,10 @@ func (h *holder) do(calls ...polymarket.Call) bool {
 	return true
 }
 
-// operate brings a transaction as the venue's operator does.
+// operate brings a transaction as the venue's relayer does.
 func (h *holder) operate(k polymarket.Call) bool {
 	h.Helper()
-	tx, err := h.chain.Operate(k.To, k.Data, 5_000_000)
+	tx, err := h.chain.Carry(k.To, k.Data, 5_000_000)
 	h.must(err)
 	h.chain.Mine()
 	return h.ended(tx)
