@@ -78,13 +78,8 @@ func (s *Service) report(ctx context.Context, k *keeper) error {
 	}
 	said := map[string]uint64{}
 	for first := true; ; first = false {
-		at := map[string]uint64{}
-		if err := k.ask(ctx, func() {
-			for _, d := range k.desks {
-				a := d.book.Terms.Account
-				at[msgs.LogStream(a)], at[msgs.AskStream(a)] = d.journal.At.LogAt.Seq, d.journal.At.FeedAt.Seq
-			}
-		}); err != nil {
+		at, err := asked(ctx, k, k.placed)
+		if err != nil {
 			return nil
 		}
 		for _, stream := range byKey(at) {
@@ -100,6 +95,16 @@ func (s *Service) report(ctx context.Context, k *keeper) error {
 			return nil
 		}
 	}
+}
+
+// placed is how far each stream is booked.
+func (k *keeper) placed() map[string]uint64 {
+	at := map[string]uint64{}
+	for _, d := range k.desks {
+		a := d.book.Terms.Account
+		at[msgs.LogStream(a)], at[msgs.AskStream(a)] = d.journal.At.LogAt.Seq, d.journal.At.FeedAt.Seq
+	}
+	return at
 }
 
 func ignoreEnd(ctx context.Context, err error) error {

@@ -47,17 +47,19 @@ func (k *keeper) give(ctx context.Context, w work) error {
 	}
 }
 
-// ask runs f between two groups and returns when it has run.
-func (k *keeper) ask(ctx context.Context, f func()) error {
-	done := make(chan struct{})
-	if err := k.give(ctx, work{ask: func() { f(); close(done) }}); err != nil {
-		return err
+// asked runs f between two groups and gives what it returns. When ctx ends first f may still run later: what it gives then
+// is nobody's, so it must not write to what its caller holds.
+func asked[A any](ctx context.Context, k *keeper, f func() A) (A, error) {
+	answer := make(chan A, 1)
+	var none A
+	if err := k.give(ctx, work{ask: func() { answer <- f() }}); err != nil {
+		return none, err
 	}
 	select {
-	case <-done:
-		return nil
+	case a := <-answer:
+		return a, nil
 	case <-ctx.Done():
-		return ctx.Err()
+		return none, ctx.Err()
 	}
 }
 

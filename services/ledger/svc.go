@@ -35,12 +35,13 @@ func (s *Service) serve(ctx context.Context, k *keeper, d *desk) error {
 	return end()
 }
 
-// look runs f on the journal between two groups.
-func (c *teller) look(ctx context.Context, f func(*Journal)) *msgs.Error {
-	if err := c.k.ask(ctx, func() { f(c.d.journal) }); err != nil {
-		return &msgs.Error{Code: msgs.VenueDown, Cause: "the ledger is busy or stopping: " + err.Error(), Fix: "ask again"}
+// look takes f's view of the journal between two groups.
+func look[A any](ctx context.Context, c *teller, f func(*Journal) A) (A, *msgs.Error) {
+	a, err := asked(ctx, c.k, func() A { return f(c.d.journal) })
+	if err != nil {
+		return a, &msgs.Error{Code: msgs.VenueDown, Cause: "the ledger is busy or stopping: " + err.Error(), Fix: "ask again"}
 	}
-	return nil
+	return a, nil
 }
 
 func includes(j *Journal) msgs.Includes {
@@ -48,39 +49,43 @@ func includes(j *Journal) msgs.Includes {
 }
 
 func (c *teller) balances(ctx context.Context, _ []byte) (any, *msgs.Error) {
-	a := msgs.BalancesAnswer{Account: c.d.book.Terms.Account, Env: c.s.cfg.Env, Wallet: c.d.book.Terms.Wallet}
-	refusal := c.look(ctx, func(j *Journal) {
-		a.Includes = includes(j)
+	a, refusal := look(ctx, c, func(j *Journal) msgs.BalancesAnswer {
 		b := j.Balances()[Cash]
-		a.Cash = msgs.CashBalance{Asset: string(Cash), Total: money.Cash(b.Total), Held: money.Cash(b.Held), UnsettledIn: money.Cash(b.In),
-			UnsettledOut: money.Cash(b.Out), Available: money.Cash(b.Available())}
-		a.Positions = j.Positions()
+		a := msgs.BalancesAnswer{Account: c.d.book.Terms.Account, Env: c.s.cfg.Env, Wallet: c.d.book.Terms.Wallet, Includes: includes(j), Positions: j.Positions(),
+			Cash: msgs.CashBalance{Asset: string(Cash), Total: money.Cash(b.Total), Held: money.Cash(b.Held), UnsettledIn: money.Cash(b.In),
+				UnsettledOut: money.Cash(b.Out), Available: money.Cash(b.Available())}}
 		if r := j.last; r != nil {
 			a.Reconciled = &msgs.ReconcileState{AtMS: r.AtMS, Block: r.Block, Match: r.Match, Discrepancy: r.Discrepancy}
 		}
+		return a
 	})
+	if refusal != nil {
+		return nil, refusal
+	}
 	c.s.names.put(a.Positions)
-	return a, refusal
+	return a, nil
 }
 
 func (c *teller) positions(ctx context.Context, _ []byte) (any, *msgs.Error) {
-	a := msgs.PositionsAnswer{Account: c.d.book.Terms.Account, Env: c.s.cfg.Env}
-	refusal := c.look(ctx, func(j *Journal) { a.Includes, a.Positions = includes(j), j.Positions() })
+	a, refusal := look(ctx, c, func(j *Journal) msgs.PositionsAnswer {
+		return msgs.PositionsAnswer{Account: c.d.book.Terms.Account, Env: c.s.cfg.Env, Includes: includes(j), Positions: j.Positions()}
+	})
+	if refusal != nil {
+		return nil, refusal
+	}
 	c.s.names.put(a.Positions)
-	return a, refusal
+	return a, nil
 }
 
 func (c *teller) holds(ctx context.Context, _ []byte) (any, *msgs.Error) {
-	var a msgs.HoldsAnswer
-	refusal := c.look(ctx, func(j *Journal) { a.Includes, a.Holds = includes(j), j.Holds() })
+	a, refusal := look(ctx, c, func(j *Journal) msgs.HoldsAnswer { return msgs.HoldsAnswer{Includes: includes(j), Holds: j.Holds()} })
 	return a, refusal
 }
 
 func (c *teller) position(ctx context.Context, _ []byte) (any, *msgs.Error) {
-	a := msgs.LedgerPosition{Account: c.d.book.Terms.Account, Env: c.s.cfg.Env}
-	refusal := c.look(ctx, func(j *Journal) {
-		a.Order = msgs.OrderPosition{Incarnation: j.At.Sure.Incarnation, N: j.At.Sure.N, Seq: j.At.LogAt.Seq}
-		a.FeedSeq, a.Block = j.At.FeedAt.Seq, j.At.Block
+	a, refusal := look(ctx, c, func(j *Journal) msgs.LedgerPosition {
+		return msgs.LedgerPosition{Account: c.d.book.Terms.Account, Env: c.s.cfg.Env, FeedSeq: j.At.FeedAt.Seq, Block: j.At.Block,
+			Order: msgs.OrderPosition{Incarnation: j.At.Sure.Incarnation, N: j.At.Sure.N, Seq: j.At.LogAt.Seq}}
 	})
 	return a, refusal
 }
@@ -100,10 +105,11 @@ func (c *teller) history(ctx context.Context, data []byte) (any, *msgs.Error) {
 		}
 		after = n
 	}
-	var a msgs.HistoryAnswer
-	if refusal := c.look(ctx, func(j *Journal) { a.Includes = includes(j) }); refusal != nil {
+	at, refusal := look(ctx, c, includes)
+	if refusal != nil {
 		return nil, refusal
 	}
+	a := msgs.HistoryAnswer{Includes: at}
 	var err error
 	if a.Changes, a.Next, err = c.k.store.changes(ctx, c.d.book.ID, q, after); err != nil {
 		return nil, &msgs.Error{Code: msgs.VenueDown, Cause: err.Error(), Fix: "ask again; `sluice ledger verify` looks whether the books are whole"}
