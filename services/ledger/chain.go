@@ -189,8 +189,8 @@ func (t *turn) about(x *txn) {
 	}
 }
 
-// forget closes the facts of a chain that is no more, and what was to settle on it. A local venue that starts again is a
-// new chain.
+// forget closes the facts of a chain that is no more. A local venue that starts again is a new chain. What was matched may
+// belong to either: what does not settle in time was the old one's, and is let go of then.
 func (t *turn) forget(chain string) {
 	t.key("chain " + chain)
 	t.e.Kind, t.e.Reason = KindChain, "new_chain"
@@ -201,7 +201,7 @@ func (t *turn) forget(chain string) {
 	}
 	for id := range t.j.legs {
 		if l := t.j.legs[id]; l.Open {
-			t.leg(id).Failed, t.leg(id).Confirmed = true, false
+			t.leg(id).Gone = true
 		}
 	}
 }

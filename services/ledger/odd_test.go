@@ -266,6 +266,45 @@ func TestWhatDoesNotAgreeIsReported(t *testing.T) {
 	}
 }
 
+// The venue starts again, and its first trade is heard before its chain's first transaction: the trade settles on the new
+// chain, and nobody calls it failed. A trade of the old chain never settles; what it holds is let go of, and not reported.
+func TestTradeHeardBeforeTheNewChainSettlesOnIt(t *testing.T) {
+	s := plot()
+	old, fresh := s.placed("a", msgs.Buy, msgs.GTC, 500_000, 20*whole), s.placed("b", msgs.Buy, msgs.GTC, 500_000, 10*whole)
+	s.word(old, "t1", 500_000, 20*whole, msgs.Matched, "")
+	s.word(fresh, "t2", 500_000, 10*whole, msgs.Matched, "")
+	j := s.lived(t)
+	mine := func(hash msgs.TxHash, logs ...Log) {
+		s.mine(hash, logs...)
+		last := s.chain[len(s.chain)-1].(Mined)
+		last.Chain = "D"
+		last.Tx.Seq = uint64(len(s.chain) - 1)
+		s.shelf.tell(t, j, 100, last)
+	}
+	mine("0xfunds", transfer(Cash, zeroAddress, ourWallet, 1000*whole))
+	if b := j.Balances()[Cash]; b.Total != 1000*whole || b.Out != 15*whole {
+		t.Errorf("on the new chain: %+v, want both purchases still leaving", b)
+	}
+	mine("0x1", Log{Fill: &Fill{Order: fresh.OrderID, Wallet: ourWallet, Token: yes, Side: msgs.Buy, Size: 10 * whole, Cash: 5 * whole}},
+		transfer(Cash, ourWallet, exchange, 5*whole), transfer("11", exchange, ourWallet, 10*whole))
+	s.word(fresh, "t2", 500_000, 10*whole, msgs.Confirmed, "0x1")
+	s.shelf.tell(t, j, 101, s.all[len(s.all)-1])
+	if b := j.Balances()[Cash]; b.Total != 995*whole || b.Out != 10*whole {
+		t.Errorf("settled: %+v, want the old chain's purchase still leaving", b)
+	}
+	for now := int64(1000); now < 3*lateMS; now += 1000 {
+		s.shelf.tell(t, j, now, Ticked{})
+	}
+	if b := j.Balances()[Cash]; b.Total != 995*whole || b.Available() != 995*whole {
+		t.Errorf("later: %+v, want nothing leaving", b)
+	}
+	for _, r := range s.shelf.reports() {
+		if !r.Match {
+			t.Errorf("reported: %+v", r)
+		}
+	}
+}
+
 // What is over is let go of, and is known all the same when it comes again days later: the database knows its key.
 func TestOldWordsAreNoNews(t *testing.T) {
 	s := newTale(21, 30)

@@ -108,7 +108,10 @@ func (t *turn) complete(x *txn) bool {
 func (t *turn) ticked() {
 	t.e.Kind = KindLate
 	if l := t.unsettled(); l != nil {
-		l.Late = true
+		if l.Late = true; l.Gone {
+			t.e.Reason, t.dirty = "new_chain", true
+			return
+		}
 		t.report(Report{Subject: "trade", Ref: l.ref(), Asset: Cash, Expected: l.cash(), Explanation: "matched and not settled after two minutes"})
 		return
 	}

@@ -194,7 +194,8 @@ type leg struct {
 	Hashes    []msgs.TxHash `json:"hashes,omitempty"` // told of its settlement; a retry changes them
 	Tx        msgs.TxHash   `json:"tx,omitempty"`     // that has settled it
 	Open      bool          `json:"open,omitempty"`   // in the overlay
-	Late      bool          `json:"late,omitempty"`   // it was reported that it does not settle
+	Late      bool          `json:"late,omitempty"`   // it was reported that it does not settle; of a gone one: it is waited for no more
+	Gone      bool          `json:"gone,omitempty"`   // matched before the chain was another one: it may settle on that, or never
 	SinceMS   int64         `json:"since_ms"`
 	AtMS      int64         `json:"at_ms"`
 }
@@ -218,7 +219,7 @@ func (l *leg) shares() money.Size {
 // overlay brings what a leg promises in line with how far it has come.
 func (t *turn) overlay(l *leg) {
 	l.AtMS = t.nowMS
-	l.Open = l.Tx == "" && (!l.Failed || l.Confirmed)
+	l.Open = l.Tx == "" && (!l.Failed || l.Confirmed) && !(l.Gone && l.Late)
 	out, in := money.Size(-l.cash()), l.shares()
 	outAsset, inAsset := Cash, assetOf(l.Token)
 	if l.Side == msgs.Sell {
