@@ -7,7 +7,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/nats-io/nats.go/jetstream"
 	_ "modernc.org/sqlite" // to change the books behind the ledger's back
+
+	"sluice/pkg/msgs"
 )
 
 // The tools of the ledger against a running plant: what is there, what has changed it, and whether the books are whole.
@@ -34,6 +37,12 @@ func TestLedgerIsAskedAndVerified(t *testing.T) {
 	says(t, "history", ok(t, "ledger", "history", "--nats", r.NATS, "--cash"), "minted", "order.settled", id)
 	says(t, "verify", ok(t, "ledger", "verify", "--nats", r.NATS, "--data", dir), "main", "whole")
 
+	empty(t, busFlags{NATS: r.NATS, Data: dir}, "evt.ledger.main")
+	if e := call(t, "ledger", "verify", "--nats", r.NATS, "--data", dir); e.code != exitFailed || !strings.Contains(e.out, "evt.ledger.main was emptied") {
+		t.Errorf("with nothing to compare: code %d, %s%s", e.code, e.out, e.err)
+	}
+	says(t, "verify --offline", ok(t, "ledger", "verify", "--offline", "--data", dir), "main", "whole")
+
 	db, err := sql.Open("sqlite", "file:"+filepath.Join(dir, "ledger", "ledger.db"))
 	if err != nil {
 		t.Fatal(err)
@@ -47,6 +56,27 @@ func TestLedgerIsAskedAndVerified(t *testing.T) {
 	e := call(t, "ledger", "verify", "--nats", r.NATS, "--data", dir, "-o", "json")
 	if e.code != exitFailed || !strings.Contains(e.out, `"content":false`) || !strings.Contains(e.out, "entry 1") {
 		t.Errorf("after a change: code %d, %s%s", e.code, e.out, e.err)
+	}
+}
+
+// empty removes every message of a subject of main's log.
+func empty(t *testing.T, bus busFlags, subject string) {
+	t.Helper()
+	nc, err := bus.service()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
+	js, err := jetStream(nc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	log, err := js.Stream(t.Context(), msgs.LogStream("main"))
+	if err == nil {
+		err = log.Purge(t.Context(), jetstream.WithPurgeSubject(subject))
+	}
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -35,7 +35,7 @@ func (c *ledgerVerifyCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	told := func(context.Context, msgs.Account) ([]ledger.Told, error) { return nil, nil }
+	look := s.VerifyAlone
 	if !c.Offline {
 		nc, err := c.service()
 		if err != nil {
@@ -46,17 +46,12 @@ func (c *ledgerVerifyCmd) Run(a *app) error {
 		if err != nil {
 			return err
 		}
-		told = func(ctx context.Context, account msgs.Account) ([]ledger.Told, error) { return heads(ctx, js, account) }
+		look = func(ctx context.Context, b ledger.Book) (ledger.Finding, error) { return verifyTold(ctx, js, s, b) }
 	}
 	v := verifyVerdict{Content: true}
 	var rows [][]string
 	for _, b := range books {
-		// What was told is read first: the books may go on meanwhile.
-		heads, err := told(a.ctx, b.Terms.Account)
-		if err != nil {
-			return err
-		}
-		f, err := s.Verify(a.ctx, b, heads)
+		f, err := look(a.ctx, b)
 		if err != nil {
 			return fmt.Errorf("verify books of %s: %w", b.Terms.Account, err)
 		}
@@ -74,6 +69,15 @@ func (c *ledgerVerifyCmd) Run(a *app) error {
 		return exitCode(exitFailed)
 	}
 	return nil
+}
+
+// verifyTold verifies a book against what the bus holds of it. That is read first: the books may go on meanwhile.
+func verifyTold(ctx context.Context, js jetstream.JetStream, s *ledger.Store, b ledger.Book) (ledger.Finding, error) {
+	told, err := heads(ctx, js, b.Terms.Account)
+	if err != nil {
+		return ledger.Finding{}, err
+	}
+	return s.Verify(ctx, b, told)
 }
 
 // headsTimeout bounds reading what the bus holds of one account.

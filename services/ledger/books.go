@@ -79,12 +79,14 @@ const maxBalance = 1e18
 
 // add is a + b.
 func add(a, b int64) int64 {
-	s := a + b
-	if b > 0 && s < a || b < 0 && s > a {
+	if !fits(a, b) {
 		panic(fmt.Sprintf("ledger: %d + %d does not fit", a, b))
 	}
-	return s
+	return a + b
 }
+
+// fits reports whether a + b is a number.
+func fits(a, b int64) bool { return (a+b >= a) == (b >= 0) }
 
 // legID names one leg of one trade.
 type legID struct {

@@ -39,8 +39,22 @@ func (f *Finding) wrong(format string, args ...any) {
 }
 
 // Verify recomputes one account's books from their entries: every hash, every posting, every balance and event; and
-// compares the hashes with what was told outside. Wrong is empty when everything holds.
+// compares the hashes with what was told outside. Wrong is empty when everything holds. Entries of which nothing was told
+// are wrong: who can change the database can empty a log as well.
 func (s *Store) Verify(ctx context.Context, b Book, told []Told) (Finding, error) {
+	f, err := s.verify(ctx, b, told)
+	if err == nil && f.Entries > 0 && f.Anchors == 0 {
+		f.wrong("nothing outside tells of these %d entries: evt.ledger.%s was emptied, or the ledger has told nothing yet; an entry changed with every later hash would not be found", f.Entries, f.Account)
+	}
+	return f, err
+}
+
+// VerifyAlone is Verify without what was told: an entry that was changed together with every later hash is not found.
+func (s *Store) VerifyAlone(ctx context.Context, b Book) (Finding, error) {
+	return s.verify(ctx, b, nil)
+}
+
+func (s *Store) verify(ctx context.Context, b Book, told []Told) (Finding, error) {
 	f := Finding{Account: b.Terms.Account, Book: b.Terms.Book}
 	// One transaction: the books may go on meanwhile.
 	tx, err := s.read.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
@@ -88,6 +102,10 @@ func (s *Store) Verify(ctx context.Context, b Book, told []Told) (Finding, error
 		}
 		f.checkEntry(e, have)
 		f.Entries, f.Hash = e.Seq, hash.String()
+		if a := j.overflows(e); a != "" {
+			f.wrong("entry %d: its postings in %s make more than an amount can be; what follows was not looked at", e.Seq, a)
+			return f, nil
+		}
 		events := j.Apply(e)
 		if err := f.checkEvents(ctx, tx, b, events); err != nil {
 			return f, err
@@ -97,6 +115,23 @@ func (s *Store) Verify(ctx context.Context, b Book, told []Told) (Finding, error
 		f.wrong("entry %d was told, and the database ends at %d: entries were removed", f.Anchored, f.Entries)
 	}
 	return f, f.checkRest(ctx, tx, b, j)
+}
+
+// overflows names an asset of which an entry makes more than an amount can be, empty for none. No ledger writes such an
+// entry.
+func (j *Journal) overflows(e *Entry) Asset {
+	have := map[Line]int64{}
+	for _, p := range e.Postings {
+		l := Line{p.Book, p.Asset}
+		if _, known := have[l]; !known {
+			have[l] = j.bal[l]
+		}
+		if !fits(have[l], p.Amount) {
+			return p.Asset
+		}
+		have[l] += p.Amount
+	}
+	return ""
 }
 
 // checkEntry holds an entry against its rows of postings.
