@@ -33,17 +33,19 @@ func (s *Service) follow(ctx context.Context, k *keeper) error {
 		}
 		seq = min(seq, d.from.ChainSeq)
 	}
-	for wait := retryFirst; ctx.Err() == nil; {
-		page, err := s.cfg.Transfers.After(ctx, chain, seq)
+	hold := time.Duration(0) // until an answer has had no more
+	for again := retryFirst; ctx.Err() == nil; {
+		page, err := s.cfg.Transfers.After(ctx, chain, seq, hold)
 		if err != nil {
 			if ctx.Err() == nil {
+				s.lacks.fail(part{name: partChain}, err)
 				s.cfg.Log.Warn("chain not available, asking again", "error", err)
 			}
-			_ = pause(ctx, wait)
-			wait = min(2*wait, retryLast)
+			_ = pause(ctx, again)
+			again, hold = min(2*again, retryLast), 0
 			continue
 		}
-		if wait = retryFirst; page.Chain != chain && chain != "" {
+		if again = retryFirst; page.Chain != chain && chain != "" {
 			if s.cfg.Env != msgs.Sandbox {
 				return &ChainError{Have: chain, Own: page.Chain}
 			}
@@ -60,9 +62,20 @@ func (s *Service) follow(ctx context.Context, k *keeper) error {
 			}
 			seq = x.Seq
 		}
+		if len(page.Txs) == 0 {
+			if k.settled(ctx) != nil {
+				return nil
+			}
+			hold = holdOpen
+			s.lacks.have(part{name: partChain})
+		}
 	}
 	return nil
 }
+
+// holdOpen is how long the chain may wait for the next transaction before it says that there is none: also how often it is
+// heard.
+const holdOpen = 30 * time.Second
 
 // reportEvery is the pause between two words about how far the streams are read; each is a synced write.
 const reportEvery = 10 * time.Second

@@ -63,6 +63,12 @@ func asked[A any](ctx context.Context, k *keeper, f func() A) (A, error) {
 	}
 }
 
+// settled waits until what was given before is on disk.
+func (k *keeper) settled(ctx context.Context) error {
+	_, err := asked(ctx, k, func() struct{} { return struct{}{} })
+	return err
+}
+
 func (k *keeper) run(ctx context.Context) (err error) {
 	// A commit under way is finished: a stop is no reason to doubt it.
 	held := context.WithoutCancel(ctx)

@@ -11,6 +11,8 @@ import (
 type counters struct {
 	entries, groups, told prometheus.Counter
 	compared, dead        *prometheus.CounterVec
+	failures              *prometheus.CounterVec
+	missing               *prometheus.GaugeVec
 	commit                prometheus.Histogram
 }
 
@@ -26,6 +28,9 @@ func newCounters() *counters {
 		told:     plain("events_total", "Events that the broker has taken."),
 		compared: by("comparisons_total", "Settlements compared with their trades, and what did not come.", "match"),
 		dead:     by("dead_total", "Messages that could not be read.", "reason"),
+		failures: by("failures_total", "Tries in vain to read orders, trades or chain, or to tell events.", "part"),
+		missing: prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: "sluice", Subsystem: "ledger", Name: "missing",
+			Help: "What the books lack to be ready: orders, trades, chain or events, by how many accounts."}, []string{"part"}),
 		commit: prometheus.NewHistogram(prometheus.HistogramOpts{Namespace: "sluice", Subsystem: "ledger", Name: "commit_seconds",
 			Help: "From the first input of a group to its commit.", Buckets: prometheus.ExponentialBuckets(0.0001, 4, 8)}),
 	}
@@ -36,7 +41,7 @@ func (c *counters) register(r prometheus.Registerer) error {
 		return nil
 	}
 	var errs []error
-	for _, x := range []prometheus.Collector{c.entries, c.groups, c.told, c.compared, c.dead, c.commit} {
+	for _, x := range []prometheus.Collector{c.entries, c.groups, c.told, c.compared, c.dead, c.failures, c.missing, c.commit} {
 		errs = append(errs, r.Register(x))
 	}
 	return errors.Join(errs...)

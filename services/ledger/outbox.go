@@ -76,12 +76,13 @@ type outbox struct {
 	s    *Service
 	k    *keeper
 	d    *desk
+	part part
 	last told
 }
 
 // publish tells an account's events until ctx ends. The error is a *BehindError or that of the database.
 func (s *Service) publish(ctx context.Context, k *keeper, d *desk) error {
-	o := &outbox{s: s, k: k, d: d}
+	o := &outbox{s: s, k: k, d: d, part: part{partEvents, d.book.Terms.Account}}
 	for known := false; ctx.Err() == nil; {
 		if !known {
 			if err := o.look(ctx); err != nil {
@@ -94,6 +95,7 @@ func (s *Service) publish(ctx context.Context, k *keeper, d *desk) error {
 		}
 		if len(events) == 0 {
 			known = true
+			s.lacks.have(o.part)
 			select {
 			case <-d.wake:
 			case <-ctx.Done():
@@ -141,6 +143,7 @@ func (o *outbox) tell(ctx context.Context, events []json.RawMessage, n uint64) b
 	seq, err := o.s.append(ctx, account, events, o.last.seq)
 	if err != nil {
 		if ctx.Err() == nil {
+			o.s.lacks.fail(o.part, err)
 			o.s.cfg.Log.Warn("events not taken by the log, looking where it stands", "account", account, "error", err)
 		}
 		return false
@@ -148,6 +151,7 @@ func (o *outbox) tell(ctx context.Context, events []json.RawMessage, n uint64) b
 	o.s.cfg.Passing(PointSent)
 	o.last = told{seq: seq, n: n}
 	o.d.told.Store(n)
+	o.s.lacks.have(o.part)
 	o.s.count.published(len(events))
 	return true
 }

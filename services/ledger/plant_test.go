@@ -28,6 +28,7 @@ type fakeChain struct {
 	name  string
 	txs   []Tx
 	woken chan struct{}
+	err   error // what it answers instead
 }
 
 func newChain() *fakeChain { return &fakeChain{name: "C", woken: make(chan struct{})} }
@@ -36,6 +37,15 @@ func (c *fakeChain) mine(x Tx) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.txs = append(c.txs, x)
+	close(c.woken)
+	c.woken = make(chan struct{})
+}
+
+// fail lets it answer with an error; nil for no more.
+func (c *fakeChain) fail(err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.err = err
 	close(c.woken)
 	c.woken = make(chan struct{})
 }
@@ -49,17 +59,23 @@ func (c *fakeChain) restart(name string) {
 	c.woken = make(chan struct{})
 }
 
-func (c *fakeChain) After(ctx context.Context, chain string, seq uint64) (Page, error) {
+func (c *fakeChain) After(ctx context.Context, chain string, seq uint64, wait time.Duration) (Page, error) {
+	over := time.After(wait)
 	for {
 		c.mu.Lock()
-		p, woken := Page{Chain: c.name}, c.woken
+		p, woken, err := Page{Chain: c.name}, c.woken, c.err
 		p.Txs = append(p.Txs, c.txs[min(int(seq), len(c.txs)):]...)
 		c.mu.Unlock()
+		if err != nil {
+			return Page{}, err
+		}
 		if len(p.Txs) > 0 || chain != "" && chain != p.Chain {
 			return p, nil
 		}
 		select {
 		case <-woken:
+		case <-over:
+			return p, nil
 		case <-ctx.Done():
 			return Page{}, ctx.Err()
 		}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -26,11 +27,14 @@ const (
 // reading is one subject of one stream, read from a place on.
 type reading struct {
 	s       *Service
+	k       *keeper
+	part    part
 	stream  string
 	subject string
 	from    Place // what is booked
 	take    func(ctx context.Context, m jetstream.Msg, at Place) error
 	again   func(ctx context.Context) error // before it is read from its beginning again; nil for nothing
+	end     uint64                          // where the subject ended when it was opened
 }
 
 // run reads until ctx ends. When the broker loses the consumer, or a message between the two is lost, it makes another
@@ -48,6 +52,7 @@ func (r *reading) run(ctx context.Context) error {
 		if r.from.Seq != taken {
 			wait = retryFirst
 		}
+		r.s.lacks.fail(r.part, err)
 		r.s.cfg.Log.Warn("reading interrupted, opening it again", "stream", r.stream, "subject", r.subject, "after", r.from.Seq, "error", err)
 		if pause(ctx, wait) != nil {
 			break
@@ -64,6 +69,9 @@ func (r *reading) consume(ctx context.Context) error {
 	}
 	info := stream.CachedInfo()
 	if err := r.compare(ctx, stream); err != nil {
+		return err
+	}
+	if err := r.opened(ctx, stream); err != nil {
 		return err
 	}
 	c, err := stream.CreateConsumer(ctx, jetstream.ConsumerConfig{
@@ -95,8 +103,44 @@ func (r *reading) consume(ctx context.Context) error {
 			return err
 		}
 		r.from = place
+		if err := r.arrived(ctx); err != nil {
+			return err
+		}
 	}
 }
+
+// opened notes where the subject ends now: what stands before is what the books lack.
+func (r *reading) opened(ctx context.Context, stream jetstream.Stream) error {
+	last, err := stream.GetLastMsgForSubject(ctx, r.subject)
+	switch {
+	case errors.Is(err, jetstream.ErrMsgNotFound):
+		r.end = 0
+	case err != nil:
+		return fmt.Errorf("look for the end of %s: %w", r.subject, err)
+	default:
+		r.end = last.Sequence
+	}
+	if r.from.Seq < r.end {
+		r.s.lacks.lack(r.part, fmt.Sprintf("%s is being read up to %d", r.stream, r.end))
+	}
+	return r.arrived(ctx)
+}
+
+// arrived says that the subject is booked as far as it stood when it was opened, once that is so and on disk.
+func (r *reading) arrived(ctx context.Context) error {
+	if r.end == caughtUp || r.from.Seq < r.end {
+		return nil
+	}
+	if err := r.k.settled(ctx); err != nil {
+		return err
+	}
+	r.end = caughtUp
+	r.s.lacks.have(r.part)
+	return nil
+}
+
+// caughtUp stands for an end that was reached.
+const caughtUp = math.MaxUint64
 
 // compare starts from the beginning when the stream is another one than was read: made anew, emptied or restored from a
 // copy. What is booked is recognised and not booked again.
@@ -134,7 +178,7 @@ func (r *reading) compare(ctx context.Context, stream jetstream.Stream) error {
 // readOrders feeds the executor's events to the books.
 func (s *Service) readOrders(ctx context.Context, k *keeper, d *desk) error {
 	account := d.book.Terms.Account
-	r := &reading{s: s, stream: msgs.LogStream(account), subject: msgs.EvtSubject(msgs.FamilyOrder, account), from: d.from.LogAt}
+	r := &reading{s: s, k: k, part: part{partOrders, account}, stream: msgs.LogStream(account), subject: msgs.EvtSubject(msgs.FamilyOrder, account), from: d.from.LogAt}
 	r.take = func(ctx context.Context, m jetstream.Msg, at Place) error {
 		env, err := msgs.DecodeEnvelope(m.Data())
 		if err != nil {
@@ -169,7 +213,7 @@ func incarnation(env *msgs.Envelope, i int) string {
 // readTrades feeds the private feed to the books.
 func (s *Service) readTrades(ctx context.Context, k *keeper, d *desk) error {
 	account := d.book.Terms.Account
-	r := &reading{s: s, stream: msgs.AskStream(account), subject: msgs.FeedSubject(account, "trade"), from: d.from.FeedAt}
+	r := &reading{s: s, k: k, part: part{partTrades, account}, stream: msgs.AskStream(account), subject: msgs.FeedSubject(account, "trade"), from: d.from.FeedAt}
 	r.take = func(ctx context.Context, m jetstream.Msg, at Place) error {
 		t := &msgs.FeedTrade{}
 		err := json.Unmarshal(m.Data(), t)

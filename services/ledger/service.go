@@ -26,7 +26,8 @@ type Service struct {
 	js    jetstream.JetStream
 	count *counters
 	names names
-	open  atomic.Bool // the books are open and what was stored before the start is in them
+	open  atomic.Bool // the books are open
+	lacks *missing    // what is not in them of what was stored before, or not told of them
 }
 
 // New checks the configuration and puts the service together; no file is opened before Run.
@@ -40,6 +41,7 @@ func New(cfg Config) (*Service, error) {
 		return nil, fmt.Errorf("open jetstream: %w", err)
 	}
 	s := &Service{cfg: cfg, js: js, count: newCounters(), names: names{said: map[msgs.TokenID]name{}}}
+	s.lacks = newMissing(s.count)
 	if err := s.count.register(cfg.Metrics); err != nil {
 		return nil, fmt.Errorf("register metrics: %w", err)
 	}
@@ -125,6 +127,7 @@ func (s *Service) keep(ctx context.Context, k *keeper) error {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	w := newWaiter(stop)
+	s.begin(k)
 	w.run(func() error { return k.run(ctx) })
 	for _, d := range k.desks {
 		w.run(func() error { return s.readOrders(ctx, k, d) })
@@ -142,12 +145,26 @@ func (s *Service) keep(ctx context.Context, k *keeper) error {
 	return w.wait(ctx)
 }
 
-// Ready reports nil when the books are open, else what is missing.
+// begin says what the books lack until each part has shown otherwise.
+func (s *Service) begin(k *keeper) {
+	for _, d := range k.desks {
+		for _, name := range []string{partOrders, partTrades, partEvents} {
+			s.lacks.lack(part{name, d.book.Terms.Account}, "not looked at since the start")
+		}
+	}
+	if s.cfg.Transfers != nil {
+		s.lacks.lack(part{name: partChain}, "not heard since the start")
+	}
+}
+
+// Ready reports nil when the books are open, what the streams and the chain held when they were opened is booked, each can
+// be read, and what the books tell is taken; else it names what is missing. Answers are given meanwhile: they say up to
+// which event and block they hold.
 func (s *Service) Ready() error {
 	if !s.open.Load() {
 		return errors.New("the books are not open")
 	}
-	return nil
+	return s.lacks.err()
 }
 
 const (

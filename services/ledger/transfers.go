@@ -17,10 +17,10 @@ import (
 
 // Transfers is the chain as the books see it: what has moved, in order, each transaction whole.
 type Transfers interface {
-	// After returns transactions of a chain after number seq, oldest first. Where there are none it waits a while for the
-	// first, and may return none. The page names its chain; when that is another one it comes at once, and its
+	// After returns transactions of a chain after number seq, oldest first. Where there are none it waits for the first,
+	// at most so long, and then returns none. The page names its chain; when that is another one it comes at once, and its
 	// transactions mean nothing: numbers are of one chain.
-	After(ctx context.Context, chain string, seq uint64) (Page, error)
+	After(ctx context.Context, chain string, seq uint64, wait time.Duration) (Page, error)
 }
 
 // Page is some transactions of one chain.
@@ -36,8 +36,8 @@ type sandboxChain struct {
 }
 
 const (
-	// holdOpen is how long the venue may wait for the next transaction.
-	holdOpen = 30 * time.Second
+	// chainTimeout is how long an answer may take beyond what it may wait.
+	chainTimeout = 30 * time.Second
 	// pageTxs is how many transactions are asked for at once: a group's worth.
 	pageTxs = 256
 	// maxLine bounds one log.
@@ -45,10 +45,10 @@ const (
 )
 
 // After asks for one page.
-func (c *sandboxChain) After(ctx context.Context, chain string, seq uint64) (p Page, err error) {
-	ctx, cancel := context.WithTimeout(ctx, 2*holdOpen)
+func (c *sandboxChain) After(ctx context.Context, chain string, seq uint64, wait time.Duration) (p Page, err error) {
+	ctx, cancel := context.WithTimeout(ctx, wait+chainTimeout)
 	defer cancel()
-	q := url.Values{"after": {strconv.FormatUint(seq, 10)}, "limit": {strconv.Itoa(pageTxs)}, "wait_ms": {strconv.FormatInt(holdOpen.Milliseconds(), 10)},
+	q := url.Values{"after": {strconv.FormatUint(seq, 10)}, "limit": {strconv.Itoa(pageTxs)}, "wait_ms": {strconv.FormatInt(wait.Milliseconds(), 10)},
 		"chain": {chain}}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.base+"/_sandbox/transfers?"+q.Encode(), nil)
 	if err != nil {
