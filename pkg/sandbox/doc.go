@@ -29,7 +29,7 @@
 //
 // The relayer is served at /relayer, with a chain: it checks who submits and what was signed (package relay), charges a unit,
 // asks the chain, sends with a key of its own, and tells NEW, EXECUTED, MINED, CONFIRMED, or INVALID and FAILED. The journal has
-// each unit charged ("unit"), each state ("relay"), and what each transaction did for a wallet, whoever brought it ("execution").
+// each unit charged ("charge"), each state ("relay"), and what each transaction did for a wallet, whoever brought it ("execution").
 //
 // One mutex guards the state; no I/O happens under it. Time comes from the time package only, so that a sandbox
 // can live in a testing/synctest bubble behind an in-memory listener.

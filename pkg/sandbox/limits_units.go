@@ -39,7 +39,7 @@ func (s *Sandbox) spendUnit(q *request, p payer) *answer {
 		return s.quotaGone(spent[len(spent)-p.tier.Units].Add(day).Sub(now))
 	}
 	s.limits.units[p.name] = append(spent, now)
-	s.journal.add(unitLine{"unit", now.UnixMicro(), q.id, p.name, len(spent) + 1})
+	s.journal.add(chargeLine{"charge", now.UnixMicro(), q.id, p.name, len(spent) + 1})
 	return nil
 }
 

@@ -8,10 +8,11 @@ import (
 	"github.com/ethereum/go-ethereum/core/types"
 
 	evm "sluice/pkg/sandbox/chain"
+	"sluice/pkg/sandbox/relay"
 )
 
-// unitLine is a unit that the relayer has charged for a request.
-type unitLine struct {
+// chargeLine is a unit that the relayer has charged for a request.
+type chargeLine struct {
 	Kind    string `json:"kind"`
 	AtUS    int64  `json:"at_us"`
 	Request int64  `json:"request"`
@@ -78,7 +79,11 @@ func (s *Sandbox) recordExecutions(r *types.Receipt) {
 		carrier = "relayer"
 	}
 	gas := new(big.Int).Mul(r.EffectiveGasPrice, new(big.Int).SetUint64(r.GasUsed))
-	for _, e := range s.relayer.reader.Executions(from, tx, r) {
+	done := s.relayer.reader.Executions(from, tx, r)
+	if w := s.wallets[from]; w != nil && len(done) == 0 { // a wallet that is its owner
+		done = []relay.Execution{{Type: "EOA", Wallet: from, OK: r.Status == types.ReceiptStatusSuccessful}}
+	}
+	for _, e := range done {
 		l := executionLine{
 			Kind: "execution", AtUS: time.Now().UnixMicro(), TxHash: r.TxHash.Hex(), Block: r.BlockNumber.Uint64(), Carrier: carrier, Sender: lower(from),
 			Type: e.Type, OK: e.OK, GasUsed: r.GasUsed, GasWei: gas.String(),

@@ -226,7 +226,7 @@ func TestRelayerBringsWhatItsOwnerSigned(t *testing.T) {
 		if len(lines) != 1 || lines[0]["key"] != relays[0]["key"] || lines[0]["carrier"] != "relayer" || lines[0]["ok"] != true || lines[0]["account"] != "main" || lines[0]["tx_hash"] != hash {
 			t.Errorf("execution: %v, submitted as %v", lines, relays[0])
 		}
-		if units := w.journalled("unit"); len(units) != 1 || units[0]["used"] != 1.0 || units[0]["account"] != "builder-1" {
+		if units := w.journalled("charge"); len(units) != 1 || units[0]["used"] != 1.0 || units[0]["account"] != "builder-1" {
 			t.Errorf("units: %v", units)
 		}
 		checkOnChain(t, w.s)
@@ -261,7 +261,7 @@ func TestRelayerLetsInWhoeverHasCredentials(t *testing.T) {
 				t.Errorf("%s: %d %s", what, status, text)
 			}
 		}
-		if n := len(w.journalled("unit")); n != 0 {
+		if n := len(w.journalled("charge")); n != 0 {
 			t.Errorf("%d units were charged", n)
 		}
 		if status, text := c.send("POST", "/relayer/submit", body, w.trader("second").account.ownKey()); status != 400 {
@@ -298,7 +298,7 @@ func TestRelayerRefusesWhatCannotBe(t *testing.T) {
 		if good, bad := w.executed(); good+bad != 0 || len(w.journalled("relay")) != 0 {
 			t.Errorf("%d and %d executions", good, bad)
 		}
-		if n := len(w.journalled("unit")); n != 9 {
+		if n := len(w.journalled("charge")); n != 9 {
 			t.Errorf("%d units for 9 submissions", n)
 		}
 	})
@@ -443,7 +443,7 @@ func TestRelayerFails(t *testing.T) {
 	want := func(w *world, good, bad, units int) {
 		w.t.Helper()
 		g, b := w.executed()
-		if u := len(w.journalled("unit")); g != good || b != bad || u != units {
+		if u := len(w.journalled("charge")); g != good || b != bad || u != units {
 			w.t.Errorf("%d good and %d bad executions, %d units; want %d, %d, %d", g, b, u, good, bad, units)
 		}
 	}
@@ -540,6 +540,17 @@ func TestRelayedWorkOutlivesReorganisations(t *testing.T) {
 	})
 }
 
+// ownCall is what the owner sends to bring a Safe's submission of one call of pUSD.
+func (c *customer) ownCall(body string) []byte {
+	c.t.Helper()
+	var s struct{ Signature, Data hexutil.Bytes }
+	if err := json.Unmarshal([]byte(body), &s); err != nil {
+		c.t.Fatal(err)
+	}
+	zero, none := common.Address{}, new(big.Int)
+	return c.call("Safe", "execTransaction", evm.Polygon().PUSD, none, []byte(s.Data), uint8(0), none, none, none, zero, zero, []byte(s.Signature))
+}
+
 // The owner brings a payload that the relayer has had, too: one of the two lands, and the journal says by whom.
 func TestOwnerAndRelayerShareOnePayload(t *testing.T) {
 	inBubble(t, Config{Chain: true}, func(w *world) {
@@ -547,13 +558,7 @@ func TestOwnerAndRelayerShareOnePayload(t *testing.T) {
 		w.s.SetFaults(func(f *Faults) { f.RelayLate.Next, f.RelayLateMS, f.SkipPrecheck = 1, 60_000, true })
 		body := c.safe(evm.Polygon().PUSD, c.pay(1_000_000), "0")
 		id := c.must(body)
-		var s struct{ Signature, Data hexutil.Bytes }
-		if err := json.Unmarshal([]byte(body), &s); err != nil {
-			t.Fatal(err)
-		}
-		zero, none := common.Address{}, new(big.Int)
-		own := c.call("Safe", "execTransaction", evm.Polygon().PUSD, none, []byte(s.Data), uint8(0), none, none, none, zero, zero, []byte(s.Signature))
-		w.sendRaw(c.account, common.HexToAddress(c.account.Funder), own)
+		w.bringOwn(c, body)
 		time.Sleep(2 * time.Minute)
 		w.wantStates(id, "NEW", "EXECUTED", "FAILED")
 		lines := w.journalled("execution")

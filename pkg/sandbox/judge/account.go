@@ -12,6 +12,7 @@ type account struct {
 	commands []*command // by sequence
 	forAll   []*command // this account's view of what was asked of all, by sequence of that stream
 	log      []message  // by sequence
+	work     []*command // on-chain, by sequence
 	feed     int
 
 	orders      map[string]*order // by client_order_id

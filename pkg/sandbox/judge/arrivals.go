@@ -45,6 +45,7 @@ type arrival struct {
 	orders, cancels int64
 	sweep           bool // its cancels are known only afterwards
 	unit            bool
+	denied          bool // for want of units
 	windows         []int
 }
 
@@ -136,7 +137,8 @@ func (v *venue) arrive(l *journalLine) {
 	if a.api == "clob" {
 		v.price(&a, l)
 	}
-	a.unit = a.api == "relayer" && a.endpoint == "POST /submit" && a.account != ""
+	a.unit = submission(l)
+	a.denied = a.unit && l.Status == "429"
 	a.windows = v.windowsOf(&a)
 	a.endpoint, a.path, a.api = "", "", ""
 	v.arrivals = append(v.arrivals, a)

@@ -63,6 +63,8 @@ type commandBody struct {
 	OrderID        text      `json:"order_id"`
 	ClientOrderIDs list      `json:"client_order_ids"`
 	OrderIDs       list      `json:"order_ids"`
+	ConditionID    text      `json:"condition_id"`
+	Asset          text      `json:"asset"`
 	Signed         signedRaw `json:"signed"`
 }
 

@@ -15,6 +15,8 @@ func FuzzJudge(f *testing.F) {
 		f.Add([]byte(s.journal[i%len(s.journal)]), []byte(line))
 	}
 	f.Add([]byte(strings.Join(s.journal, "\n")), []byte(strings.Join(s.record, "\n")))
+	c := newWorkCase()
+	f.Add([]byte(lines(c.journal)+lines(c.transfers)), []byte(asJSON(fields{"stream": "LOG_main", "subject": "evt.tx.main", "seq": 1, "stored_us": 1, "data": asJSON(fields{"events": c.told})})))
 	f.Add([]byte("{\n[]\nnull"), []byte("\n\n{}"))
 	f.Add([]byte(`{"kind":"trade","trade_id":"t","legs":[{"order_id":"0x1","size":"1e999999999"}]}`), []byte(`{"stream":1}`))
 	f.Add([]byte(`{"kind":"order","order_id":"0X1","at_us":-9223372036854775808,"status":"live","price":"-.","size":"--1"}`),
@@ -36,6 +38,9 @@ func FuzzJudge(f *testing.F) {
 			t.Error(err)
 		}
 		_ = v.String()
+		if _, err := JudgeWork(bytes.NewReader(journal), bytes.NewReader(journal), bytes.NewReader(commands), Options{MaxFindings: 3}); err != nil {
+			t.Fatal(err)
+		}
 	})
 }
 

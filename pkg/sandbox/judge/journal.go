@@ -22,6 +22,10 @@ type venue struct {
 	lookups map[string][]lookup // by order id
 	limits  map[string]*excess
 
+	submitted  []int64 // requests that must be charged a unit
+	charges    []charged
+	executions []execution
+
 	allowed  *allowed // nil when the journal does not say
 	tiers    []tierChange
 	arrivals []arrival
@@ -129,6 +133,13 @@ type journalLine struct {
 		Size    text `json:"size"`
 	} `json:"legs"`
 
+	TxHash  text `json:"tx_hash"`
+	Carrier text `json:"carrier"`
+	Wallet  text `json:"wallet"`
+	Key     text `json:"key"`
+	OK      text `json:"ok"`
+	GasWei  text `json:"gas_wei"`
+
 	Scope    text `json:"scope"`
 	Endpoint text `json:"endpoint"`
 	Excess   text `json:"excess"`
@@ -173,6 +184,12 @@ func (v *venue) take(l *journalLine) string {
 		return v.takeAllowed(l)
 	case "tier":
 		return v.takeTier(l)
+	case "charge":
+		return v.takeCharge(l)
+	case "execution":
+		return v.takeExecution(l)
+	case "relay":
+		return "" // what the relayer told its caller: the chain knows better
 	case "":
 		return "no kind"
 	}

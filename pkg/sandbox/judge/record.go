@@ -118,8 +118,10 @@ func (c *court) file(m message) {
 	parts := strings.Split(m.subject, ".")
 	switch {
 	case len(parts) == 4 && parts[0] == "cmd" && parts[1] == "tx":
-		c.account(parts[2]).heard(m.seq)
-		c.unfamiliar("command cmd.tx")
+		a := c.account(parts[2])
+		a.heard(m.seq)
+		a.work = append(a.work, newCommand(m, parts[1], parts[2], parts[3]))
+		c.unfamiliar("command cmd.tx") // to Judge; JudgeWork knows them
 	case len(parts) == 4 && parts[0] == "cmd" && (parts[1] == "order" || parts[1] == "control"):
 		k := newCommand(m, parts[1], parts[2], parts[3])
 		if k.account == "all" {
@@ -166,6 +168,8 @@ func (c *court) prepare() {
 	c.venue.settle()
 	for _, a := range c.accounts {
 		slices.SortFunc(a.commands, bySeq)
+		slices.SortFunc(a.work, bySeq)
+		markRepeats(a.work)
 		slices.SortFunc(a.log, func(x, y message) int { return cmp.Compare(x.seq, y.seq) })
 		markRepeats(a.commands)
 	}

@@ -191,5 +191,7 @@ func (r *recounting) unit(a *arrival) {
 		t.blame(a.at, 1)
 		return
 	}
-	t.window = append(t.window, a.at)
+	if !a.denied { // a venue that refuses early charges nothing
+		t.window = append(t.window, a.at)
+	}
 }

@@ -91,6 +91,9 @@ func (v *venue) takeRequest(l *journalLine) string {
 		v.court.verdict.PostsThrottled++
 	}
 	v.arrive(l)
+	if submission(l) && l.Fate != "lost" && l.Status != "429" {
+		v.submitted = append(v.submitted, l.ID.n)
+	}
 	path := strings.TrimSuffix(string(l.Path), "/")
 	switch {
 	case l.Method == "POST" && (path == "/order" || path == "/orders"):

@@ -1,0 +1,183 @@
+package judge
+
+import (
+	"fmt"
+	"maps"
+	"strings"
+	"testing"
+)
+
+// workCase is a made-up run of main's relayer: a split and a wrap in one unit by the relayer, a payment by own gas after a
+// lost race, and a merge that was dropped.
+type workCase struct {
+	journal, transfers []fields
+	asked              map[string]fields // by "verb id"
+	order              []string
+	told               []fields
+}
+
+func newWorkCase() *workCase {
+	c := &workCase{asked: map[string]fields{}}
+	at := start
+	c.journal = []fields{
+		{"kind": "meta", "at_us": at, "env": "sandbox", "accounts": []fields{{"name": "main", "address": "0xA1", "funder": "0xF1"}, {"name": "second", "address": "0xA2", "funder": "0xF2"}},
+			"markets": []fields{{"slug": "sandbox-coin", "condition_id": market, "tokens": []string{yes, no}}}},
+		{"kind": "limits", "at_us": at, "windows": []fields{}, "tiers": []fields{}, "builders": []fields{{"name": "Few", "units": 2}}},
+		c.submitted(1, 200), c.charged(1), c.executed("0xaa", "0xk1", "relayer", true),
+		c.submitted(2, 400), c.charged(2),
+		c.executed("0xdd", "", "own_gas", false), c.executed("0xbb", "0xk2", "own_gas", true),
+		{"kind": "relay", "at_us": at, "state": "STATE_CONFIRMED"},
+	}
+	c.move("0xaa", "0xF1", "0xff", "pUSD", 250)
+	c.move("0xaa", "0x0", "0xF1", yes, 250)
+	c.move("0xaa", "0x0", "0xF1", no, 250)
+	c.move("0xaa", "0x0", "0xF1", "pUSD", 40)
+	c.move("0xbb", "0xF1", "0xF2", "pUSD", 7)
+	c.move("0xee", "0xF1", "0xff", "pUSD", 99) // a trade: no execution
+	c.ask("split", "s", fields{"condition_id": market, "amount": "250"})
+	c.ask("wrap", "w", fields{"amount": "40"})
+	c.ask("transfer", "t", fields{"asset": "pUSD", "amount": "7", "to": "0xF2"})
+	c.ask("merge", "m", fields{"condition_id": market, "amount": "max"})
+	c.ask("cancel", "c", fields{"cancels": "m"})
+	c.confirmed("s", "0xAA", fields{"pUSD": "-250", yes: "250", no: "250"})
+	c.confirmed("w", "0xAA", fields{"pUSD": "40", "USDC.e": "-40"})
+	c.confirmed("t", "0xBB", fields{"pUSD": "-7"})
+	c.told = append(c.told, fields{"type": "tx.queued", "request_id": "m"}, fields{"type": "tx.dropped", "request_id": "m"})
+	return c
+}
+
+// A repeat that is refused as bad input is said beside the end of the first.
+func TestRefusedRepeatIsNoSecondEnd(t *testing.T) {
+	c := newWorkCase()
+	c.told = append(c.told, fields{"type": "tx.failed", "request_id": "t", "error": fields{"code": "duplicate_id"}})
+	if w := c.judge(t); !w.Content() || w.Confirmed != 3 {
+		t.Errorf("%+v", w)
+	}
+}
+
+func (*workCase) submitted(id int64, status int) fields {
+	return fields{"kind": "request", "at_us": start + id, "id": id, "method": "POST", "path": "/relayer/submit", "account": "builder-1", "body": "{}", "status": status, "answer": "{}", "fate": "answered"}
+}
+
+func (*workCase) charged(id int64) fields {
+	return fields{"kind": "charge", "at_us": start, "request": id, "account": "builder-1", "used": 1}
+}
+
+func (*workCase) executed(tx, key, carrier string, ok bool) fields {
+	return fields{"kind": "execution", "at_us": start, "tx_hash": tx, "carrier": carrier, "account": "main", "wallet": "0xf1", "key": key, "ok": ok}
+}
+
+func (c *workCase) move(tx, from, to, asset string, amount int64) {
+	f := fields{"kind": "transfer", "tx_hash": tx, "from": from, "to": to, "amount": fmt.Sprint(amount * baseUnits)}
+	if f["asset"] = asset; asset != "pUSD" {
+		delete(f, "asset")
+		f["token_id"] = asset
+	}
+	c.transfers = append(c.transfers, f)
+}
+
+func (c *workCase) ask(verb, id string, body fields) {
+	body["request_id"] = id
+	c.asked[verb+" "+id] = body
+	c.order = append(c.order, verb+" "+id)
+}
+
+func (c *workCase) confirmed(id, tx string, effect fields) {
+	c.told = append(c.told, fields{"type": "tx.confirmed", "request_id": id, "tx_hash": tx, "effect": effect})
+}
+
+func lines(all []fields) string {
+	var b strings.Builder
+	for _, f := range all {
+		b.WriteString(asJSON(f) + "\n")
+	}
+	return b.String()
+}
+
+func (c *workCase) judge(t *testing.T) Work {
+	t.Helper()
+	var record []fields
+	for i, name := range c.order {
+		verb, _, _ := strings.Cut(name, " ")
+		record = append(record, fields{"stream": "ASK_main", "subject": "cmd.tx.main." + verb, "seq": i + 1, "stored_us": start, "data": asJSON(c.asked[name])})
+	}
+	record = append(record, fields{"stream": "LOG_main", "subject": "evt.tx.main", "seq": 1, "stored_us": start, "data": asJSON(fields{"events": c.told})})
+	w, err := JudgeWork(strings.NewReader(lines(c.journal)), strings.NewReader(lines(c.transfers)), strings.NewReader(lines(record)), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+func TestHonestWorkIsAcquitted(t *testing.T) {
+	w := newWorkCase().judge(t)
+	if !w.Content() {
+		t.Errorf("%v: %v", w.Wrong, w.Findings)
+	}
+	if w.Requests != 4 || w.Confirmed != 3 || w.Failed != 1 || w.ByRelayer != 1 || w.ByOwnGas != 1 || w.LostRaces != 1 || w.Units["builder-1"] != 2 || len(w.Units) != 1 {
+		t.Errorf("counts %+v", w)
+	}
+}
+
+// Each broken variant is charged with what is wrong, as often as it is, and with nothing else.
+func TestBrokenWorkIsChargedExactly(t *testing.T) {
+	for name, v := range map[string]struct {
+		spoil func(c *workCase)
+		want  map[Kind]int
+	}{
+		"a unit charged twice":  {func(c *workCase) { c.journal = append(c.journal, c.charged(1)) }, map[Kind]int{UnitsMiscounted: 1}},
+		"a unit of nobody":      {func(c *workCase) { c.journal = append(c.journal, c.charged(9)) }, map[Kind]int{UnitsMiscounted: 1}},
+		"two units not charged": {func(c *workCase) { c.journal = append(c.journal[:3], c.journal[4:6]...) }, map[Kind]int{UnitsMiscounted: 2}},
+		"three submissions with two units": {func(c *workCase) {
+			c.journal = append(c.journal, c.submitted(3, 200), c.charged(3))
+		}, map[Kind]int{UnitsOver: 1}},
+		"refused for want of units, twice": {func(c *workCase) {
+			c.journal = append(c.journal, c.submitted(3, 429), c.submitted(4, 429))
+		}, map[Kind]int{UnitsOver: 2}},
+		"one payload, two transactions": {func(c *workCase) {
+			c.journal = append(c.journal, c.executed("0xcc", "0xk1", "own_gas", true))
+		}, map[Kind]int{ExecutedTwice: 1}},
+		"a payment made again by another payload": {func(c *workCase) {
+			c.journal = append(c.journal, c.executed("0xcc", "0xk3", "relayer", true))
+			c.move("0xcc", "0xF1", "0xF2", "pUSD", 7)
+		}, map[Kind]int{Untold: 1}},
+		"a split made again by another payload": {func(c *workCase) {
+			c.journal = append(c.journal, c.executed("0xcc", "0xk3", "own_gas", true))
+			c.move("0xcc", "0xF1", "0xff", "pUSD", 250)
+			c.move("0xcc", "0x0", "0xF1", yes, 250)
+		}, map[Kind]int{Untold: 1}},
+		"told with another effect": {func(c *workCase) { c.told[2]["effect"] = fields{"pUSD": "-8"} }, map[Kind]int{WrongEffect: 2}}, // not what was asked, not what was done
+		"asked for another amount": {func(c *workCase) { c.asked["wrap w"]["amount"] = "41" }, map[Kind]int{WrongEffect: 1}},
+		"a merge instead of a split": {func(c *workCase) {
+			c.asked["merge s"], c.order[0] = c.asked["split s"], "merge s"
+		}, map[Kind]int{WrongEffect: 3}},
+		"confirmed by a transaction that never was": {func(c *workCase) { c.told[2]["tx_hash"] = "0xcc" }, map[Kind]int{WrongEffect: 1, Untold: 1}},
+		"confirmed twice by one":                    {func(c *workCase) { c.told = append(c.told, c.told[1]) }, map[Kind]int{ToldTwice: 1, WrongEffect: 1}},
+		"confirmed by two": {func(c *workCase) {
+			c.confirmed("t", "0xcc", fields{"pUSD": "-7"})
+			c.journal = append(c.journal, c.executed("0xcc", "0xk3", "relayer", true))
+			c.move("0xcc", "0xF1", "0xF2", "pUSD", 7)
+		}, map[Kind]int{ExecutedTwice: 1}},
+		"confirmed and failed":      {func(c *workCase) { c.told = append(c.told, fields{"type": "tx.failed", "request_id": "t"}) }, map[Kind]int{ToldTwice: 1}},
+		"no end":                    {func(c *workCase) { c.told = c.told[:4] }, map[Kind]int{Unanswered: 1}},
+		"dropped, but executed":     {func(c *workCase) { c.told[2] = fields{"type": "tx.dropped", "request_id": "t"} }, map[Kind]int{Untold: 1}},
+		"never asked":               {func(c *workCase) { c.order = append(c.order[:2:2], c.order[3:]...) }, map[Kind]int{Unasked: 1}},
+		"an effect without sense":   {func(c *workCase) { c.told[2]["effect"] = fields{"pUSD": "seven"} }, map[Kind]int{Unreadable: 1, WrongEffect: 1, Untold: 1}},
+		"a journal without a start": {func(c *workCase) { c.journal = c.journal[2:] }, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := newWorkCase()
+			v.spoil(c)
+			w := c.judge(t)
+			if v.want == nil {
+				if w.Content() {
+					t.Error("acquitted")
+				}
+				return
+			}
+			if !maps.Equal(w.Wrong, v.want) {
+				t.Errorf("charged with %v, want %v: %v", w.Wrong, v.want, w.Findings)
+			}
+		})
+	}
+}
