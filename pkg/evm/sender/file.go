@@ -4,18 +4,18 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
-	"sync"
 )
 
 // File is a journal in a file, one record a line, every one synced before Append returns. The file is locked while it is open: a
 // second process, or a second File in this one, is refused. It only grows, by about a kilobyte for each attempt.
 type File struct {
-	mu     sync.Mutex // held across writes: they are what it keeps in order, and its only user is one Sender
+	turn   chan struct{} // holds what follows; whoever has it may do I/O, which a lock may not
 	file   *os.File
 	lines  uint64
 	size   int64
@@ -37,7 +37,8 @@ func OpenFile(path string) (*File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open journal: %w", err)
 	}
-	j := &File{file: f}
+	j := &File{file: f, turn: make(chan struct{}, 1)}
+	j.turn <- struct{}{}
 	if err := j.open(path); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
@@ -79,12 +80,14 @@ func syncDir(dir string) error {
 }
 
 // scan reads all whole lines, and says where they end.
-func (f *File) scan() (entries []Entry, size int64, err error) {
+func (f *File) scan() ([]Entry, int64, error) {
+	var entries []Entry
+	var size int64
 	r := bufio.NewReader(io.NewSectionReader(f.file, 0, 1<<62))
 	for {
 		line, err := r.ReadBytes('\n')
 		if errors.Is(err, io.EOF) {
-			return entries, size, nil // what follows the last line's end was never acknowledged
+			return whole(entries, size) // what follows the last line's end was never acknowledged
 		}
 		if err != nil {
 			return nil, 0, err
@@ -94,11 +97,19 @@ func (f *File) scan() (entries []Entry, size int64, err error) {
 	}
 }
 
+// whole leaves out a last line of which a crash has kept the end and not the beginning: it was not acknowledged either.
+func whole(entries []Entry, size int64) ([]Entry, int64, error) {
+	if n := len(entries); n > 0 && !json.Valid(entries[n-1].Record) {
+		return entries[:n-1], size - int64(len(entries[n-1].Record)) - 1, nil
+	}
+	return entries, size, nil
+}
+
 // Append writes a record and syncs it. After a failure the file's end is unknown, so nothing more is written before it is
 // opened again.
 func (f *File) Append(_ context.Context, after uint64, record []byte) (uint64, error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
+	<-f.turn
+	defer func() { f.turn <- struct{}{} }()
 	switch {
 	case f.broken != nil:
 		return 0, fmt.Errorf("journal is broken; start again: %w", f.broken)
@@ -122,10 +133,13 @@ func (f *File) Append(_ context.Context, after uint64, record []byte) (uint64, e
 
 // Read gives the records behind a position.
 func (f *File) Read(_ context.Context, after uint64) ([]Entry, error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
+	<-f.turn
+	defer func() { f.turn <- struct{}{} }()
 	if f.broken != nil {
 		return nil, fmt.Errorf("journal is broken; start again: %w", f.broken)
+	}
+	if after == f.lines {
+		return nil, nil
 	}
 	entries, _, err := f.scan()
 	if err != nil {
@@ -136,8 +150,8 @@ func (f *File) Read(_ context.Context, after uint64) ([]Entry, error) {
 
 // Close lets the file go.
 func (f *File) Close() error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
+	<-f.turn
+	defer func() { f.turn <- struct{}{} }()
 	f.broken = os.ErrClosed
 	return f.file.Close()
 }

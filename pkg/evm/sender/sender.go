@@ -147,12 +147,10 @@ func (s *Sender) pause() time.Duration {
 	return idleTick
 }
 
-// turn looks at the chain, does what is to be done, and sends what is to be sent.
+// turn looks whether the journal is still ours, looks at the chain, does what is to be done, and sends what is to be sent.
 func (s *Sender) turn(ctx context.Context) error {
-	if s.behind {
-		if err := s.catchUp(ctx); err != nil {
-			return err
-		}
+	if err := s.catchUp(ctx); err != nil {
+		return err
 	}
 	sight, err := look(ctx, s.cfg.Pool, s.cfg.Signer.Address(), s.box.Hashes())
 	if err == nil {
