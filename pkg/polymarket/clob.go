@@ -139,13 +139,9 @@ func (c *CLOB) send(ctx context.Context, k call) (answer, error) {
 			}
 		}).Stop()
 	}
-	g.guard(req, k.body)
-	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) {
-		if err := g.connected(len(k.body) > 0); err != nil {
-			cancel(err)
-		}
-	}})
 	client := *c.HTTP
+	g.guard(req, k.body, traces(client.Transport))
+	ctx = httptrace.WithClientTrace(ctx, g.trace(len(k.body) > 0, cancel))
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	res, err := client.Do(req.WithContext(ctx))
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -151,6 +152,129 @@ func TestOrderIsHeldBackAtTheLastMoment(t *testing.T) {
 			t.Errorf("%s, %d orders", o, v.orders.Load())
 		}
 	})
+}
+
+// writes counts what is written to a connection.
+type writes struct {
+	net.Conn
+	calls, bytes *atomic.Int32
+}
+
+func (w writes) Write(b []byte) (int, error) {
+	w.calls.Add(1)
+	w.bytes.Add(int32(len(b)))
+	return w.Conn.Write(b)
+}
+
+// counting wraps the venue's connections.
+func (v *venue) counting() (calls, bytes *atomic.Int32) {
+	calls, bytes = new(atomic.Int32), new(atomic.Int32)
+	dial := v.client.DialContext
+	v.client.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+		c, err := dial(ctx, network, address)
+		return writes{c, calls, bytes}, err
+	}
+	return calls, bytes
+}
+
+// lateAt is a clock that jumps an hour ahead at its nth reading.
+func lateAt(n int32) func() time.Time {
+	var readings atomic.Int32
+	return func() time.Time {
+		if readings.Add(1) >= n {
+			return time.Now().Add(time.Hour)
+		}
+		return time.Now()
+	}
+}
+
+func TestOrderLeavesInOnePacket(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := batchOfVectors(t)[0]
+		v := startVenue(t, func(w http.ResponseWriter, _ *http.Request) { accept(w, r.Order.ID) })
+		calls, _ := v.counting()
+		r.SendBy = time.Now().Add(time.Second)
+		o, _ := v.clob(t).PostOrder(t.Context(), r)
+		if o.Code() != "accepted" || v.orders.Load() != 1 || calls.Load() != 1 {
+			t.Errorf("%s, %d orders, %d writes", o, v.orders.Load(), calls.Load())
+		}
+	})
+}
+
+// readings of the clock by send: at its start, with the connection in hand, with the headers ready.
+const atHeaders = 3
+
+// A process that slept with the headers ready sends nothing at all, and the connection's next order arrives.
+func TestOrderThatIsLateWithItsHeadersReadyNeverLeft(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := batchOfVectors(t)[0]
+		v := startVenue(t, func(w http.ResponseWriter, _ *http.Request) { accept(w, r.Order.ID) })
+		_, bytes := v.counting()
+		c := v.clob(t)
+		c.Now = lateAt(atHeaders)
+		r.SendBy = time.Now().Add(time.Second)
+		o, _ := c.PostOrder(t.Context(), r)
+		if never, ok := o.(NeverLeft); !ok || !errors.Is(never.Cause, ErrTooLate) || bytes.Load() != 0 {
+			t.Errorf("%s, %d bytes written", o, bytes.Load())
+		}
+		c.Now = time.Now
+		if o, _ := c.PostOrder(t.Context(), r); o.Code() != "accepted" || v.orders.Load() != 1 {
+			t.Errorf("after it: %s, %d orders", o, v.orders.Load())
+		}
+	})
+}
+
+func TestOrderThatIsLateNeverLeavesOverHTTP2(t *testing.T) {
+	r := batchOfVectors(t)[0]
+	var orders, protocol atomic.Int32
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+		protocol.Store(int32(q.ProtoMajor))
+		if b, err := io.ReadAll(q.Body); err == nil && len(b) > 0 {
+			orders.Add(1)
+		}
+		accept(w, r.Order.ID)
+	}))
+	s.EnableHTTP2 = true
+	s.StartTLS()
+	defer s.Close()
+	c := clobOn(t, nil)
+	c.BaseURL, c.HTTP = s.URL, s.Client()
+	r.SendBy = time.Now().Add(time.Minute)
+	if o, _ := c.PostOrder(t.Context(), r); o.Code() != "accepted" || orders.Load() != 1 || protocol.Load() != 2 {
+		t.Fatalf("in time: %s, %d orders over HTTP/%d", o, orders.Load(), protocol.Load())
+	}
+	c.Now = lateAt(atHeaders)
+	if o, _ := c.PostOrder(t.Context(), r); o.Code() != (NeverLeft{}).Code() || orders.Load() != 1 {
+		t.Errorf("late: %s, %d orders", o, orders.Load())
+	}
+}
+
+// opaque is a transport that tells nobody its steps.
+type opaque func(*http.Request) (*http.Response, error)
+
+func (o opaque) RoundTrip(r *http.Request) (*http.Response, error) { return o(r) }
+
+// An unknown transport cannot read the body of an order that is late, and once it has read it the order may have left.
+func TestUnknownTransportReadsThroughTheGate(t *testing.T) {
+	r := batchOfVectors(t)[0]
+	for _, late := range []bool{false, true} {
+		c := clobOn(t, nil)
+		var got []byte
+		c.HTTP = &http.Client{Transport: opaque(func(q *http.Request) (*http.Response, error) {
+			if late {
+				c.Now = lateAt(1)
+			}
+			var err error
+			got, err = io.ReadAll(q.Body)
+			return nil, errors.Join(io.ErrUnexpectedEOF, err)
+		})}
+		c.Now = func() time.Time { return time.Now() }
+		r.SendBy = time.Now().Add(time.Minute)
+		o, _ := c.PostOrder(t.Context(), r)
+		if _, unknown := o.(Unknown); unknown == late || (len(got) > 0) == late {
+			t.Errorf("late %t: %s, %d bytes read", late, o, len(got))
+		}
+	}
 }
 
 // Once the body may be on its way, nothing but the answer tells: each way of losing it is Unknown.

@@ -97,6 +97,9 @@ func (m *meter) RoundTrip(r *http.Request) (*http.Response, error) {
 	return res, err
 }
 
+// Unwrap names the transport that sends: it tells when it has written the headers.
+func (m *meter) Unwrap() http.RoundTripper { return m.next }
+
 // tell says when the venue has asked for less, and what became of the request: it is not sent again in here.
 func (m *meter) tell(e limits.Endpoint, status int, s signal.Signal) {
 	switch s.Kind {

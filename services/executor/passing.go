@@ -8,7 +8,6 @@ import (
 	"net/http/httptrace"
 	"strings"
 	"sync"
-	"sync/atomic"
 
 	"sluice/pkg/actor"
 )
@@ -17,7 +16,7 @@ import (
 const (
 	BeforeConnection = "before-connection" // a request is signed and has no connection
 	AfterConnection  = "after-connection"  // it has one
-	BeforeWrite      = "before-write"      // its body has passed the last check of the time to send; none of it is written, at most the headers are
+	BeforeWrite      = "before-write"      // it has passed the last check of the time to send, and none of it is written
 	AfterWrite       = "after-write"       // all of it is with the operating system
 	BeforeAnswer     = "before-answer"     // the first byte of the answer is here
 	AfterAnswer      = "after-answer"      // all of the answer is read, and nobody has looked at it
@@ -28,8 +27,8 @@ func Points() []string {
 	return append(actor.Points(), BeforeConnection, AfterConnection, BeforeWrite, AfterWrite, BeforeAnswer, AfterAnswer)
 }
 
-// watched is a client whose requests that place orders tell of their points; of AfterWrite only where they go over plain
-// HTTP and a transport of the standard library.
+// watched is a client whose requests that place orders tell of their points; of BeforeWrite and AfterWrite only where they go
+// over plain HTTP and a transport of the standard library.
 func watched(c *http.Client, passing func(string)) *http.Client {
 	w := *c
 	if w.Transport == nil {
@@ -42,7 +41,10 @@ func watched(c *http.Client, passing func(string)) *http.Client {
 	return &w
 }
 
-// watchedConns makes a transport's connections tell when they have written.
+// wholeRequest is more than any request that places orders: it leaves with one write.
+const wholeRequest = 256 << 10
+
+// watchedConns makes a transport's connections tell when they write.
 func watchedConns(t *http.Transport, passing func(string)) *http.Transport {
 	dial := t.DialContext
 	if dial == nil {
@@ -55,6 +57,7 @@ func watchedConns(t *http.Transport, passing func(string)) *http.Transport {
 		}
 		return &watchedConn{Conn: conn, passing: passing}, nil
 	}
+	t.WriteBufferSize = wholeRequest
 	return t
 }
 
@@ -68,17 +71,19 @@ func (w *watch) RoundTrip(r *http.Request) (*http.Response, error) {
 		return w.through.RoundTrip(r)
 	}
 	w.passing(BeforeConnection)
-	p := &passage{passing: w.passing, length: r.ContentLength}
+	var conn *watchedConn // nil when somebody has wrapped it
 	r = r.WithContext(httptrace.WithClientTrace(r.Context(), &httptrace.ClientTrace{
-		GotConn: p.connected, GotFirstResponseByte: func() { w.passing(BeforeAnswer) },
+		GotConn: func(i httptrace.GotConnInfo) {
+			conn, _ = i.Conn.(*watchedConn)
+			w.passing(AfterConnection)
+		},
+		WroteHeaders: func() {
+			if conn != nil {
+				conn.order = true
+			}
+		},
+		GotFirstResponseByte: func() { w.passing(BeforeAnswer) },
 	}))
-	r.Body = &leaving{ReadCloser: r.Body, p: p}
-	if again := r.GetBody; again != nil {
-		r.GetBody = func() (io.ReadCloser, error) {
-			b, err := again()
-			return &leaving{ReadCloser: b, p: p}, err
-		}
-	}
 	a, err := w.through.RoundTrip(r)
 	if err == nil {
 		a.Body = &arriving{a.Body, sync.OnceFunc(func() { w.passing(AfterAnswer) })}
@@ -86,50 +91,24 @@ func (w *watch) RoundTrip(r *http.Request) (*http.Response, error) {
 	return a, err
 }
 
-// passage is one request on its way.
-type passage struct {
-	passing func(string)
-	length  int64                       // of its body
-	conn    atomic.Pointer[watchedConn] // nil when somebody has wrapped it
-}
+// Unwrap names the transport that sends.
+func (w *watch) Unwrap() http.RoundTripper { return w.through }
 
-func (p *passage) connected(i httptrace.GotConnInfo) {
-	c, _ := i.Conn.(*watchedConn)
-	p.conn.Store(c)
-	p.passing(AfterConnection)
-}
-
-// leaving is the body of a request, on its way into the transport's buffer.
-type leaving struct {
-	io.ReadCloser
-	p    *passage
-	read int64
-}
-
-func (b *leaving) Read(into []byte) (int, error) {
-	n, err := b.ReadCloser.Read(into)
-	if n > 0 && b.read == 0 {
-		b.p.passing(BeforeWrite)
-	}
-	b.read += int64(n)
-	if c := b.p.conn.Load(); c != nil && n > 0 && b.read == b.p.length {
-		c.last = true
-	}
-	return n, err
-}
-
-// watchedConn tells when the last bytes of a request are written: with the write that follows the last read of its body,
-// because the transport writes all that it has read before it reads on.
+// watchedConn tells before and after the write of a request that places orders: headers and body are in the transport's
+// buffer until then.
 type watchedConn struct {
 	net.Conn
 	passing func(string)
-	last    bool // the next write ends a request; belongs to the goroutine that writes
+	order   bool // the next write is such a request; belongs to the goroutine that writes
 }
 
 func (c *watchedConn) Write(b []byte) (int, error) {
+	order := c.order
+	if c.order = false; order {
+		c.passing(BeforeWrite)
+	}
 	n, err := c.Conn.Write(b)
-	if c.last && err == nil {
-		c.last = false
+	if order && err == nil {
 		c.passing(AfterWrite)
 	}
 	return n, err
