@@ -61,6 +61,9 @@ func FuzzDecodeCommand(f *testing.F) {
 		if h := ContentHash(c); len(h) != 32 || h != ContentHash(again) {
 			t.Errorf("hash %q and %q", h, ContentHash(again))
 		}
+		if s, ok := c.(*Submit); ok {
+			sameContent(t, s)
+		}
 	})
 }
 

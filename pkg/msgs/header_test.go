@@ -1,6 +1,9 @@
 package msgs
 
 import (
+	"bytes"
+	"encoding/json"
+	"reflect"
 	"strings"
 	"testing"
 )
@@ -70,6 +73,53 @@ func TestMsgIDMustNameAccountVerbAndID(t *testing.T) {
 	}
 	if err := CheckHeaders("cmd.order.main.submit", nil, submit); err != nil {
 		t.Errorf("no headers: %v", err)
+	}
+}
+
+// sameContent fails when the short way to what counts of a submit is not the general one.
+func sameContent(t *testing.T, s *Submit) (short bool) {
+	t.Helper()
+	b, err := json.Marshal(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, short := s.content(nil)
+	if want := contentOf(nil, s, b); short && !bytes.Equal(got, want) {
+		t.Errorf("content %q, by its JSON %q", got, want)
+	}
+	return short
+}
+
+// Every field counts on the short way too: one that is added to Submit and forgotten there would make two orders one.
+func TestContentHashOfSubmitsMissesNoField(t *testing.T) {
+	whole := reflect.TypeFor[Submit]()
+	for i := range whole.NumField() {
+		f := whole.Field(i)
+		s := &Submit{ClientOrderID: "a", Type: "GTC"}
+		v := reflect.ValueOf(s).Elem().Field(i)
+		if v.Kind() == reflect.Pointer {
+			v.Set(reflect.New(f.Type.Elem()))
+			v = v.Elem()
+		}
+		switch v.Kind() {
+		case reflect.String:
+			v.SetString("x y")
+		case reflect.Int64:
+			v.SetInt(1_234_567)
+		case reflect.Bool:
+			v.SetBool(true)
+		case reflect.Struct: // Common and an order that was signed elsewhere take the general way
+		default:
+			t.Fatalf("%s is %s: say here what may be in it", f.Name, v.Kind())
+		}
+		if !sameContent(t, s) && f.Name != "Signed" {
+			t.Errorf("%s takes the general way", f.Name)
+		}
+	}
+	for _, odd := range []string{"\"", "\\", "<", ">", "&", "é", "\u2028", "\n", "\x7f", "\xff"} {
+		if sameContent(t, &Submit{ClientOrderID: "a", Type: "GTC", Outcome: odd}) {
+			t.Errorf("%q takes the short way", odd)
+		}
 	}
 }
 

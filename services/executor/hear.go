@@ -91,7 +91,11 @@ func (h *ear) decode(r *actor.Record) *Asked {
 	if to := r.Header[msgs.HeaderReplyTo]; len(to) == 1 && msgs.ValidReplyTo(to[0]) {
 		a.ReplyTo = to[0]
 	}
-	a.Client, a.Request = msgs.PeekID(r.Data)
+	if c, ok := a.Command.(*msgs.Submit); ok && a.Err == nil {
+		a.Client = c.ClientOrderID
+	} else {
+		a.Client, a.Request = msgs.PeekID(r.Data)
+	}
 	if a.Command == nil || a.Err != nil {
 		return a
 	}
