@@ -108,7 +108,7 @@ func (c *clob) CancelEverything(ctx context.Context) (CancelAnswer, polymarket.O
 		out, _ := api.CancelAll(ctx)
 		return out
 	})
-	a.Everything = true
+	a.Everything = failed == nil
 	return a, failed
 }
 

@@ -3,6 +3,7 @@ package executor
 import (
 	"context"
 	"slices"
+	"sync"
 	"time"
 
 	"sluice/pkg/actor"
@@ -18,9 +19,14 @@ func (p *performer) cancel(ctx context.Context, job actor.Job, ids []msgs.OrderI
 		if len(chunk) == 1 {
 			endpoint = limits.DeleteOrder
 		}
-		a, ok := p.ask(ctx, limits.Request{Endpoint: string(endpoint), Account: p.account, Items: len(chunk)}, func(ctx context.Context) (CancelAnswer, polymarket.Outcome) {
+		a, ok := p.ask(ctx, &limits.Request{Endpoint: string(endpoint), Account: p.account, Items: len(chunk)}, func(ctx context.Context) (CancelAnswer, polymarket.Outcome) {
 			return p.venue.Cancel(ctx, chunk)
-		}, chunk)
+		}, func(a *CancelAnswer, r polymarket.Rejected) bool {
+			for _, id := range chunk {
+				a.Refused = append(a.Refused, CancelRefusal{OrderID: id, Code: msgs.VenueRejected, Message: r.VenueMessage})
+			}
+			return true
+		})
 		if !ok {
 			return
 		}
@@ -29,51 +35,58 @@ func (p *performer) cancel(ctx context.Context, job actor.Job, ids []msgs.OrderI
 }
 
 // cancelEverything ends all at once, or first, by ids in chunks, what we know of: when a second cancel must stay possible, or
-// when the balance of cancels may not go so far below zero.
+// when the balance of cancels may not go so far below zero. A venue that refuses to cancel everything is asked on, because others
+// than ours may rest there; ours are ended by their ids meanwhile.
 func (p *performer) cancelEverything(ctx context.Context, job actor.Job, d CancelEverything) {
 	// The venue counts one for the request and one for each order that it ends: ours as far as we know, and in the end
 	// those that it names.
-	items := len(d.Own)
-	switch way := p.limits.Cancelling(p.account, items, p.keep); {
+	q, byIDs := &limits.Request{Endpoint: string(limits.CancelAll), Account: p.account, Items: len(d.Own)}, false
+	switch way := p.limits.Cancelling(p.account, q.Items, p.keep); {
 	case !way.All:
-		p.log.Info("everything is cancelled by ids first", "orders", items, "last_ms", way.Last.Milliseconds())
+		p.log.Info("everything is cancelled by ids first", "orders", q.Items, "last_ms", way.Last.Milliseconds())
 		p.cancel(ctx, job, d.Own)
-		items = 0
+		q.Items, byIDs = 0, true
 	case way.Blocked > 0:
-		p.log.Warn("a cancel of everything leaves no room for another", "orders", items, "blocked_ms", way.Blocked.Milliseconds())
+		p.log.Warn("a cancel of everything leaves no room for another", "orders", q.Items, "blocked_ms", way.Blocked.Milliseconds())
 	}
-	a, ok := p.ask(ctx, limits.Request{Endpoint: string(limits.CancelAll), Account: p.account, Items: items}, func(ctx context.Context) (CancelAnswer, polymarket.Outcome) {
+	var beside sync.WaitGroup
+	defer beside.Wait()
+	a, ok := p.ask(ctx, q, func(ctx context.Context) (CancelAnswer, polymarket.Outcome) {
 		return p.venue.CancelEverything(ctx)
-	}, nil)
+	}, func(*CancelAnswer, polymarket.Rejected) bool {
+		if !byIDs {
+			q.Items, byIDs = 0, true
+			beside.Go(func() { p.cancel(ctx, job, d.Own) })
+		}
+		return false
+	})
 	if ok {
 		a.For = d.For
 		job.Deliver(a)
 	}
 }
 
-// ask repeats a cancel until there is an answer; ok is false when ctx ended first.
-func (p *performer) ask(ctx context.Context, q limits.Request, call func(context.Context) (CancelAnswer, polymarket.Outcome), ids []msgs.OrderID) (a CancelAnswer, ok bool) {
+// ask repeats a cancel until there is an answer; ok is false when ctx ended first. Whether a refusal of the whole request is an
+// answer is for final to say.
+func (p *performer) ask(ctx context.Context, q *limits.Request, call func(context.Context) (CancelAnswer, polymarket.Outcome), final func(*CancelAnswer, polymarket.Rejected) bool) (a CancelAnswer, ok bool) {
 	for wait := lookFirst; ; wait = min(2*wait, lookLast) {
-		permit, err := p.acquire(ctx, q)
+		permit, err := p.acquire(ctx, *q)
 		if err != nil {
 			return a, false
 		}
 		began := time.Now()
-		with, done := carry(ctx, q, permit)
+		with, done := carry(ctx, *q, permit)
 		a, failed := call(with)
 		done()
 		p.count.took("cancel", time.Since(began))
 		if failed == nil {
-			p.log.Debug("cancelled", "asked", len(ids), "cancelled", len(a.Cancelled), "refused", len(a.Refused))
+			p.log.Debug("cancelled", "asked", q.Items, "cancelled", len(a.Cancelled), "refused", len(a.Refused))
 			return a, true
 		}
 		if ctx.Err() != nil {
 			return a, false
 		}
-		if r, final := failed.(polymarket.Rejected); final {
-			for _, id := range ids {
-				a.Refused = append(a.Refused, CancelRefusal{OrderID: id, Code: msgs.VenueRejected, Message: r.VenueMessage})
-			}
+		if r, refused := failed.(polymarket.Rejected); refused && final(&a, r) {
 			return a, true
 		}
 		after := wait
@@ -81,7 +94,7 @@ func (p *performer) ask(ctx context.Context, q limits.Request, call func(context
 			after = max(after, r.Duration)
 			p.limits.Penalise(limits.Cancel, p.account, time.Now().Add(after))
 		}
-		p.log.Warn("cancel not answered, asking again", "outcome", failed.String(), "orders", len(ids), "retry_after_ms", after.Milliseconds())
+		p.log.Warn("cancel not done, asking again", "outcome", failed.String(), "orders", q.Items, "retry_after_ms", after.Milliseconds())
 		if pause(ctx, after) != nil {
 			return a, false
 		}

@@ -2,9 +2,14 @@ package flow
 
 import (
 	"fmt"
+	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
+
+	"sluice/pkg/polymarket"
+	"sluice/pkg/sandbox"
 )
 
 // TestHaltSurvivesARestart halts without cancel: nothing new leaves, what rests stays, queued submits are refused and stay
@@ -111,5 +116,45 @@ func TestResumeKeepsWhatWasQueuedRefused(t *testing.T) {
 		p.tells("before", "rejected:halted.")
 		p.tells("during", "rejected:halted.")
 		p.tells("after", "submitting accepted")
+	})
+}
+
+// TestRefusedCancelAllIsNotDone: the venue refuses to cancel everything for half a minute, while an own order rests and one that was
+// placed by hand, of which nobody has told. The own one is cancelled by its id; the cancel_all is asked on, also by the next owner, and is done only
+// when the venue has carried it out and nothing rests.
+func TestRefusedCancelAllIsNotDone(t *testing.T) {
+	inPlant(t, setup{}, func(p *plant) {
+		p.submit("own", "BUY", "GTC", "0.10", "10")
+		p.is("own", "open")
+		p.venue.SetFaults(func(f *sandbox.Faults) { f.FreezeFeed = true })
+		p.byHand("main", coin, polymarket.Buy, "0.11", "10")
+		var refused atomic.Int32
+		p.gate.set(func(r *request, send func() (*http.Response, error)) (*http.Response, error) {
+			if r.URL.Path != "/cancel-all" {
+				return send()
+			}
+			refused.Add(1)
+			return answer(r, http.StatusBadRequest, "application/json", `{"error":"not now"}`), nil
+		})
+		p.send("cancel_all", "{'request_id':'sweep'}")
+		p.final("own")
+		p.tells("own", "submitting accepted cancelled:requested.")
+		p.pass(15 * time.Second)
+		p.crash()
+		p.pass(15 * time.Second)
+		if done := p.ofType("main", "order.cancel_all_done"); len(done) != 0 {
+			t.Errorf("done while the venue refuses it: %s", done[0].raw)
+		}
+		if n := len(p.open("main")); n != 1 {
+			t.Errorf("%d orders rest, want the one that was placed by hand", n)
+		}
+		if n := refused.Load(); n < 4 || n > 30 {
+			t.Errorf("asked %d times in half a minute", n)
+		}
+		p.gate.set(nil)
+		p.until("the sweep is done", func() bool { return len(p.ofType("main", "order.cancel_all_done")) == 1 })
+		if n := len(p.open("main")); n != 0 {
+			t.Errorf("%d orders rest after a cancel_all", n)
+		}
 	})
 }
