@@ -41,11 +41,14 @@ type desk struct {
 	feed  atomic.Pointer[msgs.FeedStatus]
 	venue venueState
 	log   *slog.Logger
+
+	serving func(context.Context, *actor.Actor) error // answers for the account until the context ends
 }
 
 func (s *Service) newDesk(a Account) *desk {
 	log := s.cfg.Log.With("account", a.Name)
 	d := &desk{s: s, cfg: a, log: log}
+	d.serving = d.serve
 	d.is(deskOpening)
 	d.ear = &ear{account: a.Name, facts: s.facts, books: s.books, copies: newCopies(s.cfg.NATS, s.cfg.Env, log), dead: s.dead, count: s.count, log: log, room: d.room}
 	return d
@@ -87,14 +90,21 @@ func (d *desk) run(ctx context.Context, leases *actor.Leases, snapshots jetstrea
 	return nil
 }
 
-// own runs the account's actor and answers for it until ctx ends or the actor is replaced.
+// own runs the account's actor and answers for it until ctx ends or the actor is replaced. An account that nobody can ask about,
+// and that the watch over its log does not take for ours, does not trade: when it cannot be answered for, its actor ends.
 func (d *desk) own(ctx context.Context, v Venue, snapshots jetstream.ObjectStore) error {
 	act := d.newActor(v, snapshots)
 	d.actor.Store(act)
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	served := make(chan error, 1)
-	go func() { served <- d.serve(ctx, act) }()
+	go func() {
+		err := d.serving(ctx, act)
+		if err != nil {
+			stop()
+		}
+		served <- err
+	}()
 	var heeding sync.WaitGroup
 	heeding.Go(func() { d.heedMarks(ctx, act) })
 	err := act.Run(ctx)

@@ -36,6 +36,8 @@ type plant struct {
 	stop  func()          // ends the executor and waits for it
 	seen  map[string]string
 	mute  bool // the feed says nothing
+
+	arrange func(*Service) // before each start; nil: nothing
 }
 
 // inPlant runs a test with the executor started for the account main. adjust may change the configuration first.
@@ -106,6 +108,9 @@ func (p *plant) start() {
 		p.t.Fatal(err)
 	}
 	p.svc = svc
+	if p.arrange != nil {
+		p.arrange(svc)
+	}
 	ctx, cancel := context.WithCancel(p.t.Context())
 	var running sync.WaitGroup
 	running.Go(func() {
