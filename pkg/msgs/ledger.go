@@ -185,4 +185,5 @@ type OrderPosition struct {
 	Incarnation string `json:"incarnation" doc:"of the log, as its owner events say it; empty where they do not"`
 	N           uint64 `json:"n"`
 	Seq         uint64 `json:"seq" doc:"of its message in LOG_<account>"`
+	Doubt       bool   `json:"doubt,omitempty" doc:"the log was found to be another than the one of which this is booked, and was not compared since"`
 }

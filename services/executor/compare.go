@@ -200,6 +200,8 @@ func (t *turn) judge(m Comparison) (v verdict) {
 		v.doubt(msgs.LogOther, fixRestore, "the ledger has booked %d events of log %s, and this is log %s", b.N, b.Incarnation, t.incarnation)
 	case b.N > t.n:
 		v.doubt(msgs.LogRolledBack, fixRestore, "the ledger has booked event %d of this log, which ends at %d", b.N, t.n)
+	case b.Doubt: // the log may have grown beyond what is booked, by starts that were not compared
+		v.doubt(msgs.LogRolledBack, fixRestore, "the ledger had booked event %d of this log when it found another log in its place", b.N)
 	}
 	v.lost = len(v.doubts) > 0
 	if v.ledger = b.Said; len(v.doubts) > len(m.Started.Losses) {

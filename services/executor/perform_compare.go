@@ -17,6 +17,8 @@ const (
 	tradesBack = 24 * time.Hour
 	// tradesOverlap is how much before the end of the log: the venue's clock and ours may differ.
 	tradesOverlap = time.Minute
+	// ledgerStale is how old the ledger's word may be: meanwhile the log grows, and the ledger sees that it is another one.
+	ledgerStale = 10 * time.Second
 	// pageTries is how often a page is asked for before its list is read anew.
 	pageTries = 3
 	// maxListPages is more than any list has at 100 or more a page; one that goes on is broken.
@@ -44,7 +46,11 @@ func (p *performer) compare(ctx context.Context, job actor.Job, d Compare) {
 		})
 	})
 	asking.Go(func() { m.Ledger = p.witness.booked(ctx) })
+	began := time.Now()
 	asking.Wait()
+	if time.Since(began) > ledgerStale {
+		m.Ledger = p.witness.booked(ctx)
+	}
 	if ctx.Err() == nil {
 		job.Deliver(m)
 	}

@@ -16,11 +16,15 @@ import (
 	"sluice/pkg/msgs"
 )
 
-// alone is a witness who knows nothing.
-type alone struct{}
+// late is a witness who has heard nothing, and whose ledger sees only after a while that the log is another one.
+type late struct{ asked int }
 
-func (alone) heard(context.Context, actor.Started) (map[msgs.OrderID]bool, error) { return nil, nil }
-func (alone) booked(context.Context) Booked                                       { return Booked{Said: ledgerAbsent} }
+func (*late) heard(context.Context, actor.Started) (map[msgs.OrderID]bool, error) { return nil, nil }
+
+func (w *late) booked(context.Context) Booked {
+	w.asked++
+	return Booked{ledgerAgrees, msgs.OrderPosition{Doubt: w.asked > 1}}
+}
 
 // busy is a venue at which an account has lists of many pages, each of which takes its time.
 type busy struct {
@@ -72,15 +76,18 @@ func (v *busy) asks(name string) (n int) {
 
 // TestStartComparisonEndsOnABusyAccount compares with a venue that tells what rests and what has traded in twenty pages of four
 // seconds each, of which it loses some answers. Each page has a time of its own and is asked for until it is told; what was told
-// is not asked for again, unless a page was asked for in vain some times: then the list is read anew.
+// is not asked for again, unless a page was asked for in vain some times: then the list is read anew. The ledger, which has answered long since, is asked again.
 func TestStartComparisonEndsOnABusyAccount(t *testing.T) {
 	onStage(t, nil, func(s *stage) {
 		v := &busy{pages: 20, takes: 4 * time.Second, lost: map[string]int{"orders 7": 1, "orders 20": 2, "trades 11": pageTries}}
-		s.next, s.p.witness = v.page, alone{}
+		s.next, s.p.witness = v.page, &late{}
 		got := s.do(Compare{actor.Started{First: true}})
 		m, ok := got[0].(Comparison)
 		if len(got) != 1 || !ok {
 			t.Fatalf("delivered %v", got)
+		}
+		if !m.Ledger.Doubt {
+			t.Error("the ledger's word is as old as the first page")
 		}
 		var want, open []msgs.OrderID
 		for n := range v.pages {

@@ -85,7 +85,7 @@ func (c *teller) holds(ctx context.Context, _ []byte) (any, *msgs.Error) {
 func (c *teller) position(ctx context.Context, _ []byte) (any, *msgs.Error) {
 	a, refusal := look(ctx, c, func(j *Journal) msgs.LedgerPosition {
 		return msgs.LedgerPosition{Account: c.d.book.Terms.Account, Env: c.s.cfg.Env, FeedSeq: j.At.FeedAt.Seq, Block: j.At.Block,
-			Order: msgs.OrderPosition{Incarnation: j.At.Sure.Incarnation, N: j.At.Sure.N, Seq: j.At.LogAt.Seq}}
+			Order: msgs.OrderPosition{Incarnation: j.At.Sure.Incarnation, N: j.At.Sure.N, Seq: j.At.LogAt.Seq, Doubt: j.At.Doubt}}
 	})
 	return a, refusal
 }
