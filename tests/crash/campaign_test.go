@@ -18,6 +18,8 @@ const (
 	// Between so many kills one executor is stopped at a point instead, and goes on when it has been replaced.
 	killsForAStop = 15
 	stopStride    = 7 // through the points, all of them in turn
+	// Between so many kills one of the two ingests is killed, stopped until the next time, or replaced.
+	killsForAFeed = 4
 	dropPerMill   = 100
 	losePerMill   = 50
 	// deepest is the most times that a point is passed before the kill: what an executor decides in about a second.
@@ -35,8 +37,9 @@ type tally struct {
 }
 
 // TestCrashes kills the executor at every one of its points while commands come in, a third of the times together with the
-// broker, at a venue that loses requests and answers. Whoever starts next goes on. In the end nothing was sent twice, nothing
-// was lost, nothing left after its cancel, and the log says what the journal says.
+// broker, at a venue that loses requests and answers. Whoever starts next goes on. Of two ingests one is killed, stopped or
+// replaced now and then. In the end nothing was sent twice, nothing was lost, nothing left after its cancel, the log says what
+// the journal says, and the private feed has each status of each trade once.
 func TestCrashes(t *testing.T) {
 	t.Parallel()
 	kills := shortKills
@@ -53,15 +56,20 @@ func TestCrashes(t *testing.T) {
 	c.storm, c.book = newStorm(c.p, seed), c.p.logbook()
 	c.p.owned(c.restart(""))
 	c.p.startLedger()
+	c.p.ingests = append(c.p.ingests, c.p.newIngest())
 	c.p.faults("{'drop_answer':{'per_mille':%d},'lose_request':{'per_mille':%d}}", dropPerMill, losePerMill)
 	c.storm.run()
 	for i, points := 0, executor.Points(); i < kills; i++ {
 		c.round(points[i%len(points)], i%3 == 2)
+		if i%killsForAFeed == killsForAFeed-1 {
+			c.spoilFeed()
+		}
 		if i%killsForAStop == killsForAStop-1 {
 			c.stop(points[i/killsForAStop*stopStride%len(points)])
 		}
 	}
 	c.storm.end()
+	c.mendFeed()
 	c.p.faults("{'drop_answer':{},'lose_request':{}}")
 	c.p.owned(c.restart(""))
 	c.book.rest(c.storm)
@@ -83,6 +91,8 @@ type campaign struct {
 	all     []*process // executors
 	tallies map[string]*tally
 	ledgers int // killed
+	feeds   feedTally
+	spoilt  *process // the ingest that something was done to last, nil when it is over
 }
 
 // restart ends the executor that runs and starts another. Now and then it waits for the lease of the dead one.
@@ -179,6 +189,8 @@ func (c *campaign) report(kills int, took time.Duration) {
 	c.t.Helper()
 	v := c.p.content()
 	assets := c.p.balanced()
+	statuses := c.p.fed()
+	books := c.p.shown()
 	c.book.read()
 	n := c.storm.count(c.t, c.book.state, c.p.seen())
 	var b strings.Builder
@@ -194,6 +206,8 @@ func (c *campaign) report(kills int, took time.Duration) {
 	b.WriteString(sum.row("all") + "\n")
 	fmt.Fprintf(&b, "counted by token, price and size: sent twice %d, traded beyond its size %d, lost %d, sent after cancel %d\n", n.twice, n.overdone, n.lost, n.after)
 	fmt.Fprintf(&b, "the ledger, killed %d times, has what the venue has in each of %d assets, to the last unit; its chain of entries holds\n", c.ledgers, assets)
+	fmt.Fprintf(&b, "of two ingests one was killed %d times, stopped %d times, replaced %d times; the feed has each of %d statuses of trades once and in order, and each of %d books is the venue's\n",
+		c.feeds.kills, c.feeds.stops, c.feeds.replaced, statuses, books)
 	fmt.Fprintf(&b, "the judge: %s\n", v)
 	c.t.Log("\n" + b.String())
 	if path := os.Getenv("SLUICE_CRASH_REPORT"); path != "" {

@@ -4,7 +4,8 @@
 // An executor is told by its environment at which of its points (executor.Points) it ends or stops itself, so that a kill
 // falls exactly between two lines. A driver goes on publishing commands all the while: orders that differ in token, price or
 // size, cancels before their submits, repeats. At the end `sluice judge` reads the sandbox's journal and the streams, and
-// must be content; and what the judge cannot be wrong about is counted once more here, by token, price and size.
+// must be content; and what the judge cannot be wrong about is counted once more here, by token, price and size. The private
+// feed, which two ingests write of which one is killed, stopped or replaced now and then, is held against the journal here too.
 //
 // TestCrashes is a short campaign; these variables change what the tests do:
 //

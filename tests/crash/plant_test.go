@@ -27,7 +27,7 @@ type plant struct {
 	dir     string
 	broker  *process
 	venue   *process
-	ingest  *process
+	ingests []*process
 	ledger  *process // nil: nobody keeps books
 	port    string   // of the broker, host:port, the same over restarts
 	urls    sandbox.URLs
@@ -62,7 +62,13 @@ func (p *plant) begin() {
 	if p.js, err = jetstream.New(p.service); err != nil {
 		t.Fatal(err)
 	}
-	p.ingest = start(t, "ingest", nil, false, program(t), "ingest", "--nats", p.serviceURL(p.port), "--http", "127.0.0.1:0",
+	p.ingests = []*process{p.newIngest()}
+}
+
+// newIngest starts one ingest more.
+func (p *plant) newIngest() *process {
+	p.t.Helper()
+	return start(p.t, "ingest", nil, false, program(p.t), "ingest", "--nats", p.serviceURL(p.port), "--http", "127.0.0.1:0",
 		"--clob", p.urls.CLOB, "--ws-market", p.urls.WSMarket, "--ws-user", p.urls.WSUser, "--unsafe-no-sync")
 }
 

@@ -238,6 +238,8 @@ type journalLine struct {
 	Size    string `json:"size"`
 	TradeID string `json:"trade_id"`
 	Legs    []struct {
+		Leg     int    `json:"leg"`
+		Account string `json:"account"`
 		OrderID string `json:"order_id"`
 		Size    string `json:"size"`
 	} `json:"legs"`
