@@ -55,6 +55,7 @@ const (
 	selMultiSend       = "\x8d\x80\xff\x0a"
 	selExecTransaction = "\x6a\x76\x12\x02"
 	selNonce           = "\xaf\xfe\xd0\xe0"
+	selRelayCall       = "\x40\x5c\xec\x67"
 	selHubNonce        = "\x2d\x03\x35\xab"
 	selProxy           = "\x34\xee\x97\x91"
 	selDepositProxy    = "\x0a\x3c\x44\x05"

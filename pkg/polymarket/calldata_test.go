@@ -32,6 +32,7 @@ func specimens() []Method {
 		ExecTransaction{Call{a, Units(1), []byte("data"), DelegateCall}, Units(1), Units(2), Units(3), a, b, bytes.Repeat([]byte{1}, 65)},
 		ProxyCalls{calls}, ProxyCalls{[]Call{{To: a, Data: []byte{}, Operation: DelegateCall}}},
 		DepositProxy{[]WalletBatch{batch, {Wallet: b, Calls: []Call{{Data: []byte{}}}}}, [][]byte{{1}, bytes.Repeat([]byte{2}, 65)}}, WalletNonce{}, HubNonce{a},
+		RelayCall{a, b, []byte("x"), Units(0), Units(1), Units(2), Units(3), bytes.Repeat([]byte{4}, 65), []byte{}},
 	}
 }
 

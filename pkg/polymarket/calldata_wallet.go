@@ -35,6 +35,14 @@ type DepositProxy struct {
 	Signatures [][]byte
 }
 
+// RelayCall has the relay hub perform what the owner of a proxy wallet signed; only relays bring it.
+type RelayCall struct {
+	From, To                       Address
+	Data                           []byte
+	Fee, GasPrice, GasLimit, Nonce uint256.Int
+	Sig, Approval                  []byte
+}
+
 // WalletNonce asks a Safe or a deposit wallet how many transactions it has performed. The answer is read by ReadUint.
 type WalletNonce struct{}
 
@@ -60,6 +68,11 @@ func (ProxyCalls) Signature() string { return "proxy((uint8,address,uint256,byte
 // Signature names the function.
 func (DepositProxy) Signature() string {
 	return "proxy((address,uint256,uint256,(address,uint256,bytes)[])[],bytes[])"
+}
+
+// Signature names the function.
+func (RelayCall) Signature() string {
+	return "relayCall(address,address,bytes,uint256,uint256,uint256,uint256,bytes,bytes)"
 }
 
 // Signature names the function.
@@ -165,6 +178,21 @@ func (b WalletBatch) pack() []byte {
 }
 
 // Calldata encodes the call.
+func (m RelayCall) Calldata() []byte {
+	w := newArgs(9)
+	w.address(m.From)
+	w.address(m.To)
+	w.blob(m.Data)
+	w.uint(m.Fee)
+	w.uint(m.GasPrice)
+	w.uint(m.GasLimit)
+	w.uint(m.Nonce)
+	w.blob(m.Sig)
+	w.blob(m.Approval)
+	return w.call(selRelayCall)
+}
+
+// Calldata encodes the call.
 func (WalletNonce) Calldata() []byte { return []byte(selNonce) }
 
 // Calldata encodes the call.
@@ -211,6 +239,9 @@ func readWalletMethod(selector string, b []byte) (m Method, known bool) {
 		in.list(4, func(in *abiReader) { m.Batches = append(m.Batches, readBatch(in)) })
 		m.Signatures = in.blobs()
 		return taken(in, m), true
+	case selRelayCall:
+		in := readArgs(b, 9)
+		return taken(in, RelayCall{in.address(), in.address(), in.blob(), in.uint(), in.uint(), in.uint(), in.uint(), in.blob(), in.blob()}), true
 	case selNonce:
 		return taken(readArgs(b, 0), WalletNonce{}), true
 	case selHubNonce:

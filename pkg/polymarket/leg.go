@@ -135,7 +135,7 @@ func readLegs(calls []Call) ([]Leg, error) {
 // wraps reports whether a function performs calls that stand in its arguments.
 func wraps(m Method) bool {
 	switch m.(type) {
-	case MultiSend, ExecTransaction, ProxyCalls, DepositProxy:
+	case MultiSend, ExecTransaction, ProxyCalls, DepositProxy, RelayCall:
 		return true
 	}
 	return false

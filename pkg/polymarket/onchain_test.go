@@ -355,19 +355,28 @@ func TestSafeIsCreatedByOwnGasAndItsNonceVoided(t *testing.T) {
 	}
 }
 
-// TestRelayHubTakesOurSignature brings a proxy wallet's transaction as the relayer does.
+// TestRelayHubTakesOurSignature brings a proxy wallet's transactions as the relayer does: one that succeeds and one whose calls
+// fail under a receipt that looks well. Only for the latter is there a way by own gas.
 func TestRelayHubTakesOurSignature(t *testing.T) {
-	h := newHolder(t, polymarket.Proxy, false)
-	s, err := polymarket.SignProxyTx(h.key, polymarket.ProxyTx{ChainID: polymarket.Polygon, Owner: h.key.Address(), Relay: strings.ToLower(h.key.Address().Hex()), GasLimit: 400_000,
-		Calls: []polymarket.Call{h.contracts.Transfer(h.contracts.USDCe, h.friend, polymarket.Units(dollar))}}, h.allow)
-	h.must(err)
-	none := new(big.Int)
-	data, err := chain.Interface("RelayHub").Pack("relayCall", h.key.Address(), h.contracts.ProxyFactory, s.Data, none, none, big.NewInt(400_000), none, s.Signature, []byte{})
-	h.must(err)
-	tx, err := types.SignNewTx(h.raw, types.LatestSignerForChainID(big.NewInt(chain.ID)), &types.DynamicFeeTx{ChainID: big.NewInt(chain.ID), Nonce: h.chain.Nonce(h.key.Address()),
-		GasTipCap: big.NewInt(30_000_000_000), GasFeeCap: big.NewInt(200_000_000_000), Gas: 2_000_000, To: &h.contracts.RelayHub, Data: data})
-	h.must(err)
-	h.must(h.chain.Send(tx))
-	h.chain.Mine()
-	h.holds("the friend's USDC.e", h.friend, h.contracts.USDCe, nil, 1)
+	for name, amount := range map[string]int64{"succeeds": dollar, "fails": 5000 * dollar} {
+		t.Run(name, func(t *testing.T) {
+			h := newHolder(t, polymarket.Proxy, false)
+			owner := h.key.Address()
+			s, err := polymarket.SignProxyTx(h.key, polymarket.ProxyTx{ChainID: polymarket.Polygon, Owner: owner, Relay: strings.ToLower(chain.Worker().Hex()), GasLimit: 400_000,
+				Calls: []polymarket.Call{h.contracts.Transfer(h.contracts.USDCe, h.friend, polymarket.Units(amount))}}, h.allow)
+			h.must(err)
+			run := polymarket.RelayCall{From: owner, To: h.contracts.ProxyFactory, Data: s.Data, GasLimit: polymarket.Units(400_000), Sig: s.Signature}
+			h.succeeds(h.operate(polymarket.CallOf(h.contracts.RelayHub, run)))
+			good := amount == dollar
+			if ok, found := h.contracts.HubResult(h.logs, owner); ok != good || !found {
+				t.Errorf("the hub says %t, found %t", ok, found)
+			}
+			if n := h.number(polymarket.CallOf(h.contracts.RelayHub, polymarket.HubNonce{From: owner})); n != polymarket.Units(1) {
+				t.Errorf("hub nonce %s", n.Dec())
+			}
+			if _, err := s.OwnGasAfter(polymarket.HubRun{Data: run.Calldata(), Logs: h.logs}); (err == nil) == good {
+				t.Errorf("own gas after a transaction that %s: %v", name, err)
+			}
+		})
+	}
 }

@@ -1,9 +1,11 @@
 package polymarket
 
 import (
+	"bytes"
 	"fmt"
 
 	"github.com/ethereum/go-ethereum/crypto"
+	"github.com/holiman/uint256"
 )
 
 // ProxyTx is what a proxy wallet is asked to do through the relay hub.
@@ -120,13 +122,29 @@ func (t SignedProxyTx) OwnGas(refusal *RelayerError) (Call, error) {
 	return t.ownGas()
 }
 
-// OwnGasAfter is OwnGas for a transaction that the relayer took and that has failed for good: row is what the relayer remembers of
-// it, hubNonce the hub's nonce for the owner on chain (HubNonce), which must have passed, as the signature lives until then.
-func (t SignedProxyTx) OwnGasAfter(row RelayerTransaction, hubNonce uint64) (Call, error) {
-	failed := row.State == TxFailed || row.State == TxInvalid
-	if !failed || !row.Is(RelayerRequest{Signature: t.Signature}) || hubNonce <= t.Nonce {
-		return Call{}, fmt.Errorf("%w: transaction %s is %s and the hub's nonce is %d: wait until it has failed and the nonce %d has passed",
-			ErrNotRefused, row.ID, row.State, hubNonce, t.Nonce)
+// HubRun is a transaction that the chain has for good: what went to the relay hub, and what it wrote.
+type HubRun struct {
+	Data []byte
+	Logs []Log
+}
+
+// OwnGasAfter is OwnGas for a transaction that the relayer took. What the relayer says of its end proves nothing, and a hub nonce
+// that has passed may have passed by success; so it takes the final transaction that used up the nonce. It must have failed at
+// the hub, or be another one of the owner's. Anything else is ErrNotRefused.
+func (t SignedProxyTx) OwnGasAfter(run HubRun) (Call, error) {
+	contracts, err := ContractsOn(t.ChainID)
+	if err != nil {
+		return Call{}, err
+	}
+	m, err := DecodeCalldata(run.Data)
+	if err != nil {
+		return Call{}, fmt.Errorf("%w: read the hub's transaction: %w", ErrNotRefused, err)
+	}
+	used, ok := m.(RelayCall)
+	success, found := contracts.HubResult(run.Logs, t.Owner)
+	ours := bytes.Equal(used.Data, t.Data)
+	if !ok || !found || used.From != t.Owner || used.Nonce != *uint256.NewInt(t.Nonce) || ours && success {
+		return Call{}, fmt.Errorf("%w: no transaction at the hub shows that nonce %d is used up and the calls were not performed", ErrNotRefused, t.Nonce)
 	}
 	return t.ownGas()
 }

@@ -19,6 +19,7 @@ const (
 	topicTransferSingle   = "\xc3\xd5\x81\x68\xc5\xae\x73\x97\x73\x1d\x06\x3d\x5b\xbf\x3d\x65\x78\x54\x42\x73\x43\xf4\xc0\x83\x24\x0f\x7a\xac\xaa\x2d\x0f\x62"
 	topicTransferBatch    = "\x4a\x39\xdc\x06\xd4\xc0\xdb\xc6\x4b\x70\xaf\x90\xfd\x69\x8a\x23\x3a\x51\x8a\xa5\xd0\x7e\x59\x5d\x98\x3b\x8c\x05\x26\xc8\xf7\xfb"
 	topicExecutionSuccess = "\x44\x2e\x71\x5f\x62\x63\x46\xe8\xc5\x43\x81\x00\x2d\xa6\x14\xf6\x2b\xee\x8d\x27\x38\x65\x35\xb2\x52\x1e\xc8\x54\x08\x98\x55\x6e"
+	topicRelayed          = "\xab\x74\x39\x0d\x39\x59\x16\xd9\xe0\x00\x62\x98\xd4\x79\x38\xa5\xde\xf5\xd3\x67\x05\x4d\xcc\xa7\x8f\xa6\xec\x84\x38\x1f\x3f\x22"
 	topicExecutionFailure = "\x23\x42\x8b\x18\xac\xfb\x3e\xa6\x4b\x08\xdc\x0c\x1d\x29\x6e\xa9\xc0\x97\x02\xc0\x90\x83\xca\x52\x72\xe6\x4d\x11\x5b\x68\x7d\x23"
 )
 
@@ -27,6 +28,7 @@ const (
 	eventTransferSingle   = "TransferSingle(address,address,address,uint256,uint256)"
 	eventTransferBatch    = "TransferBatch(address,address,address,uint256[],uint256[])"
 	eventExecutionSuccess = "ExecutionSuccess(bytes32,uint256)"
+	eventRelayed          = "TransactionRelayed(address,address,address,bytes4,uint8,uint256)"
 	eventExecutionFailure = "ExecutionFailure(bytes32,uint256)"
 )
 
@@ -49,6 +51,23 @@ func SafeResult(logs []Log, safe Address, hash Hash) (success, found bool) {
 		}
 	}
 	return false, false
+}
+
+// HubResult reports what the relay hub says about the one transaction of owner's proxy wallet among the logs: found, and whether
+// its calls succeeded. The receipt looks well when they failed. With several of the owner's nothing is found, as nobody could say
+// which is meant.
+func (c Contracts) HubResult(logs []Log, owner Address) (success, found bool) {
+	count := 0
+	for _, l := range logs {
+		if l.Address != c.RelayHub || c.RelayHub == (Address{}) || len(l.Topics) != 4 || string(l.Topics[0][:]) != topicRelayed || party(l.Topics[2]) != owner {
+			continue
+		}
+		in := readArgs(l.Data, 3) // selector, status, charge
+		in.word()
+		status := in.small(maxByte)
+		success, count = status == 0 && in.done(), count+1
+	}
+	return success && count == 1, count == 1
 }
 
 // Flow is how much of one asset came to a wallet and left it in a transaction.

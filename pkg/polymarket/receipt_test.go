@@ -11,7 +11,7 @@ import (
 
 func TestTopicsAreTheHashesOfTheEvents(t *testing.T) {
 	for event, topic := range map[string]string{eventTransfer: topicTransfer, eventTransferSingle: topicTransferSingle, eventTransferBatch: topicTransferBatch,
-		eventExecutionSuccess: topicExecutionSuccess, eventExecutionFailure: topicExecutionFailure} {
+		eventRelayed: topicRelayed, eventExecutionSuccess: topicExecutionSuccess, eventExecutionFailure: topicExecutionFailure} {
 		if got := crypto.Keccak256([]byte(event)); string(got) != topic {
 			t.Errorf("%s: %x", event, got)
 		}

@@ -20,6 +20,7 @@ const wrapABI = `[
 {"type":"function","name":"balanceOfBatch","inputs":[{"type":"address[]","name":"a"},{"type":"uint256[]","name":"b"}]},
 {"type":"function","name":"createProxy","inputs":[{"type":"address","name":"a"},{"type":"uint256","name":"b"},{"type":"address","name":"c"},{"type":"tuple","name":"d","components":[{"type":"uint8","name":"v"},{"type":"bytes32","name":"r"},{"type":"bytes32","name":"s"}]}]},
 {"type":"function","name":"execTransaction","inputs":[{"type":"address","name":"a"},{"type":"uint256","name":"b"},{"type":"bytes","name":"c"},{"type":"uint8","name":"d"},{"type":"uint256","name":"e"},{"type":"uint256","name":"f"},{"type":"uint256","name":"g"},{"type":"address","name":"h"},{"type":"address","name":"i"},{"type":"bytes","name":"j"}]},
+{"type":"function","name":"relayCall","inputs":[{"type":"address","name":"a"},{"type":"address","name":"b"},{"type":"bytes","name":"c"},{"type":"uint256","name":"d"},{"type":"uint256","name":"e"},{"type":"uint256","name":"f"},{"type":"uint256","name":"g"},{"type":"bytes","name":"h"},{"type":"bytes","name":"i"}]},
 {"type":"function","name":"proxy","inputs":[{"type":"tuple[]","name":"a","components":[{"type":"address","name":"wallet"},{"type":"uint256","name":"nonce"},{"type":"uint256","name":"deadline"},{"type":"tuple[]","name":"calls","components":[{"type":"address","name":"target"},{"type":"uint256","name":"value"},{"type":"bytes","name":"data"}]}]},{"type":"bytes[]","name":"b"}]}
 ]`
 
@@ -65,6 +66,8 @@ func TestWrappingsAgreeWithAnotherEncoder(t *testing.T) {
 		case ExecTransaction:
 			want, err = other.Pack("execTransaction", m.To, wide(m.Value), m.Data, uint8(m.Operation), wide(m.SafeTxGas), wide(m.BaseGas), wide(m.GasPrice),
 				m.GasToken, m.RefundReceiver, m.Signatures)
+		case RelayCall:
+			want, err = other.Pack("relayCall", m.From, m.To, m.Data, wide(m.Fee), wide(m.GasPrice), wide(m.GasLimit), wide(m.Nonce), m.Sig, m.Approval)
 		case DepositProxy:
 			var batches []batch
 			for _, b := range m.Batches {

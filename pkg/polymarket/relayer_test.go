@@ -335,17 +335,25 @@ func TestProxyFallsBackOnlyAfterARefusal(t *testing.T) {
 			t.Errorf("%s: %+v, %v", name, k, err)
 		}
 	}
-	row := RelayerTransaction{Submitted: Submitted{"id", TxFailed, ""}, Signature: s.Signature}
-	if k, err := s.OwnGasAfter(row, 5); err != nil || k.To != c.ProxyFactory {
-		t.Errorf("failed for good: %+v, %v", k, err)
+	relayed := func(owner Address, nonce int64, data []byte, status int64) HubRun {
+		call := RelayCall{From: owner, To: c.ProxyFactory, Data: data, Nonce: Units(nonce), Sig: s.Signature}
+		return HubRun{call.Calldata(), []Log{event(c.RelayHub, topicRelayed, []Hash{{1}, topicOf(owner), {3}}, Units(0), Units(status), Units(0))}}
 	}
-	mined, other, invalid := row, row, row
-	mined.State, other.Signature, invalid.State = TxMined, []byte{1}, TxInvalid
-	for name, k := range map[string]struct {
-		row   RelayerTransaction
-		nonce uint64
-	}{"under way": {mined, 5}, "another transaction": {other, 5}, "nonce not passed": {row, 4}, "invalid but nonce not passed": {invalid, 4}} {
-		if k, err := s.OwnGasAfter(k.row, k.nonce); !errors.Is(err, ErrNotRefused) || k.To != (Address{}) {
+	owner := key.Address()
+	for name, run := range map[string]HubRun{"failed at the hub": relayed(owner, 4, s.Data, 1), "another took the nonce": relayed(owner, 4, []byte{1, 2, 3, 4}, 0)} {
+		if k, err := s.OwnGasAfter(run); err != nil || k.To != c.ProxyFactory || string(k.Data) != string(s.Data) {
+			t.Errorf("%s: %+v, %v", name, k, err)
+		}
+	}
+	twice, elsewhere, silent := relayed(owner, 4, s.Data, 1), relayed(owner, 4, s.Data, 1), relayed(owner, 4, s.Data, 1)
+	twice.Logs = append(twice.Logs, twice.Logs[0])
+	elsewhere.Logs[0].Address = Address{5}
+	silent.Logs = nil
+	for name, run := range map[string]HubRun{
+		"performed": relayed(owner, 4, s.Data, 0), "another nonce": relayed(owner, 3, s.Data, 1), "another owner": relayed(Address{9}, 4, s.Data, 1), "nothing": {},
+		"two at once": twice, "another contract's word": elsewhere, "no word of the hub": silent, "another function": {c.Redeem(false, Hash{1}).Data, silent.Logs},
+	} {
+		if k, err := s.OwnGasAfter(run); !errors.Is(err, ErrNotRefused) || k.To != (Address{}) {
 			t.Errorf("%s: %+v, %v", name, k, err)
 		}
 	}
