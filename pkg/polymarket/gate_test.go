@@ -1,6 +1,7 @@
 package polymarket
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -56,9 +57,11 @@ func startVenue(t *testing.T, handler http.HandlerFunc) *venue {
 		}
 	}}
 	v.server = &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if b, err := io.ReadAll(r.Body); err == nil && strings.Contains(string(b), `"salt"`) {
+		b, err := io.ReadAll(r.Body)
+		if err == nil && strings.Contains(string(b), `"salt"`) {
 			v.orders.Add(1)
 		}
+		r.Body = io.NopCloser(bytes.NewReader(b))
 		v.handler(w, r)
 	})}
 	go func() { _ = v.server.Serve(v) }()
