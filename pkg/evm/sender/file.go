@@ -57,6 +57,7 @@ func (f *File) open(path string) error {
 	if err != nil {
 		return fmt.Errorf("read journal %s: %w", path, err)
 	}
+	entries, size = whole(entries, size)
 	f.lines, f.size = uint64(len(entries)), size
 	if err := f.file.Truncate(size); err != nil {
 		return fmt.Errorf("cut journal %s: %w", path, err)
@@ -87,7 +88,7 @@ func (f *File) scan() ([]Entry, int64, error) {
 	for {
 		line, err := r.ReadBytes('\n')
 		if errors.Is(err, io.EOF) {
-			return whole(entries, size) // what follows the last line's end was never acknowledged
+			return entries, size, nil // what follows the last line's end was never acknowledged
 		}
 		if err != nil {
 			return nil, 0, err
@@ -98,11 +99,11 @@ func (f *File) scan() ([]Entry, int64, error) {
 }
 
 // whole leaves out a last line of which a crash has kept the end and not the beginning: it was not acknowledged either.
-func whole(entries []Entry, size int64) ([]Entry, int64, error) {
+func whole(entries []Entry, size int64) ([]Entry, int64) {
 	if n := len(entries); n > 0 && !json.Valid(entries[n-1].Record) {
-		return entries[:n-1], size - int64(len(entries[n-1].Record)) - 1, nil
+		return entries[:n-1], size - int64(len(entries[n-1].Record)) - 1
 	}
-	return entries, size, nil
+	return entries, size
 }
 
 // Append writes a record and syncs it. After a failure the file's end is unknown, so nothing more is written before it is

@@ -51,7 +51,7 @@ func (n *node) lie(shift int64) {
 
 func newWorld(t testing.TB, nodes int) *world {
 	t.Helper()
-	k, err := crypto.ToECDSA(crypto.Keccak256([]byte("sender test")))
+	k, err := crypto.ToECDSA(keyBytes())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -67,6 +67,25 @@ func newWorld(t testing.TB, nodes int) *world {
 	}
 	w.blocks(4)
 	return w
+}
+
+// keyBytes is a key of no worth.
+func keyBytes() []byte { return crypto.Keccak256([]byte("sender test")) }
+
+// pay is a plain payment of the key, made without the sender.
+func (w *world) pay(nonce uint64, value evm.Wei) *types.Transaction {
+	w.t.Helper()
+	k, err := crypto.ToECDSA(keyBytes())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	tx, err := types.SignNewTx(k, types.LatestSignerForChainID(big.NewInt(chain.ID)), &types.DynamicFeeTx{
+		ChainID: big.NewInt(chain.ID), Nonce: nonce, GasTipCap: evm.Gwei(30).Big(), GasFeeCap: evm.Gwei(60).Big(), Gas: 21_000, To: &common.Address{9}, Value: value.Big(),
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return tx
 }
 
 // blocks makes n blocks, two seconds apart, each after everything else has come to rest.
