@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -323,6 +324,85 @@ func TestRemadeLaneKeepsWhatWasNotDecided(t *testing.T) {
 			if n := s.CachedInfo().State.Msgs; n != 30 {
 				t.Errorf("after start %d: %d of 30 submits are left, and none was decided", start, n)
 			}
+		}
+	})
+}
+
+// Every message up to the one that bears the verdict carries what was found, also when the verdict was decided while an earlier one
+// was under way and what waits is more than one message; no later message does.
+func TestWhatWasFoundIsRepeatedUpToTheVerdict(t *testing.T) {
+	actortest.Run(t, func(t *testing.T, b *actortest.Bubble) {
+		hold := make(chan struct{})
+		p, _ := judged(b, func(c *actor.Config) {
+			c.Hear = hearMany
+			c.JS = &lossy{JetStream: c.JS, before: func(_ context.Context, m *nats.Msg) error {
+				if !strings.Contains(string(m.Data), "order.owner") {
+					<-hold
+				}
+				return nil
+			}}
+		})
+		for i := range 60 {
+			p.ask("cancel", fmt.Sprint("before", i))
+		}
+		time.Sleep(time.Second)
+		p.act.Tell(t.Context(), verdict{})
+		time.Sleep(time.Second)
+		p.ask("cancel", "behind")
+		time.Sleep(time.Second)
+		close(hold)
+		time.Sleep(5 * time.Second)
+		p.ask("cancel", "later")
+		time.Sleep(5 * time.Second)
+		judged, before := false, 0
+		for i, env := range log(t, p.js) {
+			judged = judged || slices.Contains(kinds([]msgs.Envelope{env}), msgs.KindHeld)
+			if (env.Unjudged == nil) != judged {
+				t.Errorf("message %d of %d events, judged %v, carries %+v", i, len(env.Events), judged, env.Unjudged)
+			}
+			if !judged {
+				before++
+			}
+		}
+		if !judged || before < 3 {
+			t.Errorf("judged %v after %d messages: nothing was decided beside an append", judged, before)
+		}
+	})
+}
+
+// Snapshots of a log that was emptied are left aside also when the log that goes on in its stream has grown beyond them.
+func TestSnapshotsOfAnEmptiedLogAreLeftAside(t *testing.T) {
+	actortest.Run(t, func(t *testing.T, b *actortest.Bubble) {
+		k := keep(t, b)
+		k.every = 10
+		p := start(b, k.with)
+		p.submits("old", 12)
+		p.cancel()
+		<-p.ended
+		p.ended <- nil
+		s, err := p.js.Stream(t.Context(), "LOG_a")
+		if err == nil {
+			err = s.Purge(t.Context())
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		q := start(b, nil)
+		for i := range 40 {
+			q.ask("cancel", fmt.Sprint("new", i))
+		}
+		time.Sleep(5 * time.Second)
+		q.cancel()
+		<-q.ended
+		q.ended <- nil
+		r := start(b, k.with)
+		time.Sleep(5 * time.Second)
+		synctest.Wait()
+		if err := r.over(); err != nil {
+			t.Fatalf("ended with %v", err)
+		}
+		if len(r.core.heard) == 0 || r.core.heard[0] != "1 order.owner" || r.core.seen["new39"] != "dead" {
+			t.Errorf("the state is not that of the log alone: %v", r.core.heard)
 		}
 	})
 }
