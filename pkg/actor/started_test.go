@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
@@ -16,6 +18,7 @@ import (
 
 	"sluice/pkg/actor"
 	"sluice/pkg/actor/actortest"
+	"sluice/pkg/actor/natsd"
 	"sluice/pkg/msgs"
 )
 
@@ -405,4 +408,78 @@ func TestSnapshotsOfAnEmptiedLogAreLeftAside(t *testing.T) {
 			t.Errorf("the state is not that of the log alone: %v", r.core.heard)
 		}
 	})
+}
+
+// What was asked is restored from an older copy, beside a log that had decided cancels further than submits, for want of permits.
+// The submits of the copy that nothing was decided of are decided by the next start, and so is what is asked after it, under
+// sequences that the log has decided already; also when the start that finds this is killed.
+func TestRolledBackLaneIsTakenUpWhereEachHadCome(t *testing.T) {
+	for _, aborted := range []int{0, 2} {
+		t.Run(fmt.Sprint(aborted), func(t *testing.T) {
+			dir := t.TempDir()
+			actortest.RunConfig(t, natsd.Config{Dir: dir, Stored: actor.Stored}, func(t *testing.T, b *actortest.Bubble) { rolledBackLane(t, b, dir, aborted) })
+		})
+	}
+}
+
+func rolledBackLane(t *testing.T, b *actortest.Bubble, dir string, aborted int) {
+	none := func(c *actor.Config) { c.Limiter = &gate{open: make(chan struct{})} }
+	p, _ := judged(b, none)
+	p.act.Tell(t.Context(), verdict{})
+	for i := range 5 {
+		p.ask("submit", fmt.Sprint("waits", i))
+	}
+	copied := func() string {
+		time.Sleep(time.Second)
+		to := filepath.Join(t.TempDir(), "copy")
+		if err := os.CopyFS(to, os.DirFS(dir)); err != nil {
+			t.Fatal(err)
+		}
+		return to
+	}
+	older := copied()
+	time.Sleep(time.Minute)
+	for i := range 20 {
+		p.ask("cancel", fmt.Sprint("nobody", i))
+	}
+	time.Sleep(time.Minute)
+	p.cancel()
+	<-p.ended
+	p.ended <- nil
+	time.Sleep(time.Minute)
+	newer := copied()
+	asked := func(dir string) string {
+		found, err := filepath.Glob(filepath.Join(dir, "jetstream", "*", "streams", "ASK_a"))
+		if err != nil || len(found) != 1 {
+			t.Fatalf("stream in %s: %v, %v", dir, found, err)
+		}
+		return found[0]
+	}
+	at := asked(newer)
+	if err := errors.Join(os.RemoveAll(at), os.CopyFS(at, os.DirFS(asked(older)))); err != nil {
+		t.Fatal(err)
+	}
+	b = b.Another(natsd.Config{Dir: newer, Stored: actor.Stored})
+	for range aborted {
+		killedWithItsClaim(b, none)
+	}
+	q, c := judged(b, nil)
+	for i := range 3 {
+		q.ask("submit", fmt.Sprint("fresh", i))
+		q.ask("cancel", fmt.Sprint("fresh-nobody", i))
+	}
+	time.Sleep(20 * time.Second)
+	q.act.Tell(t.Context(), verdict{})
+	time.Sleep(20 * time.Second)
+	synctest.Wait()
+	if n := len(c.told); n != 1 || len(c.told[0].Losses) != 1 || c.told[0].Losses[0].Code != msgs.LaneLost {
+		t.Fatalf("told %+v, ended with %v", c.told, q.over())
+	}
+	want := ids("fresh0", "fresh1", "fresh2", "waits0", "waits1", "waits2", "waits3", "waits4")
+	if got := slices.Sorted(slices.Values(q.sent())); !slices.Equal(got, want) {
+		t.Errorf("posted %v, want %v", got, want)
+	}
+	if got := q.core.asks; !slices.Contains(got, "cancel fresh-nobody0") {
+		t.Errorf("decided %v", got)
+	}
 }
