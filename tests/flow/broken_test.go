@@ -370,6 +370,10 @@ func TestJudgeSeesALimitExceeded(t *testing.T) {
 			t.Fatal("no limit was exceeded: the variant is not broken")
 		}
 		p.want = wrongs{judge.LimitsExceeded: 1}
+		v := p.verdict(p.record())
+		if len(v.Excesses) != 1 || v.Excesses[0].Times != over || v.Excesses[0].Recounted == 0 {
+			t.Errorf("the judge says %+v; the venue counted too much %d times", v.Excesses, over)
+		}
 	})
 }
 
