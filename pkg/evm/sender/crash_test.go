@@ -18,7 +18,7 @@ import (
 // fee, a dropped transaction and a reorganisation. Its successor has the journal and nothing else.
 func TestKilledAtEveryStep(t *testing.T) {
 	steps := 0
-	for at := 1; ; at += stride(t) {
+	for at := 1; ; at += stride() {
 		died := false
 		bubble(t, func(t *testing.T) {
 			w := newWorld(t, 1)
@@ -43,10 +43,10 @@ func TestKilledAtEveryStep(t *testing.T) {
 	t.Logf("%d steps", steps)
 }
 
-// stride is every step, or every seventh in short runs.
-func stride(t *testing.T) int {
-	if testing.Short() {
-		return 7
+// stride is every fifth step, or every one when a campaign is wanted.
+func stride() int {
+	if os.Getenv("SLUICE_SENDER_SEEDS") == "" {
+		return 5
 	}
 	return 1
 }
@@ -102,7 +102,7 @@ func (w *world) tell(j sender.Journal, p *process) (*process, bool) {
 func seeds(t *testing.T) uint64 {
 	s := os.Getenv("SLUICE_SENDER_SEEDS")
 	if s == "" {
-		return 12
+		return 5
 	}
 	n, err := strconv.ParseUint(s, 10, 32)
 	if err != nil {
@@ -165,7 +165,7 @@ func live(t *testing.T, r *rand.Rand) tally {
 func (l *life) begin() {
 	at := 0
 	if l.r.IntN(4) > 0 {
-		at = 1 + l.r.IntN(300)
+		at = 1 + l.r.IntN(120)
 	}
 	l.p = l.start(&l.j, at, generous)
 }

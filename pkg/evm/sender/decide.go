@@ -55,7 +55,11 @@ func (o *Outbox) Observe(now time.Time, s Sight) {
 
 // mined is the attempt that is in the chain now, by the last sight.
 func (o *Outbox) mined(j *job) (Attempt, bool) {
-	for _, a := range j.attempts {
+	return o.anyMined(j.attempts)
+}
+
+func (o *Outbox) anyMined(attempts []Attempt) (Attempt, bool) {
+	for _, a := range attempts {
 		if _, ok := o.sight.Mined[a.Hash]; ok {
 			return a, true
 		}
@@ -65,13 +69,13 @@ func (o *Outbox) mined(j *job) (Attempt, bool) {
 
 // Decide says what to do next. It changes nothing. The caller does it, and asks again, until there is nothing but waiting.
 func (o *Outbox) Decide(now time.Time) Action {
-	if r := o.settle(now); r != nil {
+	if r := o.settle(); r != nil {
 		return Action{Record: r}
 	}
 	if h := o.still(now); h != nil {
 		return Action{Held: []Held{*h}}
 	}
-	if d, h := o.fillHole(now); d != nil || h != nil {
+	if d, h := o.fillHole(); d != nil || h != nil {
 		return action(d, h)
 	}
 	var held []Held
@@ -97,33 +101,48 @@ func action(d *Draft, h *Held) Action {
 	return Action{Draft: d}
 }
 
-// settle records what is final, lowest nonce first, and what will never have one.
-func (o *Outbox) settle(now time.Time) *Record {
+// settle records what is final, lowest nonce first, and what will never have an end.
+func (o *Outbox) settle() *Record {
 	for _, j := range o.inTurn() {
-		for _, a := range j.attempts {
-			if in, ok := o.sight.Mined[a.Hash]; ok && in.Final {
-				return &Record{
-					Type: typeEnded, ID: j.ID, Nonce: j.nonce, Hash: a.Hash, Void: a.Void, Cause: j.void, Status: in.Status,
-					Block: in.Block, BlockHash: in.BlockHash, GasUsed: in.GasUsed, Price: in.Price,
-				}
-			}
+		if r := o.final(j, j.nonce, j.attempts); r != nil {
+			return r
 		}
-		if !j.missing.IsZero() && now.Sub(j.missing) >= takenPatience {
+		if !j.missing.IsZero() && o.observed.Sub(j.missing) >= takenPatience {
 			return &Record{Type: typeTaken, ID: j.ID, Nonce: j.nonce, Cause: fmt.Sprintf(
 				"nonce %d was used by a transaction that is not ours: somebody else signs with this key", j.nonce)}
 		}
-	}
-	for _, j := range o.queue {
-		if j.void != "" {
-			return &Record{Type: typeEnded, ID: j.ID, Void: true, Cause: j.void}
-		}
-	}
-	for _, j := range o.inTurn() {
 		if j.refused != "" && j.void == "" {
 			return &Record{Type: typeVoiding, ID: j.ID, Cause: j.refused}
 		}
 	}
+	for _, j := range o.queue {
+		if r := o.final(j, j.lostAt, j.lost); r != nil {
+			return r // what said that the nonce was used for something else was wrong
+		}
+		if j.void != "" && o.dead(j) && (len(j.lost) == 0 || o.stopped == "") {
+			return &Record{Type: typeEnded, ID: j.ID, Void: true, Cause: j.void}
+		}
+	}
 	return nil
+}
+
+// final is the end of a job, when one of these attempts is final.
+func (o *Outbox) final(j *job, nonce uint64, attempts []Attempt) *Record {
+	for _, a := range attempts {
+		if in, ok := o.sight.Mined[a.Hash]; ok && in.Final {
+			return &Record{
+				Type: typeEnded, ID: j.ID, Nonce: nonce, Hash: a.Hash, Void: a.Void, Cause: j.void, Status: in.Status,
+				Block: in.Block, BlockHash: in.BlockHash, GasUsed: in.GasUsed, Price: in.Price,
+			}
+		}
+	}
+	return nil
+}
+
+// dead reports whether nothing that was ever signed for a job without a nonce can still be mined.
+func (o *Outbox) dead(j *job) bool {
+	_, mined := o.anyMined(j.lost)
+	return len(j.lost) == 0 || o.sight.FinalNonce > j.lostAt && !mined
 }
 
 // still says why nothing may be signed at all.
@@ -156,11 +175,15 @@ func (o *Outbox) renew(now time.Time, j *job) (*Draft, *Held) {
 	if len(j.attempts) >= maxAttempts && void == last.Void {
 		return nil, o.stuck(j, fmt.Sprintf("%d attempts are waiting, the dearest at %s gwei", len(j.attempts), last.Cap.Gwei()), "look whether the endpoints pass transactions on; the attempts stay valid")
 	}
-	d := Draft{ID: j.ID, Nonce: j.nonce, To: j.To, Data: j.Data, Gas: last.Gas, Void: void}
-	if void {
-		d = Draft{ID: j.ID, Nonce: j.nonce, Gas: transferGas, Void: true}
+	return o.priced(j.draft(j.nonce), j)
+}
+
+// draft is what is to be signed of a job, without its price.
+func (j *job) draft(nonce uint64) Draft {
+	if j.void != "" {
+		return Draft{ID: j.ID, Nonce: nonce, Gas: transferGas, Void: true}
 	}
-	return o.priced(d, j)
+	return Draft{ID: j.ID, Nonce: nonce, To: j.To, Data: j.Data, Gas: j.Gas}
 }
 
 // due reports whether it is this attempt's turn and it has waited long enough.
@@ -199,9 +222,9 @@ func (o *Outbox) anyOpenAbove(n uint64) bool {
 }
 
 // fillHole signs a transaction that does nothing for a nonce that blocks the open ones above it.
-func (o *Outbox) fillHole(now time.Time) (*Draft, *Held) {
+func (o *Outbox) fillHole() (*Draft, *Held) {
 	n := o.hole()
-	if n == nil || now.Sub(o.holeSince) < holePatience {
+	if n == nil || o.observed.Sub(o.holeSince) < holePatience {
 		return nil, nil
 	}
 	if lowest := o.inTurn(); len(lowest) > 0 && lowest[0].nonce > *n+maxHole {
@@ -217,13 +240,18 @@ func (o *Outbox) begin() Action {
 	}
 	j := o.queue[0]
 	nonce := o.next
-	if o.sight.Nonce > o.next {
+	switch _, mined := o.anyMined(j.lost); {
+	case mined:
+		return Action{} // and not final yet
+	case !o.dead(j):
+		nonce = j.lostAt // it is free after all
+	case o.sight.Nonce > o.next:
 		// Somebody has used nonces that are not in our journal. That must be final, or a reorganisation could leave a hole below ours.
 		if nonce = o.sight.Nonce; o.sight.FinalNonce < nonce {
 			return Action{Held: []Held{{j.ID, fmt.Sprintf("the account's nonces up to %d are used, by transactions that are not in the journal and not final", nonce), "wait some seconds; if it does not end, look what else signs with this key"}}}
 		}
 	}
-	return action(o.priced(Draft{ID: j.ID, Nonce: nonce, To: j.To, Data: j.Data, Gas: j.Gas}, j))
+	return action(o.priced(j.draft(nonce), j))
 }
 
 // Sends are the attempts to be sent now, lowest nonce first: of every open nonce that is not in the chain the dearest, at

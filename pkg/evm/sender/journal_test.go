@@ -126,6 +126,31 @@ func TestJournalOfAnotherKeyIsRefused(t *testing.T) {
 	})
 }
 
+// holey is a journal that has lost its oldest record.
+type holey struct{ sender.Memory }
+
+func (h *holey) Read(ctx context.Context, after uint64) ([]sender.Entry, error) {
+	all, err := h.Memory.Read(ctx, after)
+	if after == 0 && len(all) > 0 {
+		all = all[1:]
+	}
+	return all, err
+}
+
+func TestJournalThatLacksARecordIsRefused(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t, 1)
+		j := &holey{}
+		p := w.start(j, 0, nil)
+		p.submit(1)
+		p.once(1)
+		p.stop()
+		if err := <-w.start(j, 0, nil).over; err == nil || !strings.Contains(err.Error(), "records are missing") {
+			t.Errorf("error is %v", err)
+		}
+	})
+}
+
 // forgetful is a journal whose answers are lost, each a second time when odd.
 type forgetful struct {
 	sender.Memory

@@ -15,7 +15,8 @@ import (
 
 // Intent is a call that is to be made once.
 type Intent struct {
-	// ID is chosen by whoever asks. Asking again with the same id does nothing again.
+	// ID is chosen by whoever asks. Asking again with the same id does nothing, for as long as fewer than 10,000 others have
+	// ended since.
 	ID   string
 	To   common.Address
 	Data []byte
@@ -69,6 +70,9 @@ type job struct {
 	nonce    uint64
 	attempts []Attempt
 	void     string // why it is not wanted any more; empty: it is
+	// lost are its attempts with a nonce that the chain has used for something else, which was lostAt.
+	lost   []Attempt
+	lostAt uint64
 
 	// Of this process; lost by a restart without harm.
 	sent    time.Time // the last attempt was sent first
@@ -79,6 +83,14 @@ type job struct {
 	missing time.Time // since when its nonce is used finally without a receipt
 	seen    common.Hash
 	seenIn  common.Hash // the block of seen
+}
+
+// prior are the attempts that a new one with this nonce replaces.
+func (j *job) prior(nonce uint64) []Attempt {
+	if !j.placed && len(j.lost) > 0 && nonce == j.lostAt {
+		return j.lost
+	}
+	return j.attempts
 }
 
 func (j *job) last() Attempt { return j.attempts[len(j.attempts)-1] }
@@ -164,7 +176,8 @@ func (o *Outbox) signed(r Record) {
 		return
 	}
 	if !j.placed {
-		j.placed, j.nonce = true, r.Nonce
+		j.attempts = j.prior(r.Nonce) // the nonce was free after all
+		j.placed, j.nonce, j.lost = true, r.Nonce, nil
 		o.open[r.Nonce] = j
 		o.queue = slices.DeleteFunc(o.queue, func(q *job) bool { return q == j })
 	}
@@ -212,7 +225,7 @@ func (o *Outbox) taken(r Record) {
 		return // the hole is filled, whoever did it
 	}
 	o.stopped = r.Cause
-	fresh := &job{Intent: j.Intent, void: j.void}
+	fresh := &job{Intent: j.Intent, void: j.void, lost: j.attempts, lostAt: j.nonce}
 	o.jobs[j.ID] = fresh
 	o.queue = append([]*job{fresh}, o.queue...)
 }
@@ -251,12 +264,16 @@ func (o *Outbox) inTurn() []*job {
 	return out
 }
 
-// Hashes are all transactions whose fate is not final, to be looked for. A nonce that has been used for good is not asked
-// about any more.
+// Hashes are all transactions whose fate is not final, to be looked for.
 func (o *Outbox) Hashes() []common.Hash {
 	var out []common.Hash
 	for _, j := range o.inTurn() {
 		for _, a := range j.attempts {
+			out = append(out, a.Hash)
+		}
+	}
+	for _, j := range o.queue {
+		for _, a := range j.lost {
 			out = append(out, a.Hash)
 		}
 	}

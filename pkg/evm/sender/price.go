@@ -12,7 +12,7 @@ func (o *Outbox) priced(d Draft, j *job) (*Draft, *Held) {
 	d.Tip = floor.Max(o.sight.Tip.Min(l.MaxFee))
 	d.Cap = o.sight.Base.Times(2).Plus(d.Tip).Min(l.MaxFee)
 	if j != nil {
-		for _, a := range j.attempts {
+		for _, a := range j.prior(d.Nonce) {
 			d.Tip, d.Cap = d.Tip.Max(a.Tip.Bumped()), d.Cap.Max(a.Cap.Bumped())
 		}
 	}

@@ -43,6 +43,7 @@ type Record struct {
 	Type   string `json:"type"`
 	Writer string `json:"writer"` // of the process, never the same twice
 	Seq    uint64 `json:"seq"`    // counts the writer's records
+	After  uint64 `json:"after"`  // the position of the record before, so that a missing one is seen
 	AtMS   int64  `json:"at_ms"`
 
 	// claimed

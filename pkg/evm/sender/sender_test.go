@@ -282,3 +282,52 @@ func TestHoleIsFilled(t *testing.T) {
 		p.once(2)
 	})
 }
+
+// The only endpoint says that the nonce is used for good when it is not. Whoever believes it and goes on must not make the
+// call twice.
+func TestNonceThatWasNotTakenAfterAllIsUsedAgain(t *testing.T) {
+	for _, c := range [][2]bool{{true, false}, {false, false}, {true, true}, {false, true}} {
+		mined, voided := c[0], c[1]
+		bubble(t, func(t *testing.T) {
+			w := newWorld(t, 1)
+			p := w.start(&sender.Memory{}, 0, nil)
+			p.submit(1)
+			w.c.SetBaseFee(2_000) // nothing is mined
+			w.nodes[0].lie(3)
+			w.blocks(25)
+			if n := len(p.of(sender.Stopped, id(1))); n != 1 {
+				t.Fatalf("told %d times that the key is used by somebody else, want once", n)
+			}
+			if mined {
+				w.c.SetBaseFee(30)
+				w.blocks(2)
+			}
+			if voided {
+				if err := p.Void(t.Context(), id(1), "enough"); err != nil {
+					t.Fatal(err)
+				}
+			}
+			w.blocks(2)
+			w.nodes[0].lie(0)
+			if err := p.Resume(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			w.blocks(5)
+			w.c.SetBaseFee(30)
+			if want := int64(0); voided {
+				w.blocks(10)
+				if r := p.result(id(1), 30); r.Outcome == sender.Executed {
+					want = 1
+				}
+				if w.executed(1) != want {
+					t.Errorf("executed %d times", w.executed(1))
+				}
+			} else {
+				p.once(1)
+				if n := len(w.sent()); n != 1 {
+					t.Errorf("the chain has %d transactions, want 1", n)
+				}
+			}
+		})
+	}
+}

@@ -11,7 +11,7 @@ import (
 // read; until that succeeds nothing more is decided.
 func (s *Sender) write(ctx context.Context, r Record) error {
 	s.seq++
-	r.Writer, r.Seq, r.AtMS = s.writer, s.seq, time.Now().UnixMilli()
+	r.Writer, r.Seq, r.After, r.AtMS = s.writer, s.seq, s.at, time.Now().UnixMilli()
 	b, err := r.encode()
 	if err != nil {
 		return err
@@ -59,6 +59,9 @@ func (s *Sender) read(ctx context.Context, see func(Record) error) error {
 		r, err := decode(e.Record)
 		if err != nil {
 			return fmt.Errorf("record %d of the journal: %w", e.At, err)
+		}
+		if r.After != s.at {
+			return fmt.Errorf("record %d of the journal follows %d, and what is there is %d: records are missing, so what was sent is not known; restore the journal", e.At, r.After, s.at)
 		}
 		if err := see(r); err != nil {
 			return err
