@@ -110,6 +110,8 @@ type Faults struct {
 	RelayLateMS int64 `json:"relay_late_ms"`
 	// SkipPrecheck broadcasts without asking the chain first: what fails costs the relayer gas and ends as FAILED.
 	SkipPrecheck bool `json:"skip_precheck"`
+	// PrecheckAtOnce asks the chain before a submission is answered, and refuses what would fail with 400.
+	PrecheckAtOnce bool `json:"precheck_at_once"`
 	// WalletBusy refuses the next submissions as if the wallet had one under way.
 	WalletBusy Fault `json:"wallet_busy"`
 	// StaleNonce answers the nonce before the next one.

@@ -8,13 +8,18 @@ import (
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/core/types"
 
+	"sluice/pkg/money"
 	evm "sluice/pkg/sandbox/chain"
 	"sluice/pkg/sandbox/engine"
 	"sluice/pkg/sandbox/relay"
 )
 
-// ownerGas is what the owner of each wallet has for gas, in POL.
-const ownerGas = 1000
+const (
+	// ownerGas is what the owner of each wallet has for gas, in POL.
+	ownerGas = 1000
+	// bridged is what each wallet has of USDC.e, which is not in the books until it is wrapped.
+	bridged = 10_000 * money.Unit
+)
 
 // startChain puts the sandbox's accounts and markets on a chain. It is called before they trade.
 func (s *Sandbox) startChain(accounts []Account) error {
@@ -28,7 +33,7 @@ func (s *Sandbox) startChain(accounts []Account) error {
 		for _, h := range w.shares {
 			shares = h.have
 		}
-		cfg.Accounts = append(cfg.Accounts, evm.Account{Owner: w.owner, Kind: evm.Kind(w.kind), PUSD: w.cash, Shares: shares, Gas: ownerGas})
+		cfg.Accounts = append(cfg.Accounts, evm.Account{Owner: w.owner, Kind: evm.Kind(w.kind), USDCe: bridged, PUSD: w.cash, Shares: shares, Gas: ownerGas})
 	}
 	c, err := evm.New(cfg)
 	if err != nil {

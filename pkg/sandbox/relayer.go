@@ -79,9 +79,22 @@ func (s *Sandbox) mayRelay(p payer, j *relay.Job) error {
 		return errBusy
 	case j.Type == relay.Safe && !s.evm.HasCode(j.Wallet):
 		return relay.Refusal("the Safe of " + j.Owner.Hex() + " is not deployed")
-	case j.Type != relay.Wallet:
-		return nil
 	}
+	if j.Type == relay.Wallet {
+		if err := s.mayBatch(j); err != nil {
+			return err
+		}
+	}
+	if s.faults.PrecheckAtOnce {
+		if err := s.precheck(j); err != nil {
+			return relay.Refusal("simulation failed: " + err.Error())
+		}
+	}
+	return nil
+}
+
+// mayBatch refuses a batch for a deposit wallet that the relayer does not know, or out of turn.
+func (s *Sandbox) mayBatch(j *relay.Job) error {
 	lag := time.Duration(s.faults.RegistryLagMS) * time.Millisecond
 	if made, here := s.relayer.created[j.Wallet]; !s.evm.HasCode(j.Wallet) || here && time.Since(made) < lag {
 		return relay.Refusal("wallet registry validation failed")

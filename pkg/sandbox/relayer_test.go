@@ -505,6 +505,13 @@ func TestRelayerFails(t *testing.T) {
 		w.wantEnd(c.must(body), stateConfirmed)
 		want(w, 1, 0, 2)
 	})
+	run("precheck at once", func(f *Faults) { f.PrecheckAtOnce = true }, func(w *world, c *customer, body string) {
+		if status, text := c.submit(c.safe(evm.Polygon().PUSD, c.pay(1), "5")); status != 400 || !strings.Contains(text, "simulation failed: execution reverted: GS026") {
+			t.Errorf("%d %s", status, text)
+		}
+		w.wantEnd(c.must(body), stateConfirmed)
+		want(w, 1, 0, 2)
+	})
 	run("stale nonce", func(*Faults) {}, func(w *world, c *customer, body string) {
 		w.wantEnd(c.must(body), stateConfirmed)
 		w.s.SetFaults(func(f *Faults) { f.StaleNonce.Next = 1 })

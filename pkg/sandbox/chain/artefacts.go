@@ -30,12 +30,19 @@ func artefacts() map[string]artefact {
 }
 
 // Interface returns the ABI of one of our contracts by its Solidity name; an unknown name panics.
-func Interface(name string) abi.ABI {
-	a, ok := artefacts()[name]
-	if !ok {
-		panic("chain artefacts: no contract " + name)
+func Interface(name string) abi.ABI { return Interfaces(name)[0] }
+
+// Interfaces returns several, in the order of their names; that costs little more than one.
+func Interfaces(names ...string) []abi.ABI {
+	all, out := artefacts(), make([]abi.ABI, len(names))
+	for i, name := range names {
+		a, ok := all[name]
+		if !ok {
+			panic("chain artefacts: no contract " + name)
+		}
+		out[i] = a.abi(name)
 	}
-	return a.abi(name)
+	return out
 }
 
 func (a artefact) abi(name string) abi.ABI {

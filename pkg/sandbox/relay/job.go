@@ -86,10 +86,10 @@ type Reader struct {
 
 // NewReader makes a reader for the relayer whose worker is given.
 func NewReader(worker common.Address) *Reader {
+	all := chain.Interfaces("Safe", "SafeFactory", "MultiSend", "ProxyWalletFactory", "RelayHub", "DepositWalletFactory")
 	r := &Reader{
-		worker: worker, at: chain.Polygon(), known: map[common.Address]bool{}, safe: chain.Interface("Safe"), safeFactory: chain.Interface("SafeFactory"),
-		multiSend: chain.Interface("MultiSend"), proxy: chain.Interface("ProxyWalletFactory"), hub: chain.Interface("RelayHub"),
-		deposits: chain.Interface("DepositWalletFactory"),
+		worker: worker, at: chain.Polygon(), known: map[common.Address]bool{},
+		safe: all[0], safeFactory: all[1], multiSend: all[2], proxy: all[3], hub: all[4], deposits: all[5],
 	}
 	p := r.at
 	for _, a := range []common.Address{p.USDCe, p.PUSD, p.Onramp, p.Offramp, p.CTF, p.CollateralAdapter, p.NegRiskCollateralAdapter, p.NegRiskAdapter, p.Exchange, p.NegRiskExchange} {
