@@ -1,0 +1,153 @@
+package lend
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"sluice/pkg/limits/budget"
+	"sluice/pkg/limits/gate"
+)
+
+// session is one borrower's loan from one purse.
+type session struct {
+	loanKey
+	stakes map[budget.Name]*stake
+	last   time.Time // the granter's last word
+	seq    uint64
+	owed   bool // a word is owed
+	local  bool
+}
+
+type loanKey struct {
+	who   string
+	purse gate.Purse
+	id    uint64
+}
+
+// stake is what a session has of a counter.
+type stake struct {
+	s                            *session
+	t                            *tally
+	granted, closed, spent, back int
+	want                         gate.Want
+	accounts                     int
+	queued                       bool
+}
+
+func (s *stake) out() int { return s.granted - s.closed - s.back }
+
+func (s *session) stake(t *tally) *stake {
+	st := s.stakes[t.Name]
+	if st == nil {
+		st = &stake{s: s, t: t}
+		s.stakes[t.Name] = st
+	}
+	return st
+}
+
+// Hear takes in what a borrower says. Its answer is among Words.
+func (g *Granter) Hear(now time.Time, a Ask) {
+	g.book.LearnTiers(now, a.Tiers)
+	for p, part := range a.Loans {
+		key := loanKey{a.From, gate.Purse(p), part.ID}
+		s := g.sessions[key]
+		if s == nil {
+			s = &session{loanKey: key, stakes: map[budget.Name]*stake{}}
+			if a.Epoch == g.epoch && part.begins() {
+				g.sessions[key] = s
+			}
+		}
+		if a.Seq <= s.seq {
+			continue
+		}
+		s.seq, s.owed = a.Seq, true
+		if g.sessions[key] == nil { // a word that the loan is void is owed all the same
+			g.sessions[key], s.stakes = s, nil
+			continue
+		}
+		for _, l := range part.Lines {
+			g.hearLine(now, s, l)
+		}
+	}
+	g.serve(now)
+}
+
+// begins reports whether nothing was lent yet, as far as the borrower knows.
+func (a AskLoan) begins() bool {
+	return !slices.ContainsFunc(a.Lines, func(l AskLine) bool { return l.Granted > 0 })
+}
+
+func (g *Granter) hearLine(now time.Time, s *session, l AskLine) {
+	t := g.tally(l.Name)
+	if t == nil || s.stakes == nil {
+		return
+	}
+	st := s.stake(t)
+	closed, spent, back := max(0, l.Closed-st.closed), max(0, l.Spent-st.spent), max(0, l.Back-st.back)
+	if closed+back > st.out() { // never more than was lent
+		closed = min(closed, st.out())
+		back = st.out() - closed
+	}
+	st.closed, st.spent, st.back = st.closed+closed, st.spent+spent, st.back+back
+	g.gate.TakeIn(now, t.c, closed+back, spent)
+	st.want = gate.Want{Units: l.Want - max(0, st.granted-l.Granted), Debt: l.Debt, Class: l.Class}
+	st.accounts = max(1, l.Accounts)
+	t.enqueue(st)
+}
+
+// Word is an answer on its way to a borrower.
+type Word struct {
+	To   string
+	Give Give
+}
+
+// Words are the answers that are owed. A granter whose record has run out owes none: it must not prolong a loan.
+func (g *Granter) Words(now time.Time) []Word {
+	if g.sent.IsZero() || !now.Before(g.Until()) {
+		return nil
+	}
+	owed := map[string]*Give{}
+	var out []Word
+	for key, s := range g.sessions {
+		if !s.owed {
+			continue
+		}
+		s.owed, s.last = false, now
+		w := owed[key.who]
+		if w == nil {
+			w = &Give{Epoch: g.epoch}
+			owed[key.who] = w
+		}
+		w.Seq = max(w.Seq, s.seq)
+		w.Loans[key.purse] = s.loan()
+		if s.stakes == nil {
+			delete(g.sessions, key)
+		}
+	}
+	for who, w := range owed {
+		out = append(out, Word{who, *w})
+	}
+	slices.SortFunc(out, func(a, b Word) int { return cmp.Compare(a.To, b.To) })
+	return out
+}
+
+func (s *session) loan() GiveLoan {
+	l := GiveLoan{ID: s.id, Known: s.stakes != nil}
+	for n, st := range s.stakes {
+		if st.granted > 0 {
+			l.Lines = append(l.Lines, GiveLine{n, st.granted})
+		}
+	}
+	return l
+}
+
+// close counts all that a borrower has not accounted for.
+func (s *session) close(now time.Time, of *gate.Gate) {
+	for _, st := range s.stakes {
+		if n := st.out(); n > 0 {
+			of.TakeIn(now, st.t.c, n, n)
+		}
+		st.granted, st.want = st.closed+st.back, gate.Want{}
+	}
+}
