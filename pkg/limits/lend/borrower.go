@@ -53,7 +53,8 @@ type hold struct {
 	pace                         int // units of the last beat that had any
 }
 
-// NewBorrower lends nothing to the budget's gate until a granter is heard.
+// NewBorrower lends nothing to the budget's gate until a granter is heard. No two ever have the same id: a granter goes on with
+// loans by it.
 func NewBorrower(cfg Config, id string, b *budget.Budget) *Borrower {
 	x := &Borrower{cfg: cfg.withDefaults(), id: id, book: b, gate: b.Gate(), asked: map[uint64]time.Time{}}
 	for p := range x.loans {
@@ -134,9 +135,6 @@ func (b *Borrower) Busy() bool {
 func (b *Borrower) Pulse(now time.Time) {
 	for p := range b.loans {
 		l, purse := &b.loans[p], gate.Purse(p)
-		if until := b.gate.Until(purse); !until.After(now) && len(l.holds) > 0 && l.held() {
-			b.begin(purse)
-		}
 		for n := range l.stock {
 			if c := b.book.Meter(n); c != nil {
 				h := l.hold(c)
@@ -149,16 +147,6 @@ func (b *Borrower) Pulse(now time.Time) {
 			b.restOf(purse, h, l.stock[n])
 		}
 	}
-}
-
-// held reports whether anything was ever lent in this loan.
-func (l *borrowing) held() bool {
-	for _, h := range l.holds {
-		if h.granted > 0 {
-			return true
-		}
-	}
-	return false
 }
 
 func (b *Borrower) stockOf(c *gate.Counter) int {
@@ -204,7 +192,7 @@ func (b *Borrower) Ask(now time.Time) Ask {
 				a.Loans[p].Lines = append(a.Loans[p].Lines, line)
 			}
 		}
-		slices.SortFunc(a.Loans[p].Lines, func(x, y AskLine) int { return strings.Compare(x.Rule+"|"+x.Key, y.Rule+"|"+y.Key) })
+		slices.SortFunc(a.Loans[p].Lines, func(x, y AskLine) int { return order(x.Name, y.Name) })
 	}
 	return a
 }
@@ -222,11 +210,8 @@ func (b *Borrower) Hear(now time.Time, g Give) (more bool) {
 	if g.Epoch < b.epoch {
 		return false
 	}
-	if g.Epoch > b.epoch {
-		b.epoch = g.Epoch
-		b.begin(gate.Ordinary)
-		b.begin(gate.Urgent)
-		return false
+	if g.Epoch > b.epoch { // what an older granter says counts no more, and this one must know that before it lends
+		b.epoch, b.eager = g.Epoch, true
 	}
 	sent, counts := b.asked[g.Seq]
 	for p := range b.loans {

@@ -36,7 +36,7 @@ type Granter struct {
 	tallies  map[budget.Name]*tally
 	order    []*tally // as they were first used
 	sessions map[loanKey]*session
-	ghosts   []ghost // of lives before this one, the first due first
+	ghosts   []ghost // of lives before this one, the first due first, that nobody goes on with
 	local    *session
 	brought  []Brought
 	served   time.Time
@@ -72,8 +72,11 @@ func NewGranter(cfg Config, id string, p catalogue.Profile, o budget.Options, no
 		sessions: map[loanKey]*session{}, made: now, used: now}
 	g.local = &session{loanKey: loanKey{who: id}, stakes: map[budget.Name]*stake{}, local: true}
 	book.LearnTiers(now, r.Tiers)
+	for _, l := range r.Loans {
+		g.adopt(now, &r, l, ago)
+	}
 	for _, k := range r.Counters {
-		g.recall(now, k, ago)
+		g.recall(now, k, ago, r.Told)
 	}
 	slices.SortStableFunc(g.ghosts, func(a, b ghost) int { return a.due.Compare(b.due) })
 	return g, nil
@@ -146,7 +149,7 @@ func (g *Granter) Turn(now time.Time) time.Time {
 		g.ghosts = g.ghosts[1:]
 	}
 	for key, s := range g.sessions {
-		if end := s.last.Add(g.cfg.Life[key.purse] + g.cfg.Late); !s.last.IsZero() && !end.After(now) {
+		if end := g.end(s); !end.IsZero() && !end.After(now) {
 			s.close(now, g.gate)
 			delete(g.sessions, key)
 		}
@@ -166,10 +169,8 @@ func (g *Granter) next(now time.Time) time.Time {
 	if len(g.ghosts) > 0 {
 		sooner(g.ghosts[0].due)
 	}
-	for key, s := range g.sessions {
-		if !s.last.IsZero() {
-			sooner(s.last.Add(g.cfg.Life[key.purse] + g.cfg.Late))
-		}
+	for _, s := range g.sessions {
+		sooner(g.end(s))
 	}
 	for _, t := range g.order {
 		for _, st := range t.queue {

@@ -1,6 +1,8 @@
 package lend
 
 import (
+	"cmp"
+	"slices"
 	"time"
 
 	"sluice/pkg/limits/gate"
@@ -29,7 +31,7 @@ func (t *tally) least() int { return max(1, t.target/2) }
 // most is how much of a counter a reserve may be.
 func (g *Granter) most(t *tally) int { return max(1, g.gate.Most(t.c, gate.Cancel)/2) }
 
-// Record is the state to be written, made now. Until Written, Unwritten or the end of the one in force what may be lent is within
+// Record is the state to be written, made now. Until Written or the end of the one in force what may be lent is within
 // both.
 func (g *Granter) Record(now time.Time) Record {
 	g.serial++
@@ -65,24 +67,31 @@ func (g *Granter) tell(now time.Time, r *Record, lending time.Duration) {
 		at[t] = i
 		r.Counters[i].Past = g.gate.Past(now, t.c)
 	}
-	lent := func(t *tally, n int, due time.Duration) {
+	lent := func(t *tally, n int, due time.Duration, of uint64) {
 		if n > 0 {
 			k := &r.Counters[at[t]]
-			k.Lent = append(k.Lent, Lent{n, due})
+			k.Lent = append(k.Lent, Lent{n, due, of})
 		}
 	}
 	for _, x := range g.ghosts {
-		lent(x.t, x.n, x.due.Sub(now))
+		lent(x.t, x.n, x.due.Sub(now), x.of)
 	}
-	late := g.cfg.Late
 	for _, st := range g.local.stakes {
-		lent(st.t, st.out(), lending+late)
+		lent(st.t, st.out(), lending+g.cfg.Late, 0)
 	}
-	for key, s := range g.sessions {
-		for _, st := range s.stakes {
-			lent(st.t, st.out(), lending+g.cfg.Life[key.purse]+late)
+	for _, s := range g.sessions {
+		if l := s.kept(); len(l.Lines) > 0 {
+			l.Due = lending + g.cfg.Life[s.purse] + g.cfg.Late
+			if least := s.due.Sub(now); least > l.Due {
+				l.Due = least
+			}
+			r.Loans = append(r.Loans, l)
+			s.saying = s.unsaid
 		}
 	}
+	slices.SortFunc(r.Loans, func(a, b KeptLoan) int {
+		return cmp.Or(cmp.Compare(a.Who, b.Who), cmp.Compare(a.Purse, b.Purse), cmp.Compare(a.ID, b.ID))
+	})
 }
 
 // Last is the record of a granter that lends no more: nothing is reserved, and what is on the way has left.
@@ -105,5 +114,8 @@ func (g *Granter) Written() {
 	g.sent, g.writing = g.writing, time.Time{}
 	for _, t := range g.order {
 		t.left = max(0, t.target-t.since)
+	}
+	for _, s := range g.sessions {
+		s.unsaid, s.saying = s.unsaid && !s.saying, false
 	}
 }

@@ -9,14 +9,21 @@ import (
 	"sluice/pkg/limits/gate"
 )
 
-// session is one borrower's loan from one purse.
+// session is one borrower's loan from one purse. It is lent from the reserve of one epoch; whoever takes over goes on with it, but
+// lends to it only when its borrower has heard of that, and a record says so: what a borrower has that no record names is then
+// known to be of the epoch that it was last lent from.
 type session struct {
 	loanKey
+	epoch  uint64
 	stakes map[budget.Name]*stake
 	last   time.Time // the granter's last word
+	due    time.Time // before which the loan does not end, whatever the last word was; of an earlier life
 	seq    uint64
 	owed   bool // a word is owed
 	local  bool
+
+	unsaid bool // no record on disk says that it is lent from this epoch now
+	saying bool // the one on its way does
 }
 
 type loanKey struct {
@@ -53,7 +60,7 @@ func (g *Granter) Hear(now time.Time, a Ask) {
 		key := loanKey{a.From, gate.Purse(p), part.ID}
 		s := g.sessions[key]
 		if s == nil {
-			s = &session{loanKey: key, stakes: map[budget.Name]*stake{}}
+			s = &session{loanKey: key, epoch: g.epoch, stakes: map[budget.Name]*stake{}}
 			if a.Epoch == g.epoch && part.begins() {
 				g.sessions[key] = s
 			}
@@ -68,6 +75,12 @@ func (g *Granter) Hear(now time.Time, a Ask) {
 		}
 		for _, l := range part.Lines {
 			g.hearLine(now, s, l)
+		}
+		if s.epoch != g.epoch && a.Epoch == g.epoch {
+			s.epoch, s.unsaid, g.due = g.epoch, true, true
+		}
+		for _, l := range part.Lines {
+			g.hearWant(s, l)
 		}
 	}
 	g.serve(now)
@@ -84,6 +97,10 @@ func (g *Granter) hearLine(now time.Time, s *session, l AskLine) {
 		return
 	}
 	st := s.stake(t)
+	if found := l.Granted - st.granted; found > 0 {
+		g.found(now, t, s.epoch, found)
+		st.granted += found
+	}
 	closed, spent, back := max(0, l.Closed-st.closed), max(0, l.Spent-st.spent), max(0, l.Back-st.back)
 	if closed+back > st.out() { // never more than was lent
 		closed = min(closed, st.out())
@@ -91,6 +108,14 @@ func (g *Granter) hearLine(now time.Time, s *session, l AskLine) {
 	}
 	st.closed, st.spent, st.back = st.closed+closed, st.spent+spent, st.back+back
 	g.gate.TakeIn(now, t.c, closed+back, spent)
+}
+
+func (g *Granter) hearWant(s *session, l AskLine) {
+	t := g.tally(l.Name)
+	if t == nil || s.stakes == nil || s.epoch != g.epoch {
+		return
+	}
+	st := s.stake(t)
 	st.want = gate.Want{Units: l.Want - max(0, st.granted-l.Granted), Debt: l.Debt, Class: l.Class}
 	st.accounts = max(1, l.Accounts)
 	t.enqueue(st)
@@ -110,7 +135,7 @@ func (g *Granter) Words(now time.Time) []Word {
 	owed := map[string]*Give{}
 	var out []Word
 	for key, s := range g.sessions {
-		if !s.owed {
+		if !s.owed || s.unsaid {
 			continue
 		}
 		s.owed, s.last = false, now
@@ -132,6 +157,18 @@ func (g *Granter) Words(now time.Time) []Word {
 	return out
 }
 
+// kept is the loan as a record tells it, apart from when it is due.
+func (s *session) kept() KeptLoan {
+	l := KeptLoan{Who: s.who, Purse: s.purse, ID: s.id, Epoch: s.epoch}
+	for n, st := range s.stakes {
+		if st.granted > 0 {
+			l.Lines = append(l.Lines, KeptLine{n, st.granted, st.closed, st.spent, st.back})
+		}
+	}
+	slices.SortFunc(l.Lines, func(a, b KeptLine) int { return order(a.Name, b.Name) })
+	return l
+}
+
 func (s *session) loan() GiveLoan {
 	l := GiveLoan{ID: s.id, Known: s.stakes != nil}
 	for n, st := range s.stakes {
@@ -140,6 +177,17 @@ func (s *session) loan() GiveLoan {
 		}
 	}
 	return l
+}
+
+// end is when a loan must have arrived: its borrower may use it for its life after the last word. Zero: nothing was said yet.
+func (g *Granter) end(s *session) time.Time {
+	end := s.due
+	if !s.last.IsZero() {
+		if at := s.last.Add(g.cfg.Life[s.purse] + g.cfg.Late); at.After(end) {
+			end = at
+		}
+	}
+	return end
 }
 
 // close counts all that a borrower has not accounted for.

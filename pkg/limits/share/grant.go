@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"math/rand/v2"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -220,7 +221,7 @@ func (n *Node) landed(ctx context.Context, l landing) {
 
 func (n *Node) heardAsk(m *nats.Msg) {
 	var a lend.Ask
-	if !n.granting() || json.Unmarshal(m.Data, &a) != nil || a.From == n.id {
+	if !n.granting() || json.Unmarshal(m.Data, &a) != nil || strings.HasPrefix(a.From, n.id+".") {
 		return
 	}
 	n.replies[a.From] = m.Reply

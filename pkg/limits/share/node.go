@@ -72,6 +72,7 @@ type Node struct {
 	wake      chan struct{}
 
 	// Under the limiter's lock.
+	loans    int // borrowers that this node has been
 	grants   *lend.Granter
 	resident *lend.Resident
 	borrows  *lend.Borrower
@@ -203,7 +204,8 @@ func (n *Node) subject(what string) string { return "limits." + n.cfg.Name + "."
 func (n *Node) follow(b *budget.Budget) {
 	n.grants, n.resident = nil, nil
 	b.Gate().Share(n, b.Meters()...)
-	n.borrows = lend.NewBorrower(n.cfg.Lend, n.id, b)
+	n.loans++ // what an earlier one had is not this one's
+	n.borrows = lend.NewBorrower(n.cfg.Lend, n.id+"."+strconv.Itoa(n.loans), b)
 	n.borrows.Stock(n.keep(b)...)
 }
 
