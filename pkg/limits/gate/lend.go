@@ -130,11 +130,7 @@ func (g *Gate) lends(t int64, l *Lane, items int) bool {
 		if k == 0 || !c.counts() {
 			continue
 		}
-		if !ok || c.loan.lent[p] < k {
-			missing := k
-			if ok {
-				missing -= c.loan.lent[p]
-			}
+		if missing := k - c.loan.lent[p]; missing > 0 { // whatever another counter lacks: what is at hand is not asked for again
 			got := g.loan.lender.Lend(g.time(t), c, Want{Units: missing, Class: l.class, Debt: max(0, k-leg.need(items)), Accounts: g.accounts(c)})
 			c.loan.lent[p] += got
 			ok = ok && c.loan.lent[p] >= k

@@ -15,8 +15,6 @@ const (
 	Beat = 250 * time.Millisecond
 	// restBeats is for how many beats a counter may be unused before what is held of it goes back.
 	restBeats = 2
-	// firstBlock is what is asked for ahead of the first use; later it is what two beats have used.
-	firstBlock = 4
 	// stockPart is the part of a counter that is kept at hand for cancels, and stockMost bounds it.
 	stockPart = 4
 	stockMost = 24
@@ -197,12 +195,15 @@ func (b *Borrower) Ask(now time.Time) Ask {
 	return a
 }
 
-// wants is what is missing now, and ahead of the next requests what two beats have used or what waits already.
-func (h *hold) wants(p gate.Purse) int {
-	if h.want.Units <= 0 || h.want.Debt > 0 {
-		return h.want.Units
+// wants is what is missing now, and for the next requests what waits already or what a beat has used.
+func (h *hold) wants(p gate.Purse) int { return ahead(h.want, h.c.Waiting(p), h.pace) }
+
+// ahead is what to ask for when something is missing: with what is owed nothing more.
+func ahead(w gate.Want, waiting, pace int) int {
+	if w.Units <= 0 || w.Debt > 0 {
+		return w.Units
 	}
-	return max(h.want.Units, min(max(firstBlock, 2*h.pace), h.want.Units+h.c.Waiting(p)))
+	return max(w.Units, waiting, pace)
 }
 
 // Hear takes in a granter's word and reports whether something may leave now that could not before.

@@ -13,6 +13,11 @@ import (
 const (
 	// serveEvery keeps a saturated counter from answering for each unit that comes free.
 	serveEvery = 5 * time.Millisecond
+	// blockPart is the part of what is free, for each that waits, that is lent at a time.
+	blockPart = 4
+	// catchUp is the part of a counter, for each account, up to which who came too late is served first the next times.
+	catchUp = 4
+	milli   = 1000
 	// standing is the part of a counter that is reserved while nobody uses it, so that the first request after a rest need
 	// not wait for the disk, and standingMost bounds it: it is what a crash costs.
 	standing     = 64
@@ -20,8 +25,9 @@ const (
 	// standingBucket and standingBatch are that for buckets, which one account alone uses: what waits at a start goes in batches.
 	standingBucket = 8
 	standingBatch  = 15
-	// ahead is how much lending a reserve is made for: a record is then written about once in half of that.
-	ahead = time.Second
+	// reserved is how much lending a reserve is made for: a record is then written about once in half of that, and a crash costs as much
+	// as is left of it.
+	reserved = 250 * time.Millisecond
 )
 
 // Granter counts what all have used and lends what is free. It is not safe for several goroutines at once.
@@ -59,6 +65,9 @@ type tally struct {
 	recent int // about what was lent in the last span that a reserve is made for
 	hungry int // units that could be lent if they were reserved
 	queue  []*stake
+
+	refused map[*stake]bool // of one pass
+	level   int             // what who was served last had had before
 }
 
 // NewGranter counts a profile from a record that was made so long ago. Nothing is lent before Written. Errors: those of the
@@ -135,7 +144,7 @@ func (g *Granter) tally(n budget.Name) *tally {
 	if c == nil {
 		return nil
 	}
-	t := &tally{Name: n, c: c}
+	t := &tally{Name: n, c: c, refused: map[*stake]bool{}}
 	g.tallies[n] = t
 	g.order = append(g.order, t)
 	return t

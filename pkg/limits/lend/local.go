@@ -27,14 +27,28 @@ func (g *Granter) Lend(now time.Time, n budget.Name, w gate.Want) int {
 	st.want, st.accounts = w, max(1, w.Accounts)
 	defer func(was bool) { g.news = g.news || st.queued && !was }(st.queued)
 	if others := len(t.queue) > 1 || len(t.queue) == 1 && !st.queued; others && w.Class != gate.Cancel {
-		t.enqueue(st)
+		g.wait(t, st)
 		return 0
 	}
 	got := g.give(now, st, w.Units)
+	st.had += got * milli / st.accounts
 	if got < w.Units {
-		t.enqueue(st)
+		g.wait(t, st)
 	}
 	return got
+}
+
+// wait lets the granter's own process wait like any other, which asks for more than it lacks at the moment.
+func (g *Granter) wait(t *tally, st *stake) {
+	st.want.Units = ahead(st.want, 0, st.pace)
+	g.enqueue(t, st)
+}
+
+// Use tells what the granter's own process has used in a beat.
+func (g *Granter) Use(n budget.Name, units int) {
+	if t := g.tallies[n]; t != nil {
+		g.local.stake(t).pace = units
+	}
 }
 
 // Settle takes in what became of units of the granter's own process.

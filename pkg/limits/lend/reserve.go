@@ -25,8 +25,8 @@ func (g *Granter) asleep(now time.Time) bool {
 	return len(g.sessions) == 0 && now.Sub(g.used) > sleepAfter
 }
 
-// least is what should be left of a reserve when the next is written.
-func (t *tally) least() int { return max(1, t.target/2) }
+// low is what should be left of a reserve when the next is written.
+func (t *tally) low() int { return max(1, t.target/2) }
 
 // most is how much of a counter a reserve may be.
 func (g *Granter) most(t *tally) int { return max(1, g.gate.Most(t.c, gate.Cancel)/2) }
@@ -38,7 +38,7 @@ func (g *Granter) Record(now time.Time) Record {
 	r := Record{V: recordV, Epoch: g.epoch, Serial: g.serial, Holder: g.id, Profile: g.book.Profile().Name, Tiers: g.book.Tiers()}
 	span := now.Sub(g.made)
 	for _, t := range g.order {
-		t.recent = t.recent*int(max(0, ahead-span))/int(ahead) + t.since
+		t.recent = t.recent*int(max(0, reserved-span))/int(reserved) + t.since
 		t.target = g.reserve(t)
 		t.since, t.hungry = 0, 0
 		r.Counters = append(r.Counters, Kept{Name: t.Name, Reserve: t.target})
@@ -81,9 +81,9 @@ func (g *Granter) tell(now time.Time, r *Record, lending time.Duration) {
 	}
 	for _, s := range g.sessions {
 		if l := s.kept(); len(l.Lines) > 0 {
-			l.Due = lending + g.cfg.Life[s.purse] + g.cfg.Late
-			if least := s.due.Sub(now); least > l.Due {
-				l.Due = least
+			l.Due = s.due.Sub(now)
+			if !s.silent {
+				l.Due = max(l.Due, lending+g.cfg.Life[s.purse]+g.cfg.Late)
 			}
 			r.Loans = append(r.Loans, l)
 			s.saying = s.unsaid

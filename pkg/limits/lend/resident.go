@@ -48,14 +48,17 @@ func (r *Resident) Pulse(now time.Time) {
 	r.of.book.LearnTiers(now, r.book.Tiers())
 	for _, c := range r.book.Meters() {
 		for _, p := range []gate.Purse{gate.Ordinary, gate.Urgent} {
-			if r.gate.Taken(c, p) > 0 || c.Waiting(p) > 0 {
-				r.rest[c] = 0
+			if n := r.gate.Taken(c, p); n > 0 || c.Waiting(p) > 0 {
+				if r.rest[c] = 0; n > 0 {
+					r.of.Use(budget.NameOf(c), n)
+				}
 				continue
 			}
 			if c.Lent(p) == 0 {
 				continue
 			}
 			if r.rest[c]++; r.rest[c] > restBeats {
+				r.of.Use(budget.NameOf(c), 0)
 				r.of.Return(now, budget.NameOf(c), r.gate.GiveBack(c, p, c.Lent(p)))
 			}
 		}

@@ -7,9 +7,12 @@ import (
 	"sluice/pkg/limits/gate"
 )
 
-func (t *tally) enqueue(st *stake) {
+// enqueue lets somebody wait for a turn. Who has had less than the others, because others were quicker to ask, comes first for a
+// while; who has not wanted more has nothing to make up for.
+func (g *Granter) enqueue(t *tally, st *stake) {
 	if !st.queued && st.want.Units > 0 {
 		st.queued = true
+		st.had = max(st.had, t.level-milli*g.gate.Most(t.c, gate.Cancel)/catchUp)
 		t.queue = append(t.queue, st)
 	}
 }
@@ -45,7 +48,7 @@ func (g *Granter) give(now time.Time, st *stake, k int) int {
 		return 0
 	}
 	t.left, t.since = t.left-n, t.since+n
-	g.due = g.due || t.left < t.least()
+	g.due = g.due || t.left < t.low()
 	g.used = now
 	g.gate.LendOut(now, t.c, n)
 	st.granted += n
@@ -68,27 +71,41 @@ func (g *Granter) serve(now time.Time) {
 	}
 }
 
-// turns goes round those who wait, an account at a time, until nobody can be given more. Who was served goes to the back.
+// turns serves whoever has had the least, a little at a time, until nobody can be given more.
 func (g *Granter) turns(now time.Time, t *tally, urgent bool) {
-	for progress := true; progress; {
-		progress = false
-		block := max(1, g.gate.Free(now, t.c, gate.Cancel)/(4*len(t.queue)))
-		for range len(t.queue) {
-			st := t.queue[0]
-			t.queue = append(t.queue[1:], st)
-			if (st.want.Class == gate.Cancel) != urgent || st.want.Units <= 0 {
-				continue
-			}
-			k := st.want.Units
-			if st.want.Debt == 0 {
-				k = min(k, block*st.accounts)
-			}
-			if n := g.give(now, st, k); n > 0 {
-				progress = true
-				g.told(st, n)
-			}
+	clear(t.refused)
+	for free := g.gate.Free(now, t.c, gate.Cancel); ; {
+		st := t.least(urgent)
+		if st == nil {
+			return
+		}
+		k := st.want.Units
+		if st.want.Debt == 0 {
+			k = min(k, max(1, free/(blockPart*len(t.queue)))*st.accounts)
+		}
+		n := g.give(now, st, k)
+		if n == 0 {
+			t.refused[st] = true
+			continue
+		}
+		free = max(0, free-n)
+		t.level = max(t.level, st.had)
+		st.had += n * milli / st.accounts
+		g.told(st, n)
+	}
+}
+
+// least is who waits and was not refused in this pass and has had the least for each of its accounts; nil: nobody.
+func (t *tally) least(urgent bool) (of *stake) {
+	for _, st := range t.queue {
+		if (st.want.Class == gate.Cancel) != urgent || st.want.Units <= 0 || t.refused[st] {
+			continue
+		}
+		if of == nil || st.had < of.had {
+			of = st
 		}
 	}
+	return of
 }
 
 // told sees to it that a borrower hears of what was lent.

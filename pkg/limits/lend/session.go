@@ -9,9 +9,9 @@ import (
 	"sluice/pkg/limits/gate"
 )
 
-// session is one borrower's loan from one purse. It is lent from the reserve of one epoch; whoever takes over goes on with it, but
-// lends to it only when its borrower has heard of that, and a record says so: what a borrower has that no record names is then
-// known to be of the epoch that it was last lent from.
+// session is one borrower's loan from one purse. It is lent from the reserve of one epoch. Whoever takes over goes on with it, when its
+// borrower is heard and a record says so; and lends to it when the borrower has heard of that too, and another record says so: what a
+// borrower has that no record names is then known to be of the epoch that it was last lent from.
 type session struct {
 	loanKey
 	epoch  uint64
@@ -22,7 +22,8 @@ type session struct {
 	owed   bool // a word is owed
 	local  bool
 
-	unsaid bool // no record on disk says that it is lent from this epoch now
+	silent bool // of an earlier life, and not heard in this one: it ends when it is due
+	unsaid bool // no record on disk says what has become of it in this life
 	saying bool // the one on its way does
 }
 
@@ -40,6 +41,8 @@ type stake struct {
 	want                         gate.Want
 	accounts                     int
 	queued                       bool
+	pace                         int // what the granter's own process has used in the last beat that it used any in
+	had                          int // thousandths of units lent for each account, as far as turns go
 }
 
 func (s *stake) out() int { return s.granted - s.closed - s.back }
@@ -76,8 +79,11 @@ func (g *Granter) Hear(now time.Time, a Ask) {
 		for _, l := range part.Lines {
 			g.hearLine(now, s, l)
 		}
-		if s.epoch != g.epoch && a.Epoch == g.epoch {
-			s.epoch, s.unsaid, g.due = g.epoch, true, true
+		if moves := s.epoch != g.epoch && a.Epoch == g.epoch; moves || s.silent {
+			s.silent, s.unsaid, g.due = false, true, true
+			if moves {
+				s.epoch = g.epoch
+			}
 		}
 		for _, l := range part.Lines {
 			g.hearWant(s, l)
@@ -118,7 +124,7 @@ func (g *Granter) hearWant(s *session, l AskLine) {
 	st := s.stake(t)
 	st.want = gate.Want{Units: l.Want - max(0, st.granted-l.Granted), Debt: l.Debt, Class: l.Class}
 	st.accounts = max(1, l.Accounts)
-	t.enqueue(st)
+	g.enqueue(t, st)
 }
 
 // Word is an answer on its way to a borrower.

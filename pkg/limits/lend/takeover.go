@@ -19,7 +19,7 @@ type ghost struct {
 
 // adopt goes on with a loan. One that must have arrived by now is counted with what is on the way.
 func (g *Granter) adopt(now time.Time, r *Record, l KeptLoan, ago time.Duration) {
-	s := &session{loanKey: loanKey{l.Who, l.Purse, l.ID}, epoch: l.Epoch, due: now.Add(l.Due - ago), stakes: map[budget.Name]*stake{}}
+	s := &session{loanKey: loanKey{l.Who, l.Purse, l.ID}, epoch: l.Epoch, silent: true, due: now.Add(l.Due - ago), stakes: map[budget.Name]*stake{}}
 	for _, line := range l.Lines {
 		t := g.tally(line.Name)
 		if t == nil {
