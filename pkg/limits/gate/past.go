@@ -35,14 +35,17 @@ func (g *Gate) Past(now time.Time, c *Counter) Past {
 	for i := range c.windows {
 		span = max(span, c.windows[i].span)
 	}
-	before := 0
-	for age := int64(0); age < span && before < min(c.log.n, len(c.log.buf)); {
-		width := max(cellLeast, min(age/cellOfAge, span/cellOfSpan))
-		n := c.log.since(t - age - width)
-		if n > before {
-			p.Cells = append(p.Cells, Cell{time.Duration(age), n - before})
+	// A cell is as old as the youngest unit in it, so that one that was recalled is told with its own age: what is told and recalled
+	// again and again grows old all the same.
+	for before := 0; ; {
+		at, ok := c.log.before(before)
+		age := t - at
+		if !ok || age >= span {
+			break
 		}
-		before, age = n, age+width
+		n := c.log.since(at - max(cellLeast, min(age/cellOfAge, span/cellOfSpan)))
+		p.Cells = append(p.Cells, Cell{time.Duration(age), n - before})
+		before = n
 	}
 	if b := c.rule.Bucket; b != nil {
 		p.Missing = max(0, int64(b.Burst)*million-c.micro(t))

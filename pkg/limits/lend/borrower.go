@@ -195,8 +195,9 @@ func (b *Borrower) Ask(now time.Time) Ask {
 	return a
 }
 
-// wants is what is missing now, and for the next requests what waits already or what a beat has used.
-func (h *hold) wants(p gate.Purse) int { return ahead(h.want, h.c.Waiting(p), h.pace) }
+// wants is what is missing now, and for the next requests what waits already or what two beats have used: who asks for less is served
+// less, because it asks later than who grants.
+func (h *hold) wants(p gate.Purse) int { return ahead(h.want, h.c.Waiting(p), 2*h.pace) }
 
 // ahead is what to ask for when something is missing: with what is owed nothing more.
 func ahead(w gate.Want, waiting, pace int) int {

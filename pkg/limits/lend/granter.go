@@ -18,6 +18,8 @@ const (
 	// catchUp is the part of a counter, for each account, up to which who came too late is served first the next times.
 	catchUp = 4
 	milli   = 1000
+	// accountsFor is for how long as many accounts are taken to wait as were seen to.
+	accountsFor = 4 * Beat
 	// standing is the part of a counter that is reserved while nobody uses it, so that the first request after a rest need
 	// not wait for the disk, and standingMost bounds it: it is what a crash costs.
 	standing     = 64

@@ -2,11 +2,14 @@ package lend
 
 import (
 	"fmt"
+	"os"
 	"slices"
 	"testing"
 	"time"
 
+	"sluice/pkg/limits/budget"
 	"sluice/pkg/limits/catalogue"
+	"sluice/pkg/limits/gate"
 )
 
 // venueOf is the venue's own proportion, 500 in 1 s, 3,500 in 10 s and 36,000 in 600 s, at a part of it.
@@ -33,7 +36,11 @@ func (w *world) granter() *member {
 // TestRandomFleetsStayWithin lets fleets of random size under random figures die, stop, stand still, be cut off and lose messages at random,
 // with demand that comes and goes: no limit is ever exceeded.
 func TestRandomFleetsStayWithin(t *testing.T) {
-	for seed := range uint64(60) {
+	seeds := uint64(12)
+	if os.Getenv("SLUICE_FLEET_FULL") == "1" {
+		seeds = 300
+	}
+	for seed := range seeds {
 		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
 			w := newWorld(t, seed, figures{})
 			w.slow, w.lose = w.rng.IntN(30), w.rng.IntN(30)
@@ -85,42 +92,131 @@ func (w *world) mishap() {
 	}
 }
 
-// TestFleetsUseWhatIsAllowed saturates 1, 4 and 16 members, of which one dies every minute or two, for an hour.
+// TestFleetsUseWhatIsAllowed saturates 1, 4 and 16 members, of which one dies every minute, each second time the one that grants, under
+// the venue's own proportion at a tenth. SLUICE_FLEET_FULL=1 runs longer, and with other spans between deaths.
 func TestFleetsUseWhatIsAllowed(t *testing.T) {
+	span, part, all := 20*time.Minute, 10, []time.Duration{time.Minute}
+	if os.Getenv("SLUICE_FLEET_FULL") == "1" {
+		span, all = 70*time.Minute, []time.Duration{never, 2 * time.Minute, time.Minute, 20 * time.Second, 5 * time.Second}
+	}
 	for _, size := range []int{1, 4, 16} {
-		for _, every := range []time.Duration{0, 2 * time.Minute, time.Minute, 5 * time.Second} {
+		for _, every := range all {
 			t.Run(fmt.Sprintf("%d members, a death each %v", size, every), func(t *testing.T) {
-				const span = 30 * time.Minute
-				w := newWorld(t, uint64(size), venueOf(10))
-				add := func() {
-					m := w.join()
-					for k := range 2 {
-						m.flood(place, fmt.Sprint(m.id, "-", k), span)
-					}
-				}
-				for range size {
-					add()
-				}
-				for i := 0; w.now < span; i++ {
-					step := every
-					if step == 0 {
-						step = span
-					}
-					w.run(min(step, span-w.now))
-					if every == 0 {
-						continue
-					}
-					m := w.granter()
-					if live := w.live(); m == nil || i%2 == 1 {
-						m = live[w.rng.IntN(len(live))]
-					}
-					m.kill()
-					add()
-				}
-				all := allowed(span, w.figures.place...)
-				t.Logf("%d of %d, %d permille; %d deaths, %d over", w.took[place], all, w.took[place]*1000/all, len(w.members)-size, w.over)
+				w := newWorld(t, uint64(size), venueOf(part))
+				w.slow = 2
+				w.wear(size, span, every)
+				most := allowed(span, w.figures.place...)
+				t.Logf("%d of %d, %d permille; %d deaths", w.took[place], most, w.took[place]*1000/most, len(w.members)-size)
 				if w.over > 0 {
 					t.Errorf("%d were more than is allowed", w.over)
+				}
+				if every >= time.Minute && w.took[place]*100 < most*98 {
+					t.Errorf("%d used, want at least 98 percent of %d", w.took[place], most)
+				}
+			})
+		}
+	}
+}
+
+// never is longer than any test.
+const never = 1000 * time.Hour
+
+// wear saturates so many members, of which one dies now and then and is replaced.
+func (w *world) wear(size int, span, every time.Duration) {
+	for i := 0; w.now < span; i++ {
+		if m := w.granter(); i > 0 && m != nil && i%2 == 1 {
+			m.kill()
+		} else if live := w.live(); i > 0 {
+			live[w.rng.IntN(len(live))].kill()
+		}
+		for len(w.live()) < size {
+			m := w.join()
+			m.flood(place, m.id+"-a", span)
+			m.flood(place, m.id+"-b", span)
+		}
+		w.run(min(every, span-w.now))
+	}
+}
+
+// TestForgottenReserveIsCaught kills who grants in the middle of a window, and lets the next one forget what was lent and reserved: what is
+// then too much is exactly what the record had not yet counted. Built right, nothing is.
+func TestForgottenReserveIsCaught(t *testing.T) {
+	for _, forgets := range []bool{false, true} {
+		w := newWorld(t, 1, figures{place: []catalogue.Layer{window(10, time.Second), window(100, 10*time.Minute)}, cancel: []catalogue.Layer{window(10, time.Second)}, orders: wide, cancels: wide})
+		w.broken.forgets = forgets
+		m := w.join()
+		m.flood(place, "a", time.Hour)
+		w.run(5700 * time.Millisecond)
+		m.kill()
+		counted := 0
+		for _, k := range must(ReadRecord(w.record)).Counters {
+			for _, x := range k.Cells {
+				if k.Rule == "place" {
+					counted += x.N
+				}
+			}
+		}
+		w.run(time.Second)
+		uncounted := w.took[place] - counted
+		w.join().flood(place, "b", time.Hour)
+		w.run(5 * time.Minute)
+		switch {
+		case uncounted == 0:
+			t.Fatal("the record had counted everything, so that forgetting does no harm")
+		case forgets && w.over != uncounted:
+			t.Errorf("%d too many, want the %d that were forgotten", w.over, uncounted)
+		case !forgets && w.over > 0:
+			t.Errorf("%d too many", w.over)
+		}
+	}
+}
+
+// lapse lets a member borrow, takes it away with what it has at hand, and another use everything. Later, when everything is used, the
+// first wants to send again. It says how many units it had at hand.
+func (w *world) lapse(away func(m *member)) (late *flood, held int) {
+	other := w.join()
+	other.flood(place, "b", time.Millisecond) // so that it grants
+	w.run(11 * time.Second)
+	m := w.join()
+	c := m.book.Meter(budget.Name{Rule: "place"})
+	for _, at := range []*gate.Counter{c, m.book.Meter(budget.Name{Rule: "orders", Key: "a"})} { // for requests that are given up before it comes
+		m.Lend(m.clock(), at, gate.Want{Units: 50, Class: gate.Order, Accounts: 1})
+	}
+	w.run(100 * time.Millisecond)
+	away(m)
+	held = c.Lent(gate.Ordinary)
+	other.flood(place, "b", time.Hour)
+	for end := w.now + 2*time.Minute; w.now < end || w.venue[place].Windows[0].Used(w.now) < w.figures.place[0].N; {
+		w.run(100 * time.Millisecond)
+	}
+	m.stops = w.now
+	return m.flood(place, "a", time.Hour), held
+}
+
+// TestCutOffMemberSendsNothingOnALoanThatEnded cuts off a member that has borrowed, or lets it stand still: it sends nothing of that once the
+// loan has ended. Built wrong, all that it had at hand is too much, and the referee says so.
+func TestCutOffMemberSendsNothingOnALoanThatEnded(t *testing.T) {
+	for name, away := range map[string]func(m *member){
+		"cut off":      func(m *member) { m.cut = true },
+		"stands still": func(m *member) { m.stop(time.Hour) },
+	} {
+		for _, endless := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, built wrong %v", name, endless), func(t *testing.T) {
+				w := newWorld(t, 3, figures{place: []catalogue.Layer{window(1000, 10*time.Second)}, cancel: []catalogue.Layer{window(10, time.Second)}, orders: wide, cancels: wide})
+				w.broken.endless = endless
+				late, held := w.lapse(away)
+				if held == 0 {
+					t.Fatal("nothing was at hand when the loan could not be prolonged")
+				}
+				if w.over > 0 {
+					t.Fatalf("%d too many before", w.over)
+				}
+				w.run(500 * time.Millisecond)
+				if !endless && (late.sent > 0 || w.over > 0) {
+					t.Errorf("%d left on a loan that had ended; %d too many", late.sent, w.over)
+				}
+				if endless && w.over != held {
+					t.Errorf("%d too many, want the %d that were at hand", w.over, held)
 				}
 			})
 		}

@@ -24,7 +24,8 @@ func (g *Granter) Lend(now time.Time, n budget.Name, w gate.Want) int {
 	if st.queued {
 		w = both(st.want, w)
 	}
-	st.want, st.accounts = w, max(1, w.Accounts)
+	st.want = w
+	st.waits(now, w.Accounts)
 	defer func(was bool) { g.news = g.news || st.queued && !was }(st.queued)
 	if others := len(t.queue) > 1 || len(t.queue) == 1 && !st.queued; others && w.Class != gate.Cancel {
 		g.wait(t, st)

@@ -217,7 +217,10 @@ func (m *member) borrow() {
 
 	now := m.clock()
 	due := !now.Before(m.beat.Add(Beat))
-	if due {
+	switch {
+	case m.w.broken.endless:
+		m.book.Gate().Renew(gate.Ordinary, now.Add(24*time.Hour))
+	case due:
 		m.b.Pulse(now)
 	}
 	busy := m.b.Busy()
@@ -363,9 +366,6 @@ func (m *member) told(g Give) {
 		return
 	}
 	m.b.Hear(m.clock(), g)
-	if m.w.broken.endless {
-		m.book.Gate().Renew(gate.Ordinary, m.clock().Add(24*time.Hour))
-	}
 	m.rouse()
 }
 

@@ -39,7 +39,8 @@ type stake struct {
 	t                            *tally
 	granted, closed, spent, back int
 	want                         gate.Want
-	accounts                     int
+	accounts                     int       // the most that waited lately
+	accountsAt                   time.Time // when so many did
 	queued                       bool
 	pace                         int // what the granter's own process has used in the last beat that it used any in
 	had                          int // thousandths of units lent for each account, as far as turns go
@@ -86,10 +87,17 @@ func (g *Granter) Hear(now time.Time, a Ask) {
 			}
 		}
 		for _, l := range part.Lines {
-			g.hearWant(s, l)
+			g.hearWant(now, s, l)
 		}
 	}
 	g.serve(now)
+}
+
+// waits takes in how many accounts wait. That one of several is served for a moment does not make the others worth more.
+func (s *stake) waits(now time.Time, accounts int) {
+	if accounts = max(1, accounts); accounts >= s.accounts || now.Sub(s.accountsAt) > accountsFor {
+		s.accounts, s.accountsAt = accounts, now
+	}
 }
 
 // begins reports whether nothing was lent yet, as far as the borrower knows.
@@ -116,14 +124,14 @@ func (g *Granter) hearLine(now time.Time, s *session, l AskLine) {
 	g.gate.TakeIn(now, t.c, closed+back, spent)
 }
 
-func (g *Granter) hearWant(s *session, l AskLine) {
+func (g *Granter) hearWant(now time.Time, s *session, l AskLine) {
 	t := g.tally(l.Name)
 	if t == nil || s.stakes == nil || s.epoch != g.epoch {
 		return
 	}
 	st := s.stake(t)
 	st.want = gate.Want{Units: l.Want - max(0, st.granted-l.Granted), Debt: l.Debt, Class: l.Class}
-	st.accounts = max(1, l.Accounts)
+	st.waits(now, l.Accounts)
 	g.enqueue(t, st)
 }
 

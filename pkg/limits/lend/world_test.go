@@ -39,7 +39,7 @@ type world struct {
 // broken are ways to build it wrong.
 type broken struct {
 	forgets bool // who takes over does not count what was lent and reserved
-	endless bool // who borrows does not heed the end of a loan
+	endless bool // who borrows does not heed the end of a loan, and gives nothing back
 }
 
 // figures are what the venue documents.

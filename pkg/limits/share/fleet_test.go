@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net"
+	"runtime"
 	"sync"
 	"testing"
 	"time"
@@ -74,6 +75,16 @@ func server(layers ...catalogue.Layer) *referee.Server {
 		}
 	}
 	return s
+}
+
+// allowed is the most that anybody could send in a span.
+func allowed(span time.Duration, layers ...catalogue.Layer) (n int) {
+	s := server(layers...)
+	for at := s.Next(0, 1); at < span; at = s.Next(at, 1) {
+		s.Arrive(at, 1)
+		n++
+	}
+	return n
 }
 
 func newCourt(f figures) *court {
@@ -231,6 +242,7 @@ func (x *fleet) flood(r *replica, q limits.Request, for_ time.Duration) {
 				return
 			}
 			x.work.Go(func() { x.send(r, q, p) })
+			runtime.Gosched() // a process does something for its other accounts in between
 		}
 	})
 }

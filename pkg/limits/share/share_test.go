@@ -45,7 +45,7 @@ func TestReplicasShareOneAllowance(t *testing.T) {
 		}
 		for i := range 3 {
 			for k := range 3 {
-				if n := took[fmt.Sprintf("POST /order a%d%d", i, k)]; n < 300*6/10 || n > 300*14/10 {
+				if n := took[fmt.Sprintf("POST /order a%d%d", i, k)]; n < 300*8/10 || n > 300*12/10 {
 					x.t.Errorf("%d orders of account %d of replica %d, want about 300", n, k, i)
 				}
 			}
@@ -86,8 +86,8 @@ func TestGranterDiesAndAnotherGoesOn(t *testing.T) {
 		_, took := x.court.counts()
 		n := took["POST /order"]
 		x.t.Logf("%d orders in %v with %d crashes of the granter: %d permille of what is allowed", n, span, x.made-3, n*1000/(900*4))
-		if n < 900*4*85/100 {
-			x.t.Errorf("%d orders in %v, want at least 85 percent of %d", n, span, 900*4)
+		if n < 900*4*95/100 {
+			x.t.Errorf("%d orders in %v, want at least 95 percent of %d", n, span, 900*4)
 		}
 	})
 }
@@ -204,7 +204,7 @@ func TestCutOffReplicaUsesWhatItHasAndNoMore(t *testing.T) {
 		time.Sleep(time.Minute)
 		x.b.Wait()
 		_, last := x.court.counts()
-		if n := last["POST /order other"] - after["POST /order other"]; n < 100 {
+		if n := last["POST /order other"] - after["POST /order other"]; n < 300 {
 			x.t.Errorf("%d orders of the replica that came back, want its part", n)
 		}
 	})
@@ -274,8 +274,8 @@ func TestAnythingMayHappen(t *testing.T) {
 				_, took := x.court.counts()
 				n := took["POST /order"]
 				x.t.Logf("%d orders, %d cancels by %d replicas: %d and %d permille of what is allowed", n, took["DELETE /order"], x.made, n*1000/(900*3), took["DELETE /order"]*1000/1800)
-				if n < 900*3*60/100 {
-					x.t.Errorf("%d orders in %v, want at least six tenths of %d", n, span, 900*3)
+				if n < 900*3*85/100 {
+					x.t.Errorf("%d orders in %v, want at least 85 percent of %d", n, span, 900*3)
 				}
 			})
 		})
@@ -312,10 +312,10 @@ func TestFleetUsesNearlyAllThroughCrashes(t *testing.T) {
 			add()
 		}
 		_, took := x.court.counts()
-		n := took["POST /order"]
-		x.t.Logf("%d orders in %v with %d crashes: %d permille of what is allowed", n, span, x.made-4, n*1000/5040)
-		if n < 5040*95/100 {
-			x.t.Errorf("%d orders, want at least 95 percent of 5040", n)
+		n, all := took["POST /order"], allowed(span, f.place...)
+		x.t.Logf("%d orders in %v with %d crashes: %d permille of what is allowed", n, span, x.made-4, n*1000/all)
+		if n < all*98/100 {
+			x.t.Errorf("%d orders, want at least 98 percent of %d", n, all)
 		}
 	})
 }
