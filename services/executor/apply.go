@@ -216,7 +216,11 @@ func (o *Orders) applyCancelRejected(h *msgs.Head, e *msgs.OrderCancelRejected) 
 	case ord.Named:
 		o.forget(ord)
 		for _, b := range o.barriers {
-			b.refused(ord)
+			if e.Error != nil && !stillThere(e.Error.Code) {
+				b.answered(ord.Serial)
+			} else {
+				b.refused(ord)
+			}
 		}
 	case ord.Wish == nil || ord.Wish.CmdSeq != h.CmdSeq:
 		o.touch(h, e.Order)

@@ -104,6 +104,7 @@ func (o *Orders) applyCancelling(h *msgs.Head, e *msgs.OrderCancelling) {
 			ord = &order{Serial: serial(h.N, i), CmdSeq: h.CmdSeq, N: h.N, AtMS: h.AtMS, Foreign: true, Named: true}
 			ord.OrderID, ord.State = ref.OrderID, msgs.Unknown
 			o.index(ord)
+			o.waitFor(ord, w)
 		}
 		if ord != nil && !ord.Final {
 			ord.Wish, ord.Doomed = &w, true
@@ -125,6 +126,15 @@ func (o *Orders) applyCancelling(h *msgs.Head, e *msgs.OrderCancelling) {
 	o.barriers = append(o.barriers, b)
 }
 
+// waitFor has a cancel_all that the venue has answered wait for an order that its answer names and we had not heard of.
+func (o *Orders) waitFor(ord *order, w wish) {
+	for _, b := range o.barriers {
+		if b.everything() && b.wish() == w {
+			b.Waits = append(b.Waits, ord.Serial)
+		}
+	}
+}
+
 // laneEnd ends every cancel_all of which the venue has answered all cancels, that of foreign orders too, and before which no submit can come any
 // more.
 func (t *turn) laneEnd(m actor.LaneEnd) {
@@ -137,7 +147,7 @@ func (t *turn) laneEnd(m actor.LaneEnd) {
 			Cancelled: b.Cancelled, KilledInQueue: b.Killed,
 		}
 		for _, ref := range b.Still {
-			if ord := t.find(ref.OrderID, ref.ClientOrderID); ord != nil && !ord.Final {
+			if ord := t.find(ref.OrderID, ref.ClientOrderID); ord != nil && !ord.Final || ord == nil && ref.ClientOrderID == "" && !t.isSpent(spentOrder, string(ref.OrderID)) {
 				done.StillOpen = append(done.StillOpen, ref)
 			}
 		}

@@ -112,10 +112,13 @@ func (t *turn) cancelAnswered(m CancelAnswer) {
 		named[id] = true
 		t.venueCancelled(id, m.Everything)
 	}
+	var others []msgs.OrderRef
 	for _, r := range m.Refused {
 		named[r.OrderID] = true
 		if d := t.order(r.OrderID); d != nil {
 			t.cancelRefused(d, r)
+		} else if m.Everything && r.rests() && !t.isSpent(spentOrder, string(r.OrderID)) {
+			others = append(others, msgs.OrderRef{OrderID: r.OrderID})
 		}
 	}
 	t.Drain = len(t.barriers) > 0
@@ -124,10 +127,13 @@ func (t *turn) cancelAnswered(m CancelAnswer) {
 	}
 	for _, b := range t.barriers {
 		if !b.Swept && b.everything() && b.wish() == m.For {
-			t.emit(&msgs.OrderCancelling{Head: msgs.Head{Type: msgs.KindCancelling, CmdSeq: b.CmdSeq, ReqID: string(b.Request)}, Swept: true})
+			t.emit(&msgs.OrderCancelling{Head: msgs.Head{Type: msgs.KindCancelling, CmdSeq: b.CmdSeq, ReqID: string(b.Request)}, Orders: others, Swept: true})
 		}
 	}
 	var rest []msgs.OrderID
+	for _, ref := range others {
+		rest = append(rest, ref.OrderID)
+	}
 	for _, ord := range t.walk() {
 		if ord.Wish != nil && !named[ord.OrderID] && !ord.pending() {
 			rest = append(rest, ord.OrderID)
@@ -139,6 +145,11 @@ func (t *turn) cancelAnswered(m CancelAnswer) {
 	// An earlier try of it whose answer was lost may have ended orders that came after it, and named them to nobody.
 	t.deed(Audit{Once: true})
 }
+
+// rests reports whether a refusal means that the order is still there.
+func (r CancelRefusal) rests() bool { return stillThere(r.Code) }
+
+func stillThere(why msgs.Code) bool { return why != msgs.NotFound && why != msgs.AlreadyFilled }
 
 // venueCancelled ends an order that the venue has cancelled for us. Of a foreign one that nobody has heard of before only
 // the id is known.

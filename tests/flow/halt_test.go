@@ -159,3 +159,38 @@ func TestRefusedCancelAllIsNotDone(t *testing.T) {
 		}
 	})
 }
+
+// TestCancelAllWaitsForWhatItsAnswerHoldsBack: the venue carries a cancel_all out but for an order that was placed by hand, of
+// which nobody has told: it holds it for a while, or refuses it for good. The order is cancelled by its id then, and the end of
+// the cancel_all comes after that, and tells what still rests.
+func TestCancelAllWaitsForWhatItsAnswerHoldsBack(t *testing.T) {
+	for why, still := range map[string]int{"the order is delayed": 0, "not you": 1} {
+		t.Run(why, func(t *testing.T) {
+			inPlant(t, setup{lost: still == 1}, func(p *plant) {
+				p.venue.SetFaults(func(f *sandbox.Faults) { f.FreezeFeed = true })
+				p.byHand("main", coin, polymarket.Buy, "0.11", "10")
+				id := p.open("main")[0].ID
+				not := `{"canceled":[],"not_canceled":{"` + id + `":"` + why + `"}}`
+				p.gate.set(func(r *request, send func() (*http.Response, error)) (*http.Response, error) {
+					if r.URL.Path == "/cancel-all" || r.Method == http.MethodDelete && strings.Contains(r.body, id) {
+						return answer(r, http.StatusOK, "application/json", not), nil
+					}
+					return send()
+				})
+				p.send("cancel_all", "{'request_id':'sweep'}")
+				p.pass(10 * time.Second)
+				if done := p.ofType("main", "order.cancel_all_done"); len(done) != still {
+					t.Errorf("%d ends while the venue holds an order back", len(done))
+				}
+				if still == 0 {
+					p.gate.set(nil)
+				}
+				p.until("the sweep is done", func() bool { return len(p.ofType("main", "order.cancel_all_done")) == 1 })
+				end := p.ofType("main", "order.cancel_all_done")[0]
+				if rests := strings.Contains(string(end.raw), `"still_open":[{"order_id":"`+id); rests != (still == 1) || len(p.open("main")) != still {
+					t.Errorf("%d orders rest, and the end says %s", len(p.open("main")), end.raw)
+				}
+			})
+		})
+	}
+}
