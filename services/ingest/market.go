@@ -40,7 +40,7 @@ type markets struct {
 	leaving []msgs.TokenID // to be given up with the next look; under mu
 	members int            // tokens that are or will be here; under mu
 
-	gainsaid map[msgs.TokenID]bool // withdrawn by another replica since the last look; under mu
+	gainsaid map[msgs.TokenID]bool // withdrawn by another replica since the last look, nil for none; under mu
 
 	id      string // of the connection
 	books   map[string]*book
@@ -75,7 +75,7 @@ type book struct {
 }
 
 func newMarkets(p publisher, hint func(change), count *counters, epoch *atomic.Uint64) *markets {
-	return &markets{publish: p, hint: hint, count: count, epoch: epoch, books: map[string]*book{}, gainsaid: map[msgs.TokenID]bool{}}
+	return &markets{publish: p, hint: hint, count: count, epoch: epoch, books: map[string]*book{}}
 }
 
 // join adds tokens, which are subscribed within a second or with the next connect. It may be called from any goroutine.

@@ -46,6 +46,9 @@ func (s *shards) gainsay(id msgs.TokenID) {
 // gainsay notes a book that another replica has withdrawn, and asks the venue for a sign of life: the book is said again with it.
 func (m *markets) gainsay(id msgs.TokenID) {
 	m.mu.Lock()
+	if m.gainsaid == nil {
+		m.gainsaid = map[msgs.TokenID]bool{}
+	}
 	m.gainsaid[id] = true
 	m.mu.Unlock()
 	m.wake()
@@ -55,9 +58,7 @@ func (m *markets) gainsay(id msgs.TokenID) {
 func (m *markets) insist() {
 	m.mu.Lock()
 	gainsaid := m.gainsaid
-	if len(gainsaid) > 0 {
-		m.gainsaid = map[msgs.TokenID]bool{}
-	}
+	m.gainsaid = nil // the map that was taken is not written to any more
 	m.mu.Unlock()
 	for id := range gainsaid {
 		if b := m.books[string(id)]; b != nil && b.fresh {
