@@ -98,6 +98,9 @@ func (b *books) readChain(r io.Reader) error {
 			return
 		}
 		asset := cmp.Or(string(l.TokenID), string(l.Asset))
+		if lower(string(l.From)) == lower(string(l.To)) {
+			return // nothing has moved
+		}
 		for wallet, sign := range map[text]int64{l.From: -1, l.To: 1} {
 			if account := b.court.venue.wallets[lower(string(wallet))]; account != "" {
 				add(b.moved, move{account, lower(string(l.TxHash)), asset}, new(big.Rat).Mul(amount, big.NewRat(sign, 1)))

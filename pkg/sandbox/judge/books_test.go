@@ -42,6 +42,15 @@ func TestBooksThatFollowTheChainAreInOrder(t *testing.T) {
 	}
 }
 
+// What a wallet sends to itself leaves it with what it had, and nothing has to be told.
+func TestTransferToOneselfMovesNothing(t *testing.T) {
+	chain, told := booksCase()
+	chain = append(chain, `{"kind":"transfer","tx_hash":"0xc","asset":"pUSD","from":"0xf1","to":"0xf1","amount":"7"}`)
+	if b := judgeBooks(t, chain, told); b.Discrepancies != 0 {
+		t.Errorf("%+v", b)
+	}
+}
+
 // Each kind of wrong books is charged, and only with what is wrong.
 func TestWrongBooksAreCharged(t *testing.T) {
 	for name, c := range map[string]struct {
