@@ -154,7 +154,7 @@ func (o *Outbox) still(now time.Time) *Held {
 		return &Held{Cause: "the chain has not been seen yet", Fix: "check the RPC endpoints"}
 	case now.Sub(o.observed) >= stalePatience || now.Sub(o.sight.HeadAt) >= stalePatience:
 		return &Held{Cause: fmt.Sprintf("the newest block that is known is %d of %s: what has been mined since is unknown", o.sight.Head, o.sight.HeadAt.UTC().Format(time.RFC3339)),
-			Fix: "check the RPC endpoints; it goes on with the next block"}
+			Fix: "check the RPC endpoints and this machine's clock; it goes on with the next block"}
 	}
 	return nil
 }

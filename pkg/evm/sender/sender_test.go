@@ -23,7 +23,14 @@ func TestIntentIsExecutedOnceAndFinal(t *testing.T) {
 		if mined, ended := len(p.of(sender.Mined, "")), len(p.of(sender.Ended, "")); mined != 3 || ended != 0 {
 			t.Errorf("after two blocks %d are told as mined and %d as final, want 3 and 0", mined, ended)
 		}
+		st, err := p.Status(t.Context())
+		if err != nil || len(st.Open) != 3 || !st.Open[2].Mined || st.Open[2].Nonce != 2 || len(st.Queued) != 0 || st.Reserved.Coins() != "0.027" || st.Low {
+			t.Errorf("status is %+v, %v", st, err)
+		}
 		p.once(1, 2, 3)
+		if st, err = p.Status(t.Context()); err != nil || len(st.Open) != 0 || st.Spent != w.paid() {
+			t.Errorf("at the end status is %+v, %v", st, err)
+		}
 		if n := len(w.sent()); n != 3 {
 			t.Errorf("the chain has %d transactions, want 3", n)
 		}
@@ -330,4 +337,24 @@ func TestNonceThatWasNotTakenAfterAllIsUsedAgain(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Tests that end the process at a point rely on its being passed.
+func TestEveryPointIsPassed(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t, 1)
+		passed := map[string]int{}
+		p := w.start(&sender.Memory{}, 0, func(c *sender.Config) { c.Passing = func(point string) { passed[point]++ } })
+		p.submit(1)
+		p.once(1)
+		p.stop()
+		for _, point := range sender.Points() {
+			if passed[point] == 0 {
+				t.Errorf("%s was not passed", point)
+			}
+		}
+		if len(passed) != len(sender.Points()) {
+			t.Errorf("passed %v, listed %v", passed, sender.Points())
+		}
+	})
 }
