@@ -45,7 +45,7 @@ func (o *Outbox) Observe(now time.Time, s Sight) {
 			j.missing = now
 		}
 	}
-	switch hole := o.hole() != nil; {
+	switch _, hole := o.hole(); {
 	case !hole:
 		o.holeSince = time.Time{}
 	case o.holeSince.IsZero():
@@ -203,34 +203,29 @@ func (o *Outbox) stuck(j *job, cause, fix string) *Held {
 }
 
 // hole is the lowest nonce below an open one that is neither used nor ours.
-func (o *Outbox) hole() *uint64 {
-	for n := max(o.sight.Nonce, o.settled); n < o.next; n++ {
-		if o.open[n] == nil && o.anyOpenAbove(n) {
-			return &n
+func (o *Outbox) hole() (n uint64, ok bool) {
+	n = max(o.sight.Nonce, o.settled)
+	for _, j := range o.inTurn() {
+		switch {
+		case j.nonce > n:
+			return n, true
+		case j.nonce == n:
+			n++
 		}
 	}
-	return nil
-}
-
-func (o *Outbox) anyOpenAbove(n uint64) bool {
-	for at := range o.open {
-		if at > n {
-			return true
-		}
-	}
-	return false
+	return 0, false
 }
 
 // fillHole signs a transaction that does nothing for a nonce that blocks the open ones above it.
 func (o *Outbox) fillHole() (*Draft, *Held) {
-	n := o.hole()
-	if n == nil || o.observed.Sub(o.holeSince) < holePatience {
+	n, ok := o.hole()
+	if !ok || o.observed.Sub(o.holeSince) < holePatience {
 		return nil, nil
 	}
-	if lowest := o.inTurn(); len(lowest) > 0 && lowest[0].nonce > *n+maxHole {
-		return nil, &Held{lowest[0].ID, fmt.Sprintf("the chain has used nonces up to %d, and ours begin at %d: too many are missing to fill", *n, lowest[0].nonce), "check the RPC endpoints for one that makes up nonces, or send the missing transactions"}
+	if lowest := o.inTurn(); len(lowest) > 0 && lowest[0].nonce-min(n, lowest[0].nonce) > maxHole {
+		return nil, &Held{lowest[0].ID, fmt.Sprintf("the chain has used nonces up to %d, and ours begin at %d: too many are missing to fill", n, lowest[0].nonce), "check the RPC endpoints for one that makes up nonces, or send the missing transactions"}
 	}
-	return o.priced(Draft{ID: fmt.Sprintf("%s%d", holeID, *n), Nonce: *n, Gas: transferGas, Void: true}, nil)
+	return o.priced(Draft{ID: fmt.Sprintf("%s%d", holeID, n), Nonce: n, Gas: transferGas, Void: true}, nil)
 }
 
 // begin gives the first that waits its nonce.

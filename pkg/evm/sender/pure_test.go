@@ -21,6 +21,7 @@ func FuzzDecode(f *testing.F) {
 		{Type: typeIntended, ID: "a", To: &to, Data: []byte{1}, Gas: 21_000},
 		{Type: typeSigned, ID: "a", Nonce: 3, Gas: 21_000, Hash: common.Hash{1}, Raw: []byte{1}, Tip: evm.Gwei(30), Cap: evm.Gwei(90)},
 		{Type: typeSigned, ID: holeID + "1", Nonce: 1, Gas: 21_000, Hash: common.Hash{2}, Raw: []byte{1}, Void: true},
+		{Type: typeSigned, ID: "a", Nonce: 1 << 62, Gas: 21_000, Hash: common.Hash{3}, Raw: []byte{1}},
 		{Type: typeVoiding, ID: "a", Cause: "why"},
 		{Type: typeEnded, ID: "a", Nonce: 3, Hash: common.Hash{1}, Status: true, GasUsed: 21_000, Price: evm.Gwei(60)},
 		{Type: typeTaken, ID: "a", Nonce: 3, Cause: "why"},

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/ethereum/go-ethereum/common"
@@ -116,6 +117,9 @@ func (r Record) check() error {
 			missing = errors.New("it has no id, target or gas")
 		}
 	case typeSigned:
+		if r.Nonce == math.MaxUint64 {
+			return errors.New("no account can have this nonce")
+		}
 		if r.ID == "" || len(r.Raw) == 0 || r.Gas == 0 || r.Hash == (common.Hash{}) {
 			missing = errors.New("it has no id, bytes, gas or hash")
 		}
