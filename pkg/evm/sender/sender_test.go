@@ -124,6 +124,31 @@ func TestReorganisationOfThreeBlocks(t *testing.T) {
 	}
 }
 
+func TestReceiptOfAnAbandonedBlockIsNotBelieved(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t, 1)
+		w.nodes[0].cling(true)
+		p := w.start(&sender.Memory{}, 0, nil)
+		w.blocks(1)
+		p.submit(1)
+		w.blocks(2)
+		if n := len(p.of(sender.Mined, "")); n != 1 {
+			t.Fatalf("%d told as mined, want 1", n)
+		}
+		if _, err := w.c.Reorg(2, func(*types.Transaction) bool { return true }); err != nil {
+			t.Fatal(err)
+		}
+		w.c.SetBaseFee(150) // what is sent again is not mined
+		w.blocks(2)
+		w.blocks(10)
+		if n := len(p.of(sender.Ended, "")); n != 0 && w.c.Receipt(p.of(sender.Ended, "")[0].Hash) == nil {
+			t.Error("told as final, and it is not in the chain")
+		}
+		w.nodes[0].cling(false)
+		p.once(1)
+	})
+}
+
 func TestStaleEndpointHoldsNothingBack(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		w := newWorld(t, 3)

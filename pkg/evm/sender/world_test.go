@@ -41,6 +41,17 @@ type node struct {
 	*chain.Endpoint
 	mu    sync.Mutex
 	shift int64 // added to every nonce that it tells
+	// receipts, when not nil, are those that it has told, and tells again whatever has become of their blocks.
+	receipts map[string]any
+}
+
+// cling makes it tell of abandoned blocks as if they were in the chain, or no more.
+func (n *node) cling(on bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.receipts = nil; on {
+		n.receipts = map[string]any{}
+	}
 }
 
 func (n *node) lie(shift int64) {
@@ -196,29 +207,39 @@ func (r wires) RoundTrip(req *http.Request) (resp *http.Response, err error) {
 	if err := r.step(); err != nil {
 		return nil, err
 	}
-	n.mu.Lock()
-	shift := n.shift
-	n.mu.Unlock()
-	if shift != 0 && rec.Code == http.StatusOK {
-		rec.Body = bytes.NewBuffer(shifted(r.w.t, body, rec.Body.Bytes(), shift))
+	if rec.Code == http.StatusOK {
+		rec.Body = bytes.NewBuffer(n.twist(r.w.t, body, rec.Body.Bytes()))
 	}
 	return rec.Result(), nil
 }
 
-// shifted adds shift to every nonce in the answer to a batch, not below zero.
-func shifted(t testing.TB, asked, said []byte, shift int64) []byte {
-	var questions []struct{ Method string }
+// twist changes the answers to a batch as the node's faults say.
+func (n *node) twist(t testing.TB, asked, said []byte) []byte {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	var questions []struct {
+		Method string
+		Params []any
+	}
 	var answers []map[string]any
-	if json.Unmarshal(asked, &questions) != nil || json.Unmarshal(said, &answers) != nil {
-		return said // not a batch: no nonce
+	if n.shift == 0 && n.receipts == nil || json.Unmarshal(asked, &questions) != nil || json.Unmarshal(said, &answers) != nil {
+		return said // nothing is wrong, or it is not a batch
 	}
 	for i, q := range questions {
-		if s, ok := answers[i]["result"].(string); ok && q.Method == "eth_getTransactionCount" {
-			n, err := hexutil.DecodeUint64(s)
+		result, text := answers[i]["result"].(string)
+		switch {
+		case q.Method == "eth_getTransactionCount" && text:
+			nonce, err := hexutil.DecodeUint64(result)
 			if err != nil {
-				t.Errorf("nonce %q: %v", s, err)
+				t.Errorf("nonce %q: %v", result, err)
 			}
-			answers[i]["result"] = hexutil.EncodeUint64(uint64(max(0, int64(n)+shift)))
+			answers[i]["result"] = hexutil.EncodeUint64(uint64(max(0, int64(nonce)+n.shift)))
+		case q.Method == "eth_getTransactionReceipt" && n.receipts != nil:
+			key := fmt.Sprint(q.Params...)
+			if n.receipts[key] == nil {
+				n.receipts[key] = answers[i]["result"]
+			}
+			answers[i]["result"] = n.receipts[key]
 		}
 	}
 	b, err := json.Marshal(answers)
