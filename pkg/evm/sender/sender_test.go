@@ -7,6 +7,7 @@ import (
 
 	"github.com/ethereum/go-ethereum/core/types"
 
+	"sluice/pkg/evm"
 	"sluice/pkg/evm/sender"
 )
 
@@ -266,6 +267,32 @@ func TestTwoProcessesWithOneKeyAndTwoJournals(t *testing.T) {
 		}
 		if n := len(w.sent()); n != 3 {
 			t.Errorf("the chain has %d transactions, want 3", n)
+		}
+	})
+}
+
+// Somebody else's transaction with our nonce stands in the chain for longer than we have patience, and then goes again.
+func TestNonceIsLostOnlyWhenThatIsFinal(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorldFinalAfter(t, 2, 40)
+		p := w.start(&sender.Memory{}, 0, nil)
+		p.submit(1)
+		if !w.c.Forget(p.of(sender.Signed, id(1))[0].Hash) {
+			t.Fatal("the transaction was not waiting")
+		}
+		if err := w.c.Send(w.pay(0, evm.WeiOf(1))); err != nil {
+			t.Fatal(err)
+		}
+		w.blocks(30)
+		if n := len(p.of(sender.Stopped, "")); n != 0 || w.c.Nonce(w.key.Address()) != 1 {
+			t.Fatalf("told %d times that the nonce is lost, before that is final", n)
+		}
+		if _, err := w.c.Reorg(30, func(*types.Transaction) bool { return true }); err != nil {
+			t.Fatal(err)
+		}
+		p.once(1)
+		if n := len(p.of(sender.Stopped, "")); n != 0 {
+			t.Errorf("told %d times that the nonce is lost", n)
 		}
 	})
 }

@@ -62,12 +62,18 @@ func (n *node) lie(shift int64) {
 
 func newWorld(t testing.TB, nodes int) *world {
 	t.Helper()
+	return newWorldFinalAfter(t, nodes, 3)
+}
+
+// newWorldFinalAfter has so many blocks between the newest and the newest final one.
+func newWorldFinalAfter(t testing.TB, nodes int, depth uint64) *world {
+	t.Helper()
 	k, err := crypto.ToECDSA(keyBytes())
 	if err != nil {
 		t.Fatal(err)
 	}
 	w := &world{t: t, key: polymarket.KeyFrom(k)}
-	w.c, err = chain.New(chain.Config{Accounts: []chain.Account{{Owner: w.key.Address(), USDCe: 1_000_000, Gas: 100, Bare: true}}})
+	w.c, err = chain.New(chain.Config{FinalDepth: depth, Accounts: []chain.Account{{Owner: w.key.Address(), USDCe: 1_000_000, Gas: 100, Bare: true}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -76,7 +82,7 @@ func newWorld(t testing.TB, nodes int) *world {
 	for range nodes {
 		w.nodes = append(w.nodes, &node{Endpoint: w.c.Endpoint()})
 	}
-	w.blocks(4)
+	w.blocks(int(depth) + 1)
 	return w
 }
 
