@@ -4,6 +4,13 @@
 // sign, to send again, to replace, and what has come of it, from its records and from what the chain shows (Sight). A Sender
 // ties it to a Journal, an evm.Pool and a Signer.
 //
+// In use:
+//
+//	s, err := sender.New(sender.Config{Pool: pool, Journal: journal, Signer: key, Allow: known})
+//	group.Add("own gas", s.Run)                                          // claims the journal, takes up what is open
+//	err = s.Submit(ctx, sender.Intent{ID: unit, To: wallet, Data: call}) // durable when it returns; the same again does nothing
+//	end, err := s.Wait(ctx, unit)                                        // final, or a context that has ended: wait again
+//
 // Invariants:
 //
 //   - An attempt is in the journal, with its bytes, before it is sent for the first time.
