@@ -321,11 +321,6 @@ func (w *world) undeployed() *customer {
 
 // deposit is a deposit wallet's batch of one approval.
 func (c *customer) deposit(nonce int64) string {
-	type one struct {
-		Target common.Address
-		Value  *big.Int
-		Data   []byte
-	}
 	p := evm.Polygon()
 	data := c.call("Token", "approve", p.CTF, big.NewInt(5))
 	deadline := time.Now().Add(10 * time.Minute).Unix()
