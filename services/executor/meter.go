@@ -27,6 +27,9 @@ type meter struct {
 	log     *slog.Logger
 }
 
+// urgentWaits is how long what goes before everything else waits for a permit: less than half of the time of its call.
+const urgentWaits = 2 * time.Second
+
 // Bounds of what is looked at of an answer before its reader sees it.
 const (
 	readOfRefusal   = 4 << 10 // what is said about limits stands in short answers
@@ -114,7 +117,7 @@ func (m *meter) tell(e limits.Endpoint, status int, s signal.Signal) {
 func (m *meter) permit(ctx context.Context, e limits.Endpoint) (limits.Permit, error) {
 	q := limits.Request{Endpoint: string(e), Account: m.account}
 	if urgent, _ := ctx.Value(urgentKey{}).(bool); urgent {
-		q.Class = budget.As(gate.Cancel)
+		return m.urgent(ctx, q)
 	}
 	if f, ok := ctx.Value(fareKey{}).(*fare); ok && f.q.Endpoint == q.Endpoint {
 		if f.spent.CompareAndSwap(false, true) {
@@ -123,6 +126,20 @@ func (m *meter) permit(ctx context.Context, e limits.Endpoint) (limits.Permit, e
 		q = f.q
 	}
 	return m.limits.Acquire(ctx, q)
+}
+
+// urgent waits for a permit only for a while: without the bus, which is when everything must be cancelled, nobody may be there to
+// lend one, and a request too many does less harm than orders that rest.
+func (m *meter) urgent(ctx context.Context, q limits.Request) (limits.Permit, error) {
+	q.Class = budget.As(gate.Cancel)
+	try, stop := context.WithTimeout(ctx, urgentWaits)
+	defer stop()
+	permit, err := m.limits.Acquire(try, q)
+	if err == nil || ctx.Err() != nil {
+		return permit, err
+	}
+	m.log.Warn("no permit for what cannot wait; it leaves without", "endpoint", q.Endpoint, "waited_ms", urgentWaits.Milliseconds(), "error", err)
+	return limits.Permit{}, nil
 }
 
 // endpointOf is what a request asks for, as the limits name it.
