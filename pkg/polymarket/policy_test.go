@@ -96,6 +96,7 @@ func TestForbiddenCallsAreNotSigned(t *testing.T) {
 		"address with dirt":                {dirty(c.Transfer(c.Collateral, friend, amount)), ""},
 		"operation that does not exist":    {Call{To: c.Collateral, Data: c.Redeem(false, Hash{}).Data, Operation: 2}, ""},
 		"delegatecall inside a batch":      {batchOf(c, Call{To: c.SafeMultiSend, Data: []byte{1, 2, 3, 4}, Operation: DelegateCall}), ""},
+		"a batch with a value":             {valued(batchOf(c, c.Redeem(false, Hash{}))), ""},
 		"an empty batch":                   {batchOf(c), ""},
 		"a batch with bytes behind it":     {trailing(batchOf(c, c.Redeem(false, Hash{}))), ""},
 		"a batch that goes to a lookalike": {lookalike(batchOf(c, c.Redeem(false, Hash{}))), ""},
@@ -163,6 +164,8 @@ func batchOf(c Contracts, calls ...Call) Call {
 }
 
 func dirty(k Call) Call { k.Data[4] = 1; return k }
+
+func valued(k Call) Call { k.Value = Units(1); return k }
 
 func trailing(k Call) Call { k.Data = append(k.Data, 0); return k }
 

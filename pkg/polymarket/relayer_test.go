@@ -346,12 +346,13 @@ func TestProxyFallsBackOnlyAfterARefusal(t *testing.T) {
 		}
 	}
 	twice, elsewhere, silent := relayed(owner, 4, s.Data, 1), relayed(owner, 4, s.Data, 1), relayed(owner, 4, s.Data, 1)
+	mixed := HubRun{relayed(Address{9}, 4, s.Data, 1).Data, relayed(owner, 4, s.Data, 1).Logs}
 	twice.Logs = append(twice.Logs, twice.Logs[0])
 	elsewhere.Logs[0].Address = Address{5}
 	silent.Logs = nil
 	for name, run := range map[string]HubRun{
 		"performed": relayed(owner, 4, s.Data, 0), "another nonce": relayed(owner, 3, s.Data, 1), "another owner": relayed(Address{9}, 4, s.Data, 1), "nothing": {},
-		"two at once": twice, "another contract's word": elsewhere, "no word of the hub": silent, "another function": {c.Redeem(false, Hash{1}).Data, silent.Logs},
+		"two at once": twice, "another owner's call": mixed, "another contract's word": elsewhere, "no word of the hub": silent, "another function": {c.Redeem(false, Hash{1}).Data, silent.Logs},
 	} {
 		if k, err := s.OwnGasAfter(run); !errors.Is(err, ErrNotRefused) || k.To != (Address{}) {
 			t.Errorf("%s: %+v, %v", name, k, err)
