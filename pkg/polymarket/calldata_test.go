@@ -189,6 +189,11 @@ func TestAnswersOfViewsAreRead(t *testing.T) {
 	if v, err := ReadUints(list.bytes()); err != nil || len(v) != 2 || v[1] != Units(4) {
 		t.Errorf("list: %v, %v", v, err)
 	}
+	elsewhere := list.bytes()
+	elsewhere[word-1] ^= word
+	if v, err := ReadUints(elsewhere); err == nil {
+		t.Errorf("list that begins elsewhere: %v", v)
+	}
 	if v, err := ReadUints(append(list.bytes(), 0)); err == nil {
 		t.Errorf("list with a byte behind it: %v", v)
 	}
