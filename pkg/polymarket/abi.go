@@ -125,11 +125,9 @@ func (r *abiReader) bool() bool { return r.small(1) == 1 }
 
 func (r *abiReader) hash() Hash { return r.word() }
 
+// address is the lower part of a word; DecodeCalldata finds what stands above it.
 func (r *abiReader) address() Address {
 	w := r.word()
-	if !isZero(w[:word-len(Address{})]) {
-		r.bad = true
-	}
 	return Address(w[word-len(Address{}):])
 }
 

@@ -233,9 +233,6 @@ func (id ProtocolID) word() (h Hash) {
 
 func (r *abiReader) protocolID() ProtocolID {
 	w := r.word()
-	if w[word-1] != 0 {
-		r.bad = true
-	}
 	return ProtocolID(w[:word-1])
 }
 
