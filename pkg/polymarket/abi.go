@@ -214,12 +214,3 @@ func (r *abiReader) blobs() [][]byte {
 	r.tail += word + elements.tail
 	return out
 }
-
-func isZero(b []byte) bool {
-	for _, c := range b {
-		if c != 0 {
-			return false
-		}
-	}
-	return true
-}

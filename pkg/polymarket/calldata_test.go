@@ -154,6 +154,27 @@ func TestCalldataHasOneSpelling(t *testing.T) {
 	}
 }
 
+// TestOperationsThatDoNotExistAreRefused: a proxy wallet's type 0 does nothing and fails, and a record's length has no more than its
+// lower bytes.
+func TestOperationsThatDoNotExistAreRefused(t *testing.T) {
+	proxy := ProxyCalls{[]Call{{To: Address{1}, Data: []byte{}}}}.Calldata()
+	records := MultiSend{[]Call{{To: Address{1}, Data: []byte{}}}}.Calldata()
+	kind, length := selectorLen+4*word-1, selectorLen+2*word+recordHead-word
+	if proxy[kind] != proxyOperation || records[length+word-1] != 0 {
+		t.Fatalf("the bytes are not where they were: %x, %x", proxy, records)
+	}
+	for _, code := range []byte{0, 3, 255} {
+		proxy[kind] = code
+		if m, err := DecodeCalldata(proxy); !errors.Is(err, ErrBadCalldata) {
+			t.Errorf("type %d: %+v, %v", code, m, err)
+		}
+	}
+	records[length] = 1
+	if m, err := DecodeCalldata(records); !errors.Is(err, ErrBadCalldata) {
+		t.Errorf("long record: %+v, %v", m, err)
+	}
+}
+
 func TestUnknownAndTooLongCalldataIsRefused(t *testing.T) {
 	if _, err := DecodeCalldata([]byte{1, 2, 3, 4}); !errors.Is(err, ErrUnknownSelector) {
 		t.Errorf("unknown selector: %v", err)

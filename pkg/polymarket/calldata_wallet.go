@@ -229,8 +229,7 @@ func readWalletMethod(selector string, b []byte) (m Method, known bool) {
 	case selProxy:
 		in, m := readArgs(b, 1), ProxyCalls{}
 		in.list(4, func(in *abiReader) {
-			code := in.small(uint64(DelegateCall) + proxyOperation)
-			in.bad = in.bad || code < proxyOperation
+			code := in.small(uint64(DelegateCall) + proxyOperation) // 0 would be written otherwise
 			m.Calls = append(m.Calls, Call{To: in.address(), Value: in.uint(), Data: in.blob(), Operation: Operation(code - proxyOperation)})
 		})
 		return taken(in, m), true
@@ -267,10 +266,10 @@ func readBatch(in *abiReader) WalletBatch {
 // recordHead is operation, address, value and length of a MultiSend record.
 const recordHead = 1 + len(Address{}) + 2*word
 
-// readRecords takes MultiSend's argument apart.
+// readRecords takes MultiSend's argument apart. Of a length it reads the lower part; DecodeCalldata finds what stands above it.
 func readRecords(b []byte) (calls []Call, ok bool) {
 	for len(b) > 0 {
-		if len(b) < recordHead || b[0] > byte(DelegateCall) || !isZero(b[recordHead-word:recordHead-8]) {
+		if len(b) < recordHead || b[0] > byte(DelegateCall) {
 			return nil, false
 		}
 		k := Call{Operation: Operation(b[0]), To: Address(b[1 : 1+len(Address{})])}

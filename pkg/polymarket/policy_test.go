@@ -263,6 +263,7 @@ func TestOwnGasIsReadThroughToItsLegs(t *testing.T) {
 		"calls of another factory":    {CallOf(Address{9}, ProxyCalls{[]Call{c.Redeem(true, Hash{1})}}), proxy.Allow},
 		"a batch of the account":      {CallOf(c.SafeMultiSend, MultiSend{[]Call{c.Redeem(true, Hash{1})}}), eoa.Allow},
 		"a deposit wallet's batch":    {CallOf(c.DepositFactory, DepositProxy{}), eoa.Allow},
+		"delegatecall of a Safe":      {Call{To: p.Wallet, Data: safe(c.Redeem(false, Hash{1})).Data, Operation: DelegateCall}, p.Allow},
 		"delegatecall of the account": {batchOf(c, c.Redeem(true, Hash{1})), eoa.Allow},
 		"value beside a Safe's call":  {Call{To: p.Wallet, Value: Units(1), Data: safe(c.Redeem(false, Hash{1})).Data}, p.Allow},
 	} {
