@@ -269,7 +269,8 @@ func TestNothingIsSignedThatIsNotAllowed(t *testing.T) {
 		if err := p.Submit(t.Context(), other); !errors.Is(err, forbidden) {
 			t.Errorf("error is %v", err)
 		}
-		w.nodes[0].Refuse(503, -1) // what follows is taken on and cannot be signed yet
+		w.nodes[0].Refuse(503, -1)
+		w.blocks(40) // the chain has not been seen for a while: what follows is taken on and cannot be signed yet
 		p.submit(2)
 		allowed = false
 		w.nodes[0].Refuse(0, 0)
