@@ -66,6 +66,7 @@ type advice struct {
 
 // Heed takes in what an answer to a request sent at sent says about a counter.
 func (g *Gate) Heed(now, sent time.Time, c *Counter, a Advice) {
+	a = g.shareAdvice(now, sent, c, a)
 	c.heed(g.at(now), int64(sent.Sub(g.base)), a)
 }
 
@@ -75,6 +76,7 @@ func (c *Counter) Calm() bool { return c.cut == permille && c.ramp == 0 && c.str
 // Stop lets nothing leave from a counter until a moment. It only lengthens a stop.
 func (g *Gate) Stop(now, until time.Time, c *Counter) {
 	g.at(now)
+	g.shareAdvice(now, now, c, Advice{Wait: until.Sub(now)})
 	c.until = max(c.until, int64(until.Sub(g.base)))
 }
 

@@ -43,6 +43,27 @@ type Lender interface {
 	// Settle says that units which were lent for as long as the purse's present loan are not in use any more, and how many
 	// units the venue has counted for them.
 	Settle(now time.Time, c *Counter, p Purse, closed, spent int)
+
+	// Heed says what the venue has asked of a counter in its answer to a request that was sent so long ago. What it counts of a
+	// window is for the lender alone: a gate knows only its own part of that.
+	Heed(now time.Time, c *Counter, ago time.Duration, a Advice)
+}
+
+// shareAdvice tells a lender what concerns all that share, and returns what is left for this gate.
+func (g *Gate) shareAdvice(now, sent time.Time, c *Counter, a Advice) Advice {
+	if g.loan.lender == nil || !c.counts() || a.Slow || !a.Throttled && a.Wait <= 0 && !a.Known {
+		return a // that the venue is slow, each finds out by itself
+	}
+	g.loan.lender.Heed(now, c, now.Sub(sent), a)
+	a.Known = a.Known && c.IsBucket()
+	return a
+}
+
+// Praise takes in good answers of which only the number is known.
+func (g *Gate) Praise(now time.Time, c *Counter, n int) {
+	for t := g.at(now); n > 0 && !c.Calm(); n-- {
+		c.praise(t)
+	}
 }
 
 // loan is what a gate may let leave of what was lent.

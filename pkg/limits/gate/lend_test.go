@@ -134,3 +134,5 @@ func (l lender) Lend(_ time.Time, c *Counter, w Want) int {
 }
 
 func (lender) Settle(time.Time, *Counter, Purse, int, int) {}
+
+func (lender) Heed(time.Time, *Counter, time.Duration, Advice) {}

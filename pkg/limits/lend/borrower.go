@@ -32,7 +32,10 @@ type Borrower struct {
 	seq   uint64
 	asked map[uint64]time.Time // when questions were sent
 	loans [purses]borrowing
-	eager bool // something is wanted that no question has said
+	news  map[budget.Name]*news
+	heard uint64 // the last question that was answered
+	tell  uint64 // the first that says all that there is to say
+	eager bool   // something is wanted that no question has said
 }
 
 // borrowing is one purse.
@@ -54,7 +57,7 @@ type hold struct {
 // NewBorrower lends nothing to the budget's gate until a granter is heard. No two ever have the same id: a granter goes on with
 // loans by it.
 func NewBorrower(cfg Config, id string, b *budget.Budget) *Borrower {
-	x := &Borrower{cfg: cfg.withDefaults(), id: id, book: b, gate: b.Gate(), asked: map[uint64]time.Time{}}
+	x := &Borrower{cfg: cfg.withDefaults(), id: id, book: b, gate: b.Gate(), asked: map[uint64]time.Time{}, news: map[budget.Name]*news{}}
 	for p := range x.loans {
 		x.loans[p] = borrowing{id: 1, holds: map[budget.Name]*hold{}, stock: map[budget.Name]bool{}}
 	}
@@ -108,13 +111,18 @@ func both(a, b gate.Want) gate.Want {
 func (b *Borrower) Settle(_ time.Time, c *gate.Counter, p gate.Purse, closed, spent int) {
 	h := b.loans[p].hold(c)
 	h.closed, h.spent = h.closed+closed, h.spent+spent
+	b.tell = b.seq + 1
 }
 
 // Eager reports whether there is something to ask for that was not asked for yet.
 func (b *Borrower) Eager() bool { return b.eager }
 
-// Busy reports whether anything is held, on the way or wanted, so that a granter must be spoken to at each beat.
+// Busy reports whether anything is held, on the way, wanted, or not known to have been heard, so that a granter must be spoken to at each
+// beat.
 func (b *Borrower) Busy() bool {
+	if b.heard < b.tell {
+		return true
+	}
 	for p := range b.loans {
 		l := &b.loans[p]
 		if len(l.stock) > 0 {
@@ -170,7 +178,10 @@ func (b *Borrower) restOf(p gate.Purse, h *hold, stocked bool) {
 	} else {
 		h.want = gate.Want{}
 	}
-	h.back += b.gate.GiveBack(h.c, p, h.c.Lent(p)-keep)
+	if n := b.gate.GiveBack(h.c, p, h.c.Lent(p)-keep); n > 0 {
+		h.back += n
+		b.tell = b.seq + 1
+	}
 }
 
 // Ask is the next thing to say, at a moment at which it is sent at once.
@@ -179,7 +190,7 @@ func (b *Borrower) Ask(now time.Time) Ask {
 	b.eager = false
 	b.asked[b.seq] = now
 	delete(b.asked, b.seq-maxSeqs)
-	a := Ask{From: b.id, Epoch: b.epoch, Seq: b.seq, Tiers: b.book.Tiers()}
+	a := Ask{From: b.id, Epoch: b.epoch, Seq: b.seq, Tiers: b.book.Tiers(), News: b.told(now)}
 	for p := range b.loans {
 		l := &b.loans[p]
 		a.Loans[p].ID = l.id
@@ -216,6 +227,7 @@ func (b *Borrower) Hear(now time.Time, g Give) (more bool) {
 		b.epoch, b.eager = g.Epoch, true
 	}
 	sent, counts := b.asked[g.Seq]
+	b.heard = max(b.heard, g.Seq)
 	for p := range b.loans {
 		l, purse := &b.loans[p], gate.Purse(p)
 		part := g.Loans[p]

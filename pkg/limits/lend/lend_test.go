@@ -75,7 +75,7 @@ func TestRandomFleetsStayWithin(t *testing.T) {
 // mishap lets something happen to somebody.
 func (w *world) mishap() {
 	m := w.live()[w.rng.IntN(len(w.live()))]
-	switch w.rng.IntN(5) {
+	switch w.rng.IntN(6) {
 	case 0:
 		m.kill()
 	case 1:
@@ -88,6 +88,12 @@ func (w *world) mishap() {
 	case 4:
 		if g := w.granter(); g != nil {
 			g.kill()
+		}
+	case 5: // nobody has the bus
+		back := w.between(0, 10*time.Second)
+		for _, m := range w.live() {
+			m.cut = true
+			w.after(back+w.between(0, 300*time.Millisecond), func() { m.cut = false })
 		}
 	}
 }

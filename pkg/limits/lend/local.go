@@ -58,6 +58,7 @@ func (g *Granter) Settle(now time.Time, n budget.Name, closed, spent int) {
 		st := g.local.stake(t)
 		st.closed, st.spent = st.closed+closed, st.spent+spent
 		g.gate.TakeIn(now, t.c, closed, spent)
+		g.gate.Praise(now, t.c, spent)
 	}
 }
 

@@ -28,6 +28,7 @@ type member struct {
 	rev    int
 	flying bool
 	asked  time.Duration // the first question without an answer; -1: none
+	back   time.Duration // when it was last cut off
 	beat   time.Time
 	wake   int // counts the alarms, of which only the last rings
 	turns  int // and those of the gate
@@ -195,6 +196,15 @@ func (m *member) Settle(now time.Time, c *gate.Counter, p gate.Purse, closed, sp
 	}
 }
 
+func (m *member) Heed(now time.Time, c *gate.Counter, ago time.Duration, a gate.Advice) {
+	m.rouse()
+	if m.res != nil {
+		m.res.Heed(now, c, ago, a)
+		return
+	}
+	m.b.Heed(now, c, ago, a)
+}
+
 func (m *member) follow() {
 	m.g, m.res = nil, nil
 	m.book.Gate().Share(m, m.book.Meters()...)
@@ -224,6 +234,9 @@ func (m *member) borrow() {
 		m.b.Pulse(now)
 	}
 	busy := m.b.Busy()
+	if m.cut {
+		m.asked, m.back = -1, m.w.now
+	}
 	if m.b.Eager() && now.Sub(m.beat) < time.Millisecond {
 		m.alarm(time.Millisecond)
 		return
@@ -231,10 +244,10 @@ func (m *member) borrow() {
 	if m.b.Eager() || due && busy {
 		a := m.b.Ask(now)
 		m.beat = now
-		if m.asked < 0 {
+		if m.asked < 0 && !m.cut {
 			m.asked = m.w.now
 		}
-		if !m.w.post(m, func(to *member) { to.hear(a) }) {
+		if !m.w.post(m, func(to *member) { to.hear(a) }) && (m.back == 0 || m.w.now-m.back >= silence) {
 			m.claim()
 			return
 		}

@@ -49,6 +49,21 @@ type Ask struct {
 	Seq   uint64            `json:"seq"`
 	Loans [purses]AskLoan   `json:"loans"`
 	Tiers map[string]string `json:"tiers,omitempty"`
+	News  []AskNews         `json:"news,omitempty"`
+}
+
+// AskNews is what the venue has asked of a counter. It is said several times, so that it may be lost; N tells it from what was said
+// before.
+type AskNews struct {
+	budget.Name
+	N         int           `json:"n"`
+	Ago       time.Duration `json:"ago"` // since the request left that was answered so
+	Throttled bool          `json:"throttled,omitempty"`
+	Wait      time.Duration `json:"wait,omitempty"`
+	Known     bool          `json:"known,omitempty"`
+	Remaining int           `json:"remaining,omitempty"`
+	Limit     int           `json:"limit,omitempty"`
+	Reset     time.Duration `json:"reset,omitempty"`
 }
 
 // AskLoan is the state of one purse.

@@ -22,7 +22,9 @@ type session struct {
 	owed   bool // a word is owed
 	local  bool
 
-	silent bool // of an earlier life, and not heard in this one: it ends when it is due
+	silent bool                // of an earlier life, and not heard in this one: it ends when it is due
+	news   map[budget.Name]int // what was heard last of what the venue has asked
+
 	unsaid bool // no record on disk says what has become of it in this life
 	saying bool // the one on its way does
 }
@@ -86,6 +88,9 @@ func (g *Granter) Hear(now time.Time, a Ask) {
 				s.epoch = g.epoch
 			}
 		}
+		if key.purse == gate.Ordinary {
+			g.hearNews(now, s, a.News)
+		}
 		for _, l := range part.Lines {
 			g.hearWant(now, s, l)
 		}
@@ -122,6 +127,7 @@ func (g *Granter) hearLine(now time.Time, s *session, l AskLine) {
 	}
 	st.closed, st.spent, st.back = st.closed+closed, st.spent+spent, st.back+back
 	g.gate.TakeIn(now, t.c, closed+back, spent)
+	g.gate.Praise(now, t.c, spent)
 }
 
 func (g *Granter) hearWant(now time.Time, s *session, l AskLine) {

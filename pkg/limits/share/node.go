@@ -85,9 +85,11 @@ type Node struct {
 	replies map[string]string // where borrowers listen
 	rev     uint64
 	flying  *lend.Record // on its way to the disk
-	asked   time.Time
-	heard   time.Time
+	asked   time.Time    // the first question without an answer
 	beat    time.Time
+
+	connects uint64    // of the connection, as last seen
+	since    time.Time // for how long it has been one; zero: from the beginning
 }
 
 // New makes a limiter share. Nothing leaves before Run has found or become a granter.
@@ -128,6 +130,19 @@ func (n *Node) Settle(now time.Time, c *gate.Counter, p gate.Purse, closed, spen
 	}
 	n.resident.Settle(now, c, p, closed, spent)
 	if n.grants.Waiting() {
+		n.rouse()
+	}
+}
+
+// Heed is called by the limiter.
+func (n *Node) Heed(now time.Time, c *gate.Counter, ago time.Duration, a gate.Advice) {
+	if n.resident != nil {
+		n.resident.Heed(now, c, ago, a)
+		return
+	}
+	was := n.borrows.Eager()
+	n.borrows.Heed(now, c, ago, a)
+	if !was && n.borrows.Eager() {
 		n.rouse()
 	}
 }
@@ -251,6 +266,15 @@ func (n *Node) step(ctx context.Context) (time.Duration, error) {
 // granting is asked by the loop, which alone changes it.
 func (n *Node) granting() bool { return n.grants != nil }
 
+// connected reports whether the bus is there. Who was away has not been answered for that reason, and begins to count again.
+func (n *Node) connected() bool {
+	made, there := n.cfg.NATS.Stats().Reconnects, n.cfg.NATS.IsConnected()
+	if made != n.connects || !there {
+		n.connects, n.since, n.asked = made, time.Now(), time.Time{}
+	}
+	return there
+}
+
 // borrow speaks to the granter when there is something to say, and takes its place when it is silent.
 func (n *Node) borrow(ctx context.Context) (time.Duration, error) {
 	var say *lend.Ask
@@ -272,8 +296,9 @@ func (n *Node) borrow(ctx context.Context) (time.Duration, error) {
 	if soon > 0 {
 		return soon, nil
 	}
+	there := n.connected()
 	if say != nil {
-		if n.asked.IsZero() {
+		if n.asked.IsZero() && there {
 			n.asked = time.Now()
 		}
 		n.send(n.cfg.NATS, n.subject("ask"), n.reply(), say)
@@ -282,7 +307,7 @@ func (n *Node) borrow(ctx context.Context) (time.Duration, error) {
 		n.asked = time.Time{} // who wants nothing and holds nothing needs no granter
 		return restBeat, nil
 	}
-	if !n.asked.IsZero() && time.Since(n.asked) >= Silence && n.cfg.NATS.IsConnected() {
+	if !n.asked.IsZero() && time.Since(n.asked) >= Silence {
 		return n.claim(ctx)
 	}
 	return lend.Beat, nil
@@ -309,7 +334,7 @@ func (n *Node) hear(ctx context.Context, m *nats.Msg) error {
 	case m.Subject == n.subject("status"):
 		n.heardStatus(m)
 	case m.Header.Get("Status") == noResponders:
-		if !n.granting() {
+		if !n.granting() && n.connected() && time.Since(n.since) >= Silence { // after a break of the bus who grants may come back a little later
 			_, err := n.claim(ctx)
 			return err
 		}
@@ -324,7 +349,7 @@ func (n *Node) heardGive(m *nats.Msg) {
 	if n.granting() || json.Unmarshal(m.Data, &g) != nil {
 		return
 	}
-	n.asked, n.heard = time.Time{}, time.Now()
+	n.asked = time.Time{}
 	n.limiter.Under(func(now time.Time, _ *budget.Budget) { n.borrows.Hear(now, g) })
 }
 
