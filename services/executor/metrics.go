@@ -79,7 +79,7 @@ type limitMetrics struct {
 	limits *limits.Limiter
 
 	used, allowed, documented, free *prometheus.Desc // by layer
-	flight, waiting, cut, gap       *prometheus.Desc // by rule
+	flight, waiting, cut, gap, idle *prometheus.Desc // by rule
 	waits, missed                   *prometheus.Desc // by class
 	refused, slow                   *prometheus.Desc
 }
@@ -99,6 +99,7 @@ func newLimitMetrics(l *limits.Limiter) *limitMetrics {
 		waiting:    desc("waiting_units", "Units that wait for their turn.", rule...),
 		cut:        desc("in_force_ratio", "Share of the figures that is in force; below 1 the venue has asked for less.", rule...),
 		gap:        desc("foreign_units", "Units that the venue's last count had less than ours: somebody else uses the limit.", rule...),
+		idle:       desc("lease_idle_units", "Units lent to this process by whoever grants the shared limits, and not used.", rule...),
 		waits:      desc("wait_seconds", "How long requests waited for their turn.", "class"),
 		missed:     desc("missed_total", "Requests that could not leave in time.", "class"),
 		refused:    desc("refused_total", "Requests that the venue refused for their rate.", "rule"),
@@ -108,7 +109,7 @@ func newLimitMetrics(l *limits.Limiter) *limitMetrics {
 
 // Describe names every metric.
 func (m *limitMetrics) Describe(to chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{m.used, m.allowed, m.documented, m.free, m.flight, m.waiting, m.cut, m.gap, m.waits, m.missed, m.refused, m.slow} {
+	for _, d := range []*prometheus.Desc{m.used, m.allowed, m.documented, m.free, m.flight, m.waiting, m.cut, m.gap, m.idle, m.waits, m.missed, m.refused, m.slow} {
 		to <- d
 	}
 }
@@ -136,6 +137,7 @@ func (m *limitMetrics) Collect(to chan<- prometheus.Metric) {
 			gauge(m.waiting, float64(l.Waiting), rule...)
 			gauge(m.cut, float64(l.Cut)/budget.Permille, rule...)
 			gauge(m.gap, float64(l.Gap), rule...)
+			gauge(m.idle, float64(l.Lent), rule...)
 		}
 	}
 	for _, w := range m.limits.Waits() {

@@ -158,3 +158,35 @@ func TestMetricsOfLimitsAreDocumented(t *testing.T) {
 		t.Errorf("only %d names were found", n)
 	}
 }
+
+// TestIdleLeaseIsMeasured lends the limiter more than a request needs and reads what is left from the metrics.
+func TestIdleLeaseIsMeasured(t *testing.T) {
+	l, err := Limits{Options: budget.Options{Factor: budget.Permille}}.limiter()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := prometheus.NewRegistry()
+	if err := newCounters().register(r, l); err != nil {
+		t.Fatal(err)
+	}
+	l.Share(generous{})
+	l.Under(func(now time.Time, b *budget.Budget) { b.Gate().Renew(gate.Ordinary, now.Add(time.Hour)) })
+	p, ok := l.Try(limits.Posting("main", 1))
+	if !ok {
+		t.Fatal("refused")
+	}
+	p.Answered()
+	got := gathered(t, r)
+	for _, rule := range []string{"account=main,api=clob,rule=signer orders,scope=signer", "account=,api=clob,rule=clob place,scope=ip"} {
+		if n, shown := got["sluice_limits_lease_idle_units{"+rule+"}"]; !shown || n != 4 {
+			t.Errorf("%v units of %s idle (shown: %v), want the 4 that were lent and not used", n, rule, shown)
+		}
+	}
+}
+
+// generous lends five where one is wanted.
+type generous struct{}
+
+func (generous) Lend(time.Time, *gate.Counter, gate.Want) int              { return 5 }
+func (generous) Settle(time.Time, *gate.Counter, gate.Purse, int, int)     {}
+func (generous) Heed(time.Time, *gate.Counter, time.Duration, gate.Advice) {}

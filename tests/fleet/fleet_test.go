@@ -191,7 +191,7 @@ func (p *plant) replace(i int) {
 }
 
 // verdict is what the venue has counted.
-func (p *plant) verdict() {
+func (p *plant) verdict() (permille int) {
 	p.t.Helper()
 	took, over := p.venue.counts()
 	span := time.Since(p.venue.began)
@@ -200,6 +200,7 @@ func (p *plant) verdict() {
 	if len(over) > 0 {
 		p.t.Errorf("more than is allowed: %v of %v", over, took)
 	}
+	return took[place] * 1000 / most
 }
 
 // TestKilledReplicasNeverExceed kills and stops real processes that share an allowance, the one that grants among them, and the broker.
@@ -272,5 +273,7 @@ func TestLongCampaign(t *testing.T) {
 		pass(time.Duration(1+i) * time.Second)
 		x.send(t, syscall.SIGCONT)
 	}
-	p.verdict()
+	if n := p.verdict(); n < 950 {
+		t.Errorf("%d permille of what is allowed were used, want 950", n)
+	}
 }

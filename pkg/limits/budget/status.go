@@ -23,6 +23,7 @@ type Layer struct {
 	Per     time.Duration
 	Flight  int       // units in flight
 	Waiting int       // units that wait
+	Lent    int       // units that were lent to this process and have not left
 	Cut     int       // permille of the figures in force
 	Gap     int       // units that the venue's last count had less than ours: somebody else uses the limit
 	FreeAt  time.Time // when one unit may leave; not after now: now
@@ -74,7 +75,7 @@ func (b *Budget) layers(now time.Time, c *counter) (out []Layer) {
 	view := b.gate.View(now, c.Counter)
 	for _, v := range view.Layers {
 		l := Layer{API: b.profile.API, Rule: r.Name, Scope: string(r.Scope), Key: c.key, Kind: string(catalogue.WindowKind), Used: v.Used, Limit: v.Limit, Full: v.Full, Per: v.Per,
-			Flight: view.Flight, Waiting: view.Waiting, Cut: view.Cut, Gap: view.Gap, FreeAt: v.FreeAt, Source: r.Source, Date: r.Date}
+			Flight: view.Flight, Waiting: view.Waiting, Lent: view.Lent, Cut: view.Cut, Gap: view.Gap, FreeAt: v.FreeAt, Source: r.Source, Date: r.Date}
 		if v.Bucket {
 			l.Kind = string(catalogue.BucketKind)
 		}

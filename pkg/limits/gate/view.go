@@ -8,6 +8,7 @@ type View struct {
 	Waiting int // units that wait
 	Cut     int // permille of the figures in force
 	Gap     int // units that the venue's last count had less than ours
+	Lent    int // units that were lent and have not left
 	Stopped time.Time
 	Layers  []LayerView
 
@@ -30,7 +31,7 @@ type LayerView struct {
 func (g *Gate) View(now time.Time, c *Counter) View {
 	t := g.at(now)
 	g.expire(t)
-	v := View{Flight: c.flight, Cut: c.cut, Gap: c.gap, Stopped: g.time(c.until)}
+	v := View{Flight: c.flight, Cut: c.cut, Gap: c.gap, Lent: c.loan.lent[Ordinary] + c.loan.lent[Urgent], Stopped: g.time(c.until)}
 	for _, n := range c.waiting {
 		v.Waiting += n
 	}
