@@ -155,9 +155,10 @@ func (b *Borrower) Pulse(now time.Time) {
 	}
 }
 
-func (b *Borrower) stockOf(c *gate.Counter) int {
-	return max(1, min(stockMost, b.gate.Most(c, gate.Cancel)/stockPart))
-}
+func (b *Borrower) stockOf(c *gate.Counter) int { return stock(b.gate.Most(c, gate.Cancel)) }
+
+// stock is what of a counter is kept at hand for cancels.
+func stock(whole int) int { return max(1, min(stockMost, whole/stockPart)) }
 
 // restOf gives back what was not used for a while.
 func (b *Borrower) restOf(p gate.Purse, h *hold, stocked bool) {

@@ -9,15 +9,17 @@
 // already, and only from a reserve that was on disk before. It stays counted until its borrower has said what became of it, or
 // until a moment at which it must have arrived: the borrower may use it for Life after its last question that was answered, a
 // request arrives within Late of that, and the granter counts from its answer, which is later. Who takes over reads the last
-// record and takes all that was lent, and the whole reserve, as lent now; the granter before may hand out the rest of that
-// reserve, and answer, for Valid after it sent its record and no longer. The taker-over counts until after that. Moments are
+// record, goes on with the loans that it names, and takes the whole reserve as lent now; the granter before may hand out the rest of that
+// reserve, and answer, for Valid after it sent its record and no longer. The taker-over counts until after that. What a borrower has
+// that no record names is from the reserve of the granter that it has last heard, and moves out of that when it says so: it is lent nothing
+// by another before it ignores that one, and a record says what it had then. Moments are
 // carried over as ages, by the broker's time stamps of the two records: no two clocks are compared.
 //
 // Assumed are the broker's clock, which must not jump forward by more than the windows' slack, a store that keeps what it has
 // acknowledged, and Late.
 //
 // Invariants: what is lent, reserved and counted never exceeds a layer; a purse of cancels is served before the other, and the
-// rest in turn, an account at a time; an idle borrower of orders gives back what it holds; figures said twice or late change
+// rest as they have had least, an account at a time; what the venue asks of one is in force for all; an idle borrower of orders gives back what it holds; figures said twice or late change
 // nothing, because all of them are sums.
 //
 // How it fails: a granter that cannot write lends what is left of its reserve, for Valid; a borrower that hears nothing uses what

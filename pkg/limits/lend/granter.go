@@ -61,11 +61,12 @@ type Granter struct {
 type tally struct {
 	budget.Name
 	c      *gate.Counter
-	left   int // of the reserve in force
-	target int // the reserve of the record on its way
-	since  int // units lent since that one was made
-	recent int // about what was lent in the last span that a reserve is made for
-	hungry int // units that could be lent if they were reserved
+	left   int  // of the reserve in force
+	target int  // the reserve of the record on its way
+	since  int  // units lent since that one was made
+	recent int  // about what was lent in the last span that a reserve is made for
+	hungry int  // units that could be lent if they were reserved
+	kept   bool // for cancels, at any time
 	queue  []*stake
 
 	refused map[*stake]bool // of one pass
@@ -131,10 +132,13 @@ func (g *Granter) Replace(now time.Time, p catalogue.Profile, o budget.Options) 
 	return nil
 }
 
-// Know makes counters known, so that some of each is reserved before anybody asks.
+// Know makes counters known, so that some of each is reserved before anybody asks, and of what cancels use as much as a borrower keeps at
+// hand: they must be possible when no record can be written.
 func (g *Granter) Know(names ...budget.Name) {
 	for _, n := range names {
-		g.tally(n)
+		if t := g.tally(n); t != nil {
+			t.kept = t.c.Serves(gate.Cancel)
+		}
 	}
 }
 

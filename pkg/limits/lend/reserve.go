@@ -56,6 +56,9 @@ func (g *Granter) reserve(t *tally) int {
 	if t.c.IsBucket() {
 		n = min(max(1, whole/standingBucket), standingBatch)
 	}
+	if t.kept {
+		n = max(n, stock(whole))
+	}
 	return max(n, min(t.recent, g.most(t)), t.hungry)
 }
 
