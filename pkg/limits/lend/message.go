@@ -18,7 +18,8 @@ type Config struct {
 	// Late is how long after it was allowed to leave a request may still arrive. Default 15 s: what leaves within 2 s is taken in
 	// within 10 s.
 	Late time.Duration
-	// Valid is how long after it was sent a record allows lending. Default 5 s: a broker that starts again is back by then.
+	// Valid is how long after it was sent a record allows lending. Default 10 s: cancels of the process that grants must be possible
+	// for as long without a broker.
 	Valid time.Duration
 }
 
@@ -26,7 +27,7 @@ const (
 	lifeDefault       = 2 * time.Second
 	lifeUrgentDefault = 10 * time.Second
 	lateDefault       = 15 * time.Second
-	validDefault      = 5 * time.Second
+	validDefault      = 10 * time.Second
 )
 
 func (c Config) withDefaults() Config {
