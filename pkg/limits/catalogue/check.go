@@ -3,6 +3,7 @@ package catalogue
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -90,7 +91,9 @@ func (r *Rule) compile(at, api string, say complaint) {
 	r.patterns = r.patterns[:0]
 	add := func(where, s string, cost Charge) {
 		p, ok := parsePattern(s, api)
-		if !ok {
+		if !ok && api == "" && strings.Contains(s, " /") {
+			say(where, "rule %q: the profile has no api, and %q names none; write api METHOD /path, or give the profile an api", r.Name, s)
+		} else if !ok {
 			say(where, "rule %q: %q is no endpoint; write METHOD /path, api METHOD /path, api * or *", r.Name, s)
 		}
 		p.cost = cost

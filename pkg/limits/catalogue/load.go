@@ -42,6 +42,22 @@ func (e *Error) Error() string {
 type Catalogue struct {
 	profiles map[string]*Profile
 	chains   []Chain
+	places   map[string]place // of the profiles, and of the chains by their data
+}
+
+// place is where something stands in a file.
+type place struct {
+	file string
+	tree *ast.File
+	path string
+}
+
+// mistake is a mistake at a node below a place.
+func (p place) mistake(below, reason string, args ...any) *Error {
+	if p.tree == nil {
+		return &Error{p.file, 0, fmt.Sprintf(reason, args...)}
+	}
+	return &Error{p.file, line(p.tree, p.path+below), fmt.Sprintf(reason, args...)}
 }
 
 // file is the form of a file of limits.
@@ -50,10 +66,14 @@ type file struct {
 	Chains   []Chain   `yaml:"chains"`
 }
 
+func empty() *Catalogue {
+	return &Catalogue{profiles: map[string]*Profile{}, places: map[string]place{}}
+}
+
 // Load reads the embedded profiles and then the files named, in order: a later profile replaces an earlier one of the same
 // name. Its error joins an *Error for every mistake.
 func Load(files ...string) (*Catalogue, error) {
-	c := &Catalogue{profiles: map[string]*Profile{}}
+	c := empty()
 	names, err := fs.Glob(embedded, "data/*.yaml")
 	if err != nil {
 		return nil, fmt.Errorf("list embedded limits: %w", err)
@@ -115,8 +135,9 @@ func (c *Catalogue) add(name string, text []byte) error {
 	}
 	for i := range f.Profiles {
 		p := &f.Profiles[i]
-		p.check(fmt.Sprintf("$.profiles[%d]", i), say)
-		c.profiles[p.Name] = p
+		at := fmt.Sprintf("$.profiles[%d]", i)
+		p.check(at, say)
+		c.profiles[p.Name], c.places[p.Name] = p, place{name, tree, at}
 	}
 	for i, chain := range f.Chains {
 		if chain.Data == "" || len(chain.Sources) == 0 {
@@ -124,9 +145,13 @@ func (c *Catalogue) add(name string, text []byte) error {
 		}
 		c.chains = slices.DeleteFunc(c.chains, func(o Chain) bool { return o.Data == chain.Data })
 		c.chains = append(c.chains, chain)
+		c.places[chainPlace+chain.Data] = place{name, tree, fmt.Sprintf("$.chains[%d]", i)}
 	}
 	return errors.Join(errs...)
 }
+
+// chainPlace sets the places of chains apart from those of profiles.
+const chainPlace = "chain of "
 
 // Build checks a profile that was made in code and makes it ready for use. Its error joins every mistake.
 func Build(p Profile) (Profile, error) {
@@ -138,7 +163,13 @@ func Build(p Profile) (Profile, error) {
 	if err := errors.Join(errs...); err != nil {
 		return Profile{}, err
 	}
-	return (&Catalogue{profiles: map[string]*Profile{p.Name: &p}}).Profile(p.Name)
+	c := empty()
+	c.profiles[p.Name], c.places[p.Name] = &p, place{file: p.Name}
+	built, err := c.Profile(p.Name)
+	if err != nil {
+		return Profile{}, err
+	}
+	return built, c.unpayable(built)
 }
 
 // syntax gives an error of the decoder its file and line.
@@ -164,22 +195,44 @@ func line(tree *ast.File, path string) int {
 	return 1
 }
 
-// checkLinks finds names that name nothing.
+// checkLinks finds names that name nothing, and what profiles that are built from others cannot mean.
 func (c *Catalogue) checkLinks() error {
 	var errs []error
 	for _, name := range c.Names() {
-		p := c.profiles[name]
-		if _, err := c.Profile(name); err != nil {
-			errs = append(errs, err)
+		own, at := c.profiles[name], c.places[name]
+		p, err := c.Profile(name)
+		if err != nil {
+			errs = append(errs, at.mistake(".from", "%v", err))
+		} else {
+			errs = append(errs, c.unpayable(p))
 		}
-		if s := p.Provider; s != nil && s.Fallback != "" && s.Fallback != Cache && c.profiles[s.Fallback] == nil {
-			errs = append(errs, &Error{name, 0, fmt.Sprintf("falls back to %q, which is no profile", s.Fallback)})
+		if s := own.Provider; s != nil && s.Fallback != "" && s.Fallback != Cache && c.profiles[s.Fallback] == nil {
+			errs = append(errs, at.mistake(".provider.fallback", "profile %q falls back to %q, which is no profile", name, s.Fallback))
 		}
 	}
 	for _, chain := range c.chains {
 		for _, s := range chain.Sources {
 			if s != Cache && c.profiles[s] == nil {
-				errs = append(errs, &Error{chain.Data, 0, fmt.Sprintf("chain names %q, which is no profile", s)})
+				errs = append(errs, c.places[chainPlace+chain.Data].mistake("", "chain %q names %q, which is no profile", chain.Data, s))
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// unpayable finds requests that cost more than a layer ever holds where the two come from different profiles.
+func (c *Catalogue) unpayable(p Profile) error {
+	var errs []error
+	for i := range p.Rules {
+		r := &p.Rules[i]
+		layers := slices.Clone(r.Layers)
+		for _, t := range r.Tiers {
+			layers = append(layers, t.Layers...)
+		}
+		for _, l := range layers {
+			if most := max(l.N, l.Burst); most > 0 && r.Least() > most {
+				errs = append(errs, c.places[p.Name].mistake(".rules", "rule %q, built from %v: a request costs at least %d, which %d can never pay", r.Name, p.From, r.Least(), most))
+				break
 			}
 		}
 	}

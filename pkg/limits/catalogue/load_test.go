@@ -33,29 +33,34 @@ func TestBadFileIsRefusedWithLineAndReason(t *testing.T) {
 		text, reason string
 		line         int
 	}{
-		"unknown field":        {head + "  - {name: a, scope: ip, fro: [x], layers: [{n: 1, per: 1s}]}\n", "fro", 9},
-		"negative window":      {head + "  - {name: a, scope: ip, for: [GET /x], layers: [{n: -4, per: 1s}]}\n", "-4", 9},
-		"negative span":        {head + "  - {name: a, scope: ip, for: [GET /x], layers: [{n: 4, per: -1s}]}\n", "-1s", 9},
-		"cost over burst":      {head + "  - name: a\n    scope: ip\n    charges:\n    - {to: GET /x, item: 10}\n    layers:\n    - {rate: 5, burst: 9}\n", "never pay", 14},
-		"cost over window":     {head + "  - {name: a, scope: ip, charges: [{to: GET /x, request: 3}], layers: [{n: 2, per: 1s}]}\n", "never pay", 9},
-		"no such scope":        {head + "  - {name: a, scope: moon, for: [GET /x], layers: [{n: 1, per: 1s}]}\n", "moon", 9},
-		"no such class":        {head + "  - {name: a, scope: ip, class: vip, for: [GET /x], layers: [{n: 1, per: 1s}]}\n", "vip", 9},
-		"two kinds at once":    {head + "  - {name: a, scope: ip, for: [GET /x], layers: [{n: 1, per: 1s, rate: 3}]}\n", "exactly one", 9},
-		"same layer twice":     {head + "  - {name: a, scope: ip, for: [GET /x], layers: [{n: 1, per: 1s}, {n: 2, per: 1s}]}\n", "twice", 9},
-		"window without span":  {head + "  - {name: a, scope: ip, for: [GET /x], layers: [{n: 1}]}\n", "span", 9},
-		"bucket without burst": {head + "  - {name: a, scope: ip, for: [GET /x], layers: [{rate: 1}]}\n", "burst", 9},
-		"unknown tier":         {head + "  - {name: a, scope: ip, for: [GET /x], tiers: [{tier: A, layers: [{none: true}]}, {tier: C, layers: [{none: true}]}]}\n", `"C"`, 9},
-		"missing tier":         {head + "  - {name: a, scope: ip, for: [GET /x], tiers: [{tier: A, layers: [{none: true}]}]}\n", "1 of the 2", 9},
-		"rule for nothing":     {head + "  - {name: a, scope: ip, layers: [{n: 1, per: 1s}]}\n", "for nothing", 9},
-		"no endpoint":          {head + "  - {name: a, scope: ip, for: [one two three four], layers: [{n: 1, per: 1s}]}\n", "no endpoint", 9},
-		"free charge":          {head + "  - {name: a, scope: ip, charges: [{to: GET /x}], layers: [{n: 1, per: 1s}]}\n", "above zero", 9},
-		"rule twice":           {head + "  - {name: a, scope: ip, for: [GET /x], layers: [{n: 1, per: 1s}]}\n  - {name: a, scope: ip, for: [GET /x], layers: [{n: 1, per: 1s}]}\n", "twice", 10},
-		"no date":              {"profiles:\n- name: mine\n  source: test\n", "date", 2},
-		"no profiles":          {"chains: []\n", "no profiles", 1},
-		"from nowhere":         {"profiles:\n- {name: mine, date: 2026-11-01, source: s, from: [nobody]}\n", "nobody", 0},
-		"circle":               {"profiles:\n- {name: mine, date: 2026-11-01, source: s, from: [mine]}\n", "circle", 0},
-		"no yaml":              {"profiles: [", "", 1},
-		"no number":            {head + "  - {name: a, scope: ip, for: [GET /x], layers: [{n: many, per: 1s}]}\n", "of type int", 9},
+		"unknown field":             {head + "  - {name: a, scope: ip, fro: [x], layers: [{n: 1, per: 1s}]}\n", "fro", 9},
+		"negative window":           {head + "  - {name: a, scope: ip, for: [GET /x], layers: [{n: -4, per: 1s}]}\n", "-4", 9},
+		"negative span":             {head + "  - {name: a, scope: ip, for: [GET /x], layers: [{n: 4, per: -1s}]}\n", "-1s", 9},
+		"cost over burst":           {head + "  - name: a\n    scope: ip\n    charges:\n    - {to: GET /x, item: 10}\n    layers:\n    - {rate: 5, burst: 9}\n", "never pay", 14},
+		"cost over window":          {head + "  - {name: a, scope: ip, charges: [{to: GET /x, request: 3}], layers: [{n: 2, per: 1s}]}\n", "never pay", 9},
+		"no such scope":             {head + "  - {name: a, scope: moon, for: [GET /x], layers: [{n: 1, per: 1s}]}\n", "moon", 9},
+		"no such class":             {head + "  - {name: a, scope: ip, class: vip, for: [GET /x], layers: [{n: 1, per: 1s}]}\n", "vip", 9},
+		"two kinds at once":         {head + "  - {name: a, scope: ip, for: [GET /x], layers: [{n: 1, per: 1s, rate: 3}]}\n", "exactly one", 9},
+		"same layer twice":          {head + "  - {name: a, scope: ip, for: [GET /x], layers: [{n: 1, per: 1s}, {n: 2, per: 1s}]}\n", "twice", 9},
+		"window without span":       {head + "  - {name: a, scope: ip, for: [GET /x], layers: [{n: 1}]}\n", "span", 9},
+		"bucket without burst":      {head + "  - {name: a, scope: ip, for: [GET /x], layers: [{rate: 1}]}\n", "burst", 9},
+		"unknown tier":              {head + "  - {name: a, scope: ip, for: [GET /x], tiers: [{tier: A, layers: [{none: true}]}, {tier: C, layers: [{none: true}]}]}\n", `"C"`, 9},
+		"missing tier":              {head + "  - {name: a, scope: ip, for: [GET /x], tiers: [{tier: A, layers: [{none: true}]}]}\n", "1 of the 2", 9},
+		"rule for nothing":          {head + "  - {name: a, scope: ip, layers: [{n: 1, per: 1s}]}\n", "for nothing", 9},
+		"no endpoint":               {head + "  - {name: a, scope: ip, for: [one two three four], layers: [{n: 1, per: 1s}]}\n", "no endpoint", 9},
+		"endpoint of no api":        {"profiles:\n- {name: mine, date: 2026-11-01, source: s, rules: [{name: a, scope: ip, for: [GET /x], layers: [{n: 1, per: 1s}]}]}\n", "has no api", 2},
+		"free charge":               {head + "  - {name: a, scope: ip, charges: [{to: GET /x}], layers: [{n: 1, per: 1s}]}\n", "above zero", 9},
+		"rule twice":                {head + "  - {name: a, scope: ip, for: [GET /x], layers: [{n: 1, per: 1s}]}\n  - {name: a, scope: ip, for: [GET /x], layers: [{n: 1, per: 1s}]}\n", "twice", 10},
+		"no date":                   {"profiles:\n- name: mine\n  source: test\n", "date", 2},
+		"no profiles":               {"chains: []\n", "no profiles", 1},
+		"from nowhere":              {"profiles:\n- {name: mine, date: 2026-11-01, source: s, from: [nobody]}\n", "nobody", 2},
+		"two scopes, one name":      {"profiles:\n- name: mine\n  date: 2026-11-01\n  source: s\n  api: clob\n  from: [polymarket]\n  rules:\n  - {name: signer orders, scope: ip, for: [POST /order], layers: [{n: 1, per: 1s}]}\n", "signer orders", 6},
+		"cost over another's burst": {"profiles:\n- name: mine\n  date: 2026-11-01\n  source: s\n  api: clob\n  from: [polymarket]\n  rules:\n  - {name: signer orders, scope: signer, charges: [{to: POST /order, item: 100}], layers: [{rate: 100, burst: 100}]}\n", "never pay", 8},
+		"chain to nowhere":          {"profiles:\n- {name: mine, date: 2026-11-01, source: s}\nchains:\n- {data: x, sources: [nobody]}\n", "nobody", 4},
+		"falls back to nowhere":     {"profiles:\n- name: mine\n  date: 2026-11-01\n  source: s\n  provider:\n    batch: 1\n    fallback: nobody\n", "nobody", 7},
+		"circle":                    {"profiles:\n- {name: mine, date: 2026-11-01, source: s, from: [mine]}\n", "circle", 2},
+		"no yaml":                   {"profiles: [", "", 1},
+		"no number":                 {head + "  - {name: a, scope: ip, for: [GET /x], layers: [{n: many, per: 1s}]}\n", "of type int", 9},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := Load(written(t, c.text))
@@ -132,7 +137,7 @@ func FuzzFileIsTakenOrRefused(f *testing.F) {
 	}
 	f.Add("profiles:\n- {name: mine, date: 2026-11-01, source: s, api: a, rules: [{name: x, scope: ip, for: ['*'], layers: [{n: 7, per: 3s}]}]}\n")
 	f.Fuzz(func(t *testing.T, text string) {
-		c := &Catalogue{profiles: map[string]*Profile{}}
+		c := empty()
 		if err := c.add("fuzz", []byte(text)); err != nil {
 			if err.Error() == "" {
 				t.Error("refused without a reason")

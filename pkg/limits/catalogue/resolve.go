@@ -26,14 +26,19 @@ func (c *Catalogue) resolve(name string, depth int) (Profile, error) {
 		if err != nil {
 			return Profile{}, fmt.Errorf("build profile %q: %w", name, err)
 		}
-		out.take(p)
+		if err := out.take(p); err != nil {
+			return Profile{}, fmt.Errorf("build profile %q: %w", name, err)
+		}
 	}
-	out.take(*own)
+	if err := out.take(*own); err != nil {
+		return Profile{}, fmt.Errorf("build profile %q: %w", name, err)
+	}
 	return out, nil
 }
 
-// take merges the rules of another profile: those of the same name and scope become one, with the smaller figures.
-func (p *Profile) take(o Profile) {
+// take merges the rules of another profile: those of the same name become one, with the smaller figures. Its error names a rule that is
+// counted per one thing here and per another there: whoever counts or shows it by its name would take the one for the other.
+func (p *Profile) take(o Profile) error {
 	for _, t := range o.Tiers {
 		if !slices.Contains(p.Tiers, t) {
 			p.Tiers = append(p.Tiers, t)
@@ -46,7 +51,10 @@ func (p *Profile) take(o Profile) {
 		if r.Date == "" {
 			r.Date = o.Date
 		}
-		if have := p.Rule(r.Name); have != nil && have.Scope == r.Scope {
+		if have := p.Rule(r.Name); have != nil {
+			if have.Scope != r.Scope {
+				return fmt.Errorf("rule %q is counted per %s in %q and per %s elsewhere: give it another name", r.Name, r.Scope, o.Name, have.Scope)
+			}
 			have.take(r)
 			continue
 		}
@@ -57,6 +65,7 @@ func (p *Profile) take(o Profile) {
 		}
 		p.Rules = append(p.Rules, r)
 	}
+	return nil
 }
 
 // known copies layers whose documented figure is their own.
