@@ -127,6 +127,7 @@ func (c *doctorCmd) bus(ctx context.Context, env string, accounts []account) []f
 		}
 		list = append(list, f)
 		list = append(list, doubted(acc.Name, s.Doubts)...)
+		list = append(list, throttled(s)...)
 	}
 	return append(list, c.streams(ctx)...)
 }
@@ -136,6 +137,20 @@ func doubted(account msgs.Account, doubts []msgs.Error) []finding {
 	var list []finding
 	for _, d := range doubts {
 		list = append(list, finding{Check: "log of " + string(account), Saw: fmt.Sprintf("%s: %s", d.Code, d.Cause), Fix: d.Fix})
+	}
+	return list
+}
+
+// recently is how long a refusal for the rate is something to be mended now.
+const recently = 10 * time.Minute
+
+// throttled says what the venue has refused for its rate, and why, as far as it can be told.
+func throttled(s msgs.StatusAnswer) []finding {
+	var list []finding
+	for _, r := range s.Throttles {
+		ago := time.Duration(s.AsOfMS-r.LastMS) * time.Millisecond
+		list = append(list, finding{Check: "limit " + r.Layer + " of " + string(s.Account), OK: ago > recently, Fix: r.Fix,
+			Saw: fmt.Sprintf("the venue has refused %d requests for their rate, the last %s ago: %s", r.Count, ago.Round(time.Second), r.Means)})
 	}
 	return list
 }

@@ -124,12 +124,13 @@ func (c *limitsStatusCmd) Run(a *app) error {
 	uses := []use{}
 	seen := map[string]bool{}
 	venues := map[string]string{}
+	refused := map[string][]msgs.Throttle{}
 	for _, name := range names {
 		var s msgs.StatusAnswer
 		if err := ask(nc, msgs.SvcSubject("executor", msgs.Account(name), "status"), msgs.Empty{}, &s); err != nil {
 			return a.hint(msgs.Account(name), err)
 		}
-		venues[name] = s.Venue
+		venues[name], refused[name] = s.Venue, s.Throttles
 		for _, l := range s.Limits {
 			u := useOf(name, l, s.AsOfMS)
 			if u.Scope == string(catalogue.IP) { // counted once for all accounts of an executor
@@ -147,7 +148,12 @@ func (c *limitsStatusCmd) Run(a *app) error {
 		rows = append(rows, []string{u.Scope, cmp.Or(u.Account, "all"), u.Layer, fmt.Sprintf("%d/%d in %s", u.Used, u.Limit, spanText(time.Duration(u.PerMS)*time.Millisecond)),
 			bar(u.Headroom), fmt.Sprintf("%d%%", u.Headroom), limitedText(u)})
 	}
-	return a.print(map[string]any{"limits": uses, "venue": venues}, []string{"PER", "ACCOUNT", "LIMIT", "USED", "HEADROOM", "", "FREE"}, rows)
+	for _, name := range names {
+		for _, r := range refused[name] {
+			rows = append(rows, []string{r.Scope, name, r.Layer, fmt.Sprintf("%d refused, last at %s: %s", r.Count, time.UnixMilli(r.LastMS).Format("15:04:05"), r.Means)})
+		}
+	}
+	return a.print(map[string]any{"limits": uses, "venue": venues, "throttles": refused}, []string{"PER", "ACCOUNT", "LIMIT", "USED", "HEADROOM", "", "FREE"}, rows)
 }
 
 func useOf(account string, l msgs.LimitState, asOf int64) use {

@@ -1,6 +1,10 @@
 package limits
 
-import "time"
+import (
+	"time"
+
+	"sluice/pkg/limits/budget"
+)
 
 const (
 	classCount = int(Bulk) + 1
@@ -64,6 +68,13 @@ func (l *Limiter) Waits() []Waits {
 		out = append(out, w)
 	}
 	return out
+}
+
+// Throttles are what the venue has refused for the rate so far, with the likeliest cause, the latest first.
+func (l *Limiter) Throttles() []budget.Throttle {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.budget.Throttles()
 }
 
 // Refused is how many requests the venue has refused for their rate, by rule, and how many answers were so late that they were

@@ -41,9 +41,12 @@ type StatusAnswer struct {
 	Unknown int              `json:"unknown"`
 	Feed    FeedFresh        `json:"feed"`
 	Limits  List[LimitState] `json:"limits"`
-	Owner   string           `json:"owner"`
-	N       uint64           `json:"n"`
-	AsOfMS  int64            `json:"as_of_ms"`
+
+	Throttles []Throttle `json:"throttles,omitempty" doc:"what the venue has refused for its rate since the owner runs, the latest first"`
+
+	Owner  string `json:"owner"`
+	N      uint64 `json:"n"`
+	AsOfMS int64  `json:"as_of_ms"`
 }
 
 // QueueStatus is what waits in the submit lane.
@@ -66,6 +69,17 @@ type LimitState struct {
 	Limit    string `json:"limit"`
 	PerMS    int64  `json:"per_ms"`
 	FreeAtMS int64  `json:"free_at_ms,omitempty"`
+}
+
+// Throttle is what the venue has refused under one limit.
+type Throttle struct {
+	Scope  string `json:"scope"`
+	Layer  string `json:"layer"`
+	Count  int    `json:"count"`
+	LastMS int64  `json:"last_ms"`
+	Cause  string `json:"cause" enum:"too_fast,polling,others,singles" doc:"the likeliest reason of the last"`
+	Means  string `json:"means"`
+	Fix    string `json:"fix"`
 }
 
 // BookQuestion is svc.ingest.book, .midpoint, .price and .tick_size.

@@ -102,6 +102,11 @@ func (o *Orders) index(ord *order) {
 	} else {
 		delete(o.waiting, ord.Serial)
 	}
+	if ord.State == msgs.Submitting && !ord.Final && !ord.held() {
+		o.going[ord.Serial] = ord
+	} else {
+		delete(o.going, ord.Serial)
+	}
 	if !ord.Final {
 		o.live[ord.Serial] = ord
 		return
@@ -281,4 +286,5 @@ func (o *Orders) forget(ord *order) {
 	}
 	delete(o.live, ord.Serial)
 	delete(o.waiting, ord.Serial)
+	delete(o.going, ord.Serial)
 }

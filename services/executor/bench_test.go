@@ -135,6 +135,15 @@ func (b *bench) replayed() *Orders {
 // consistent fails the test when replay or a snapshot do not give the state that life gave.
 func (b *bench) consistent() {
 	b.t.Helper()
+	going := 0
+	for _, ord := range b.core.live {
+		if ord.State == msgs.Submitting && !ord.held() {
+			going++
+		}
+	}
+	if going != len(b.core.going) {
+		b.t.Fatalf("%d orders are said to have no outcome, and %d have none", len(b.core.going), going)
+	}
 	live := state(b.t, b.core)
 	if again := state(b.t, b.replayed()); !bytes.Equal(live, again) {
 		b.t.Fatalf("replay differs from life:\n%s\n%s", live, again)

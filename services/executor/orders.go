@@ -25,6 +25,7 @@ type Orders struct {
 	byID     map[msgs.OrderID]*order
 	live     map[uint64]*order // by serial: what is not final
 	waiting  map[uint64]*order // of them, what waits for the end of another order
+	going    map[uint64]*order // of them, what has been decided and has no outcome yet
 
 	barriers []*barrier
 	halted   bool
@@ -54,6 +55,7 @@ func NewOrders(id Identity, rules Rules) *Orders {
 		byID:     map[msgs.OrderID]*order{},
 		live:     map[uint64]*order{},
 		waiting:  map[uint64]*order{},
+		going:    map[uint64]*order{},
 		markets:  map[msgs.ConditionID]money.Cash{},
 	}
 }

@@ -85,7 +85,7 @@ func (t *turn) later(d *order, after time.Duration, code msgs.Code, message stri
 	if d.State != msgs.Submitting {
 		return
 	}
-	wait := max(after.Milliseconds(), backoffMS(d.Tries))
+	wait := t.againMS(after, d.Tries)
 	if !t.may(d) {
 		return
 	}

@@ -57,6 +57,9 @@ const (
 	retryFirstMS = 250    // back-off where the venue names no time
 	retryLastMS  = 30_000 // the venue's own advice for the longest
 
+	// againAtOnce is how many orders are tried again in the time that the venue names, as many as its lowest tier takes in a second.
+	againAtOnce = 40
+
 	auditMS = 30_000 // between two lists of what rests: one read in thousands that the limits allow
 
 	keepFinalMS   = 10 * 60 * 1000 // a finished order can be asked for so long
@@ -67,6 +70,16 @@ const (
 // backoffMS doubles from retryFirstMS with every try.
 func backoffMS(tries int) int64 {
 	return min(retryLastMS, int64(retryFirstMS)<<min(max(tries-1, 0), 16))
+}
+
+// againMS is when an order is tried again that the venue has refused for now: when it said, and later the more orders wait for the same,
+// or after a back-off where it said nothing.
+func (o *Orders) againMS(named time.Duration, tries int) int64 {
+	if named <= 0 {
+		return backoffMS(tries)
+	}
+	ms := max(1, named.Milliseconds())
+	return max(ms, min(retryLastMS, ms*int64(1+len(o.going)/againAtOnce)))
 }
 
 // failure is an Error in one line.

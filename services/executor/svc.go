@@ -126,6 +126,10 @@ func (d *desk) status(ctx context.Context, act *actor.Actor, _ []byte) (any, *ms
 	for _, l := range d.s.node.Account(ctx, string(d.cfg.Name)) {
 		a.Limits = append(a.Limits, limitState(l, now))
 	}
+	for _, r := range d.s.limits.Throttles() {
+		means, fix := r.Cause.Explain()
+		a.Throttles = append(a.Throttles, msgs.Throttle{Scope: r.Scope, Layer: r.Rule, Count: r.Count, LastMS: r.Last.UnixMilli(), Cause: string(r.Cause), Means: means, Fix: fix})
+	}
 	return a, nil
 }
 

@@ -1,11 +1,14 @@
 package flow
 
 import (
+	"encoding/json"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
 	"sluice/pkg/limits/budget"
+	"sluice/pkg/msgs"
 	"sluice/pkg/sandbox"
 	"sluice/pkg/sandbox/judge"
 	"sluice/services/executor"
@@ -109,6 +112,13 @@ func TestVenueThatAllowsLessThanItSays(t *testing.T) {
 					t.Errorf("%d of %d requests were refused and %d over, want at most %d and %d, and some", d.throttled, d.posts, over, most.throttled, most.over)
 				}
 				t.Logf("%d requests, %d over, %d refused, %s", d.posts, over, d.throttled, d.last.Sub(d.first))
+				var s msgs.StatusAnswer
+				if err := json.Unmarshal(p.question("svc.executor.main.status", "{}"), &s); err != nil {
+					t.Fatal(err)
+				}
+				if told := len(s.Throttles) > 0 && s.Throttles[0].Cause == "others" && strings.HasPrefix(s.Throttles[0].Layer, "clob place"); told != (edge != sandbox.EdgeQueues) {
+					t.Errorf("status says of refusals: %+v", s.Throttles)
+				}
 			})
 		})
 	}

@@ -61,7 +61,7 @@ type Budget struct {
 	pulse *signal.Pulse
 	slow  int // answers that were taken for throttles
 
-	refused map[string]int // requests that the venue refused for their rate, by rule
+	refused map[string]*Throttle // what the venue refused for the rate, by rule
 }
 
 // rule is a rule of the profile and the classes of what falls under it.
@@ -90,8 +90,10 @@ type Way struct {
 	counters []*counter // the narrowest first
 	class    gate.Class
 	account  string
+	endpoint catalogue.Endpoint
 	batch    int
 	after    bool // some cost is known only from the answer
+	singles  bool // another endpoint takes several such requests as one
 }
 
 // Class is the class of a way.
@@ -100,7 +102,7 @@ func (w *Way) Class() gate.Class { return w.class }
 // New puts a profile in force from base on. Errors: the options' and those of a tier that the profile does not have.
 func New(p catalogue.Profile, o Options, base time.Time) (*Budget, error) {
 	b := &Budget{base: base, gate: gate.New(base, o.Gate), counters: map[counterKey]*counter{}, brakes: map[brakeKey]*gate.Counter{},
-		routes: map[Request]*Way{}, tiers: map[string]string{}, refused: map[string]int{}, pulse: signal.NewPulse(o.Pulse)}
+		routes: map[Request]*Way{}, tiers: map[string]string{}, refused: map[string]*Throttle{}, pulse: signal.NewPulse(o.Pulse)}
 	return b, b.set(p, o)
 }
 
@@ -206,7 +208,7 @@ func (b *Budget) Way(q Request) (*Way, error) {
 	if q.Class.Set {
 		class = q.Class.As
 	}
-	r := &Way{class: class, account: q.Account}
+	r := &Way{class: class, account: q.Account, endpoint: e, singles: b.Batch(e.API+" "+e.Method+" "+e.Path+"s") > 1}
 	var legs []gate.Leg
 	for _, i := range of {
 		cost, _ := b.rules[i].Cost(e)

@@ -71,7 +71,7 @@ func (b *Budget) listen(now, sent time.Time, w *Way, s *signal.Signal, chance in
 		}
 		if c == at && (s.Kind == signal.Throttled || s.Kind == signal.QuotaGone) {
 			a.Throttled, a.Wait = true, s.Wait
-			b.refused[b.rules[c.rule].Name]++
+			b.throttled(now, w, c)
 		}
 		b.gate.Heed(now, sent, c.Counter, a)
 	}

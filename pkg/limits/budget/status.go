@@ -2,7 +2,6 @@ package budget
 
 import (
 	"cmp"
-	"maps"
 	"slices"
 	"time"
 
@@ -135,7 +134,13 @@ func (b *Budget) Cancelling(now time.Time, account string, open int, keep bool) 
 }
 
 // Refused is how many requests the venue has refused for their rate, by rule.
-func (b *Budget) Refused() map[string]int { return maps.Clone(b.refused) }
+func (b *Budget) Refused() map[string]int {
+	out := map[string]int{}
+	for rule, t := range b.refused {
+		out[rule] = t.Count
+	}
+	return out
+}
 
 // Slow is how many answers were so late that they were taken for throttles.
 func (b *Budget) Slow() int { return b.slow }
