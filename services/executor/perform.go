@@ -95,6 +95,7 @@ func (p *performer) post(ctx context.Context, job actor.Job, posts []Post) {
 	}
 	var ids []msgs.OrderID
 	var out []polymarket.Envelope
+	var plain []bool // not post-only: if the venue takes it, it takes any
 	for i := range posts {
 		in := &posts[i].Intent
 		if p.revoked.has(in.OrderID) {
@@ -111,7 +112,7 @@ func (p *performer) post(ctx context.Context, job actor.Job, posts []Post) {
 			p.deliver(ctx, job, in.OrderID, polymarket.Rejected{Reason: string(msgs.NotLive), VenueMessage: "dry run: signed and checked, not sent"})
 			continue
 		}
-		ids, out = append(ids, in.OrderID), append(out, e)
+		ids, out, plain = append(ids, in.OrderID), append(out, e), append(plain, !in.PostOnly)
 	}
 	if len(out) == 0 {
 		permit.NeverLeft()
@@ -138,6 +139,9 @@ func (p *performer) post(ctx context.Context, job actor.Job, posts []Post) {
 		p.count.posted(o)
 		p.log.Debug("posted", "order_id", ids[i], "outcome", o.Code(), "batch", len(out), "took_ms", time.Since(began).Milliseconds())
 		p.deliver(ctx, job, ids[i], o)
+		if _, taken := o.(polymarket.Accepted); taken && plain[i] {
+			p.revoked.next()
+		}
 	}
 }
 

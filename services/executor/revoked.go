@@ -2,6 +2,7 @@ package executor
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -14,10 +15,14 @@ type revoked struct {
 	mu      sync.Mutex
 	ids     map[msgs.OrderID]time.Time
 	waiting map[msgs.OrderID]chan struct{} // closed to wake
+	turns   []msgs.OrderID                 // in which they began to wait; some may be awake
 }
 
 // revokedFor is how long that matters: an order leaves within the send-by time of its intent, or its core is asked again.
 const revokedFor = time.Minute
+
+// spareTurns is how many turns of orders that are awake are kept beyond those of as many that wait, before they are cleared away.
+const spareTurns = 100
 
 // add revokes orders.
 func (r *revoked) add(ids []msgs.OrderID) {
@@ -48,8 +53,24 @@ func (r *revoked) has(id msgs.OrderID) bool {
 	return ok
 }
 
-// wait lets the time of a Wait pass. One for another try of an order ends early when the order is revoked: its core then
-// ends it. The error is the context's.
+// next wakes the one that has waited longest: the venue has just taken another order. So those that it had refused for now follow each other
+// as fast as it takes them, and not as their waits end.
+func (r *revoked) next() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for len(r.turns) > 0 {
+		id := r.turns[0]
+		r.turns = r.turns[1:]
+		if wake := r.waiting[id]; wake != nil {
+			close(wake)
+			delete(r.waiting, id)
+			return
+		}
+	}
+}
+
+// wait lets the time of a Wait pass. One for another try of an order ends early when it is its turn, or when the order is revoked: its
+// core then ends it. The error is the context's.
 func (r *revoked) wait(ctx context.Context, w Wait) error {
 	if w.Then.Try == 0 {
 		return pauseUntil(ctx, w.UntilMS)
@@ -83,6 +104,10 @@ func (r *revoked) sleeper(id msgs.OrderID) (wake chan struct{}, ok bool) {
 	}
 	wake = make(chan struct{})
 	r.waiting[id] = wake
+	if len(r.turns) > spareTurns+2*len(r.waiting) {
+		r.turns = slices.DeleteFunc(r.turns, func(id msgs.OrderID) bool { return r.waiting[id] == nil })
+	}
+	r.turns = append(r.turns, id)
 	return wake, true
 }
 

@@ -156,29 +156,36 @@ func TestBacklogDrainsInTheLeastTime(t *testing.T) {
 func TestBacklogDrainsThroughBadWeather(t *testing.T) {
 	const down, window, backOff = 90 * time.Second, 2 * time.Minute, 40 * time.Second
 	n := *backlog
-	least := time.Duration(n-60)*time.Second/40 + down + window
-	cfg := setup{idle: true, sandbox: sandbox.Config{Enforce: true, Limits: edition(t, sandbox.EditionNow)},
-		executor: func(e *executor.Config) { e.Limits = documented(t, "polymarket-2026-11", "Standard", budget.Permille) }}
-	inPlant(t, cfg, func(p *plant) {
-		p.store(n)
-		p.venue.SetFaults(func(f *sandbox.Faults) {
-			f.DropAnswer, f.ServerError = sandbox.Fault{PerMille: 50}, sandbox.Fault{PerMille: 20}
+	for _, c := range []struct {
+		tier        string
+		rate, burst int
+	}{{"Standard", 40, 60}, {"Gold", 400, 600}} {
+		t.Run("M-5 "+c.tier, func(t *testing.T) {
+			least := time.Duration(n-c.burst)*time.Second/time.Duration(c.rate) + down + window
+			cfg := setup{idle: true, sandbox: sandbox.Config{Enforce: true, Limits: edition(t, sandbox.EditionNow), Tiers: map[string]string{"main": c.tier}},
+				executor: func(e *executor.Config) { e.Limits = documented(t, "polymarket-2026-11", c.tier, budget.Permille) }}
+			inPlant(t, cfg, func(p *plant) {
+				p.store(n)
+				p.venue.SetFaults(func(f *sandbox.Faults) {
+					f.DropAnswer, f.ServerError = sandbox.Fault{PerMille: 50}, sandbox.Fault{PerMille: 20}
+				})
+				p.start("drainer")
+				p.ready()
+				p.pass(min(10*time.Second, time.Duration(n-c.burst)*time.Second/time.Duration(c.rate)*2/3)) // some are left when the venue stops
+				p.venue.Restart(down, window)
+				d := p.drain(n, least+10*time.Minute)
+				took := d.last.Sub(d.first)
+				t.Logf("%d orders in %d requests, %s from first to last, least %s", n, d.posts, took, least)
+				if d.throttled != 0 {
+					t.Errorf("%d requests were answered 429", d.throttled)
+				}
+				if most := least*100/99 + backOff; took > most {
+					t.Errorf("took %s, want at most %s", took, most)
+				}
+				p.venue.SetFaults(func(f *sandbox.Faults) { f.DropAnswer, f.ServerError = sandbox.Fault{}, sandbox.Fault{} })
+			})
 		})
-		p.start("drainer")
-		p.ready()
-		p.pass(10 * time.Second)
-		p.venue.Restart(down, window)
-		d := p.drain(n, least+10*time.Minute)
-		took := d.last.Sub(d.first)
-		t.Logf("%d orders in %d requests, %s from first to last, least %s", n, d.posts, took, least)
-		if d.throttled != 0 {
-			t.Errorf("%d requests were answered 429", d.throttled)
-		}
-		if most := least*100/99 + backOff; took > most {
-			t.Errorf("took %s, want at most %s", took, most)
-		}
-		p.venue.SetFaults(func(f *sandbox.Faults) { f.DropAnswer, f.ServerError = sandbox.Fault{}, sandbox.Fault{} })
-	})
+	}
 }
 
 // TestCancelOfAThousandSaysUntilWhen rests orders on the Standard tier (a thousand with a backlog of as many, else fewer) and
