@@ -12,6 +12,8 @@ import (
 
 	"sluice/pkg/actor"
 	"sluice/pkg/actor/natsd"
+	"sluice/pkg/limits"
+	"sluice/pkg/limits/share"
 	"sluice/pkg/money"
 	"sluice/pkg/msgs"
 	"sluice/services/executor"
@@ -71,6 +73,7 @@ func warnIgnored(log *slog.Logger, ignored []string) {
 
 type ingestCmd struct {
 	serviceFlags
+	limitFlags
 	Market  []string `name:"market" help:"Condition ids to follow; without any, all that the venue lists as open."`
 	Profile string   `name:"profile" default:"dashboard" help:"How patient connections are: hft, dashboard, low or batch."`
 }
@@ -96,13 +99,39 @@ func (c *ingestCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
+	node, err := c.share(nc, &cfg)
+	if err != nil {
+		return err
+	}
 	metrics := newRegistry()
 	cfg.Metrics = metrics
 	s, err := ingest.New(cfg)
 	if err != nil {
 		return err
 	}
-	return c.serveAlone(a, log, alone{name: "ingest", service: s, metrics: metrics})
+	return c.serveAlone(a, log, alone{name: "ingest", service: s, metrics: metrics, beside: map[string]actor.Runner{
+		"shared limits": node.Run,
+		"limits": func(ctx context.Context) error {
+			return c.reload(ctx, log, func(l executor.Limits) error { return node.Replace(l.Profile, l.Options) })
+		},
+	}})
+}
+
+// share gives ingest a limiter that shares its allowance with the executors on the bus that reach the same venue.
+func (c *ingestCmd) share(nc *nats.Conn, cfg *ingest.Config) (*share.Node, error) {
+	figures, err := c.read()
+	if err != nil {
+		return nil, err
+	}
+	if cfg.Limits, err = limits.Open(figures.Profile, figures.Options); err != nil {
+		return nil, problem(msgs.BadValue, err.Error(), "see: sluice limits show "+figures.Profile.Name)
+	}
+	js, err := jetStream(nc)
+	if err != nil {
+		return nil, err
+	}
+	return share.New(cfg.Limits, share.Config{Name: share.NameOf(figures.With, c.CLOB), Owner: "ingest", Profile: figures.Profile, Options: figures.Options,
+		Replicas: c.Replicas, NATS: nc, JS: js, Log: cfg.Log}), nil
 }
 
 func (c *ingestCmd) config(a *app, nc *nats.Conn, accounts []account, log *slog.Logger) (ingest.Config, error) {

@@ -124,21 +124,21 @@ func (c *upCmd) plant(a *app, server *natsd.Server, log *slog.Logger) (*plant, e
 	urls := sandbox.URLsFor(boxListener.Addr().String())
 	flags := serviceFlags{busFlags: busFlags{Data: c.Data}, venueFlags: venueFlags{CLOB: urls.CLOB, WSMarket: urls.WSMarket, WSUser: urls.WSUser}, Replicas: 1}
 	metrics := newRegistry()
-	in, err := (&ingestCmd{serviceFlags: flags, Profile: "dashboard"}).config(a, nc, accounts, log)
-	if err != nil {
-		return nil, err
-	}
-	in.Metrics = metrics
-	ingestService, err := ingest.New(in)
-	if err != nil {
-		return nil, err
-	}
 	ex, err := (&executorCmd{serviceFlags: flags, capFlags: c.capFlags, lossFlags: c.lossFlags, limitFlags: c.limitFlags, doubtFlags: c.doubtFlags}).config(a, nc, accounts, log)
 	if err != nil {
 		return nil, err
 	}
 	ex.Metrics = metrics
 	executorService, err := executor.New(ex)
+	if err != nil {
+		return nil, err
+	}
+	in, err := (&ingestCmd{serviceFlags: flags, Profile: "dashboard"}).config(a, nc, accounts, log)
+	if err != nil {
+		return nil, err
+	}
+	in.Metrics, in.Limits = metrics, executorService.Limiter()
+	ingestService, err := ingest.New(in)
 	if err != nil {
 		return nil, err
 	}

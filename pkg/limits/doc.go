@@ -7,6 +7,7 @@
 //	gate       counting: windows, buckets, turns, what a venue asks for
 //	budget     a profile in force: which request is charged to what, tiers, signals, status
 //	signal     what an answer says about limits
+//	door       the way of HTTP requests: none leaves without a permit
 //	retry      whether and when to send again; what may not be, is not, by its type
 //	quota      the book of a daily quota, reserved durably before it is spent
 //	source     chains of sources with circuit breakers, batches

@@ -3,6 +3,7 @@ package limits
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"sync"
 	"time"
@@ -41,6 +42,22 @@ func Open(p catalogue.Profile, o budget.Options) (*Limiter, error) {
 	}
 	random := func() int { return rand.IntN(budget.Permille) }
 	return &Limiter{base: base, budget: b, waiting: map[*gate.Ticket]chan struct{}{}, random: random, held: map[string][]gate.Permit{}}, nil
+}
+
+// DefaultProfile is the catalogue's own choice for Polymarket: of each layer the smaller of two dated figures.
+const DefaultProfile = "polymarket"
+
+// OpenDefault makes a limiter of the catalogue's default profile and options.
+func OpenDefault() (*Limiter, error) {
+	c, err := catalogue.Load()
+	if err != nil {
+		return nil, fmt.Errorf("load catalogue of limits: %w", err)
+	}
+	p, err := c.Profile(DefaultProfile)
+	if err != nil {
+		return nil, err
+	}
+	return Open(p, budget.Options{})
 }
 
 // Replace puts another profile or other options in force, for instance after a catalogue was read again. What was counted

@@ -24,6 +24,7 @@ const (
 	GetOrder     Endpoint = "GET /data/order"
 	GetOrders    Endpoint = "GET /data/orders"
 	GetTrades    Endpoint = "GET /data/trades"
+	GetMarket    Endpoint = "GET /markets/{condition_id}"
 	Keys         Endpoint = "API keys"
 )
 

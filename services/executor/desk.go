@@ -12,6 +12,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"sluice/pkg/actor"
+	"sluice/pkg/limits/door"
 	"sluice/pkg/msgs"
 	"sluice/pkg/polymarket"
 )
@@ -59,7 +60,7 @@ func (d *desk) is(state string) { d.state.Store(&state) }
 // run owns the account whenever nobody else does, until ctx ends. Whoever is replaced waits again as a spare.
 func (d *desk) run(ctx context.Context, leases *actor.Leases, snapshots jetstream.ObjectStore) error {
 	d.is(deskOpening)
-	api := polymarket.CLOB{BaseURL: d.s.cfg.CLOB, HTTP: metered(d.s.cfg.HTTP, d.s.limits, string(d.cfg.Name), d.log), ChainID: d.s.cfg.ChainID, Key: d.cfg.Key}
+	api := polymarket.CLOB{BaseURL: d.s.cfg.CLOB, HTTP: door.Client(d.s.cfg.HTTP, d.s.limits, string(d.cfg.Name), d.log), ChainID: d.s.cfg.ChainID, Key: d.cfg.Key}
 	creds, err := d.credentials(ctx, api)
 	if err != nil {
 		return nil // the context has ended

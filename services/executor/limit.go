@@ -23,9 +23,6 @@ type Limits struct {
 	KeepCancel bool
 }
 
-// defaultProfile is the catalogue's own choice for this venue.
-const defaultProfile = "polymarket"
-
 // profile is the profile meant.
 func (l Limits) profile() (catalogue.Profile, error) {
 	if l.Profile.Name != "" {
@@ -35,7 +32,7 @@ func (l Limits) profile() (catalogue.Profile, error) {
 	if err != nil {
 		return catalogue.Profile{}, fmt.Errorf("load catalogue of limits: %w", err)
 	}
-	return c.Profile(defaultProfile)
+	return c.Profile(limits.DefaultProfile)
 }
 
 // limiter puts the figures in force. Errors: those of the options.

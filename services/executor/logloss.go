@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"sluice/pkg/limits/door"
 	"sluice/pkg/msgs"
 )
 
@@ -96,7 +97,7 @@ func (d *desk) cancelWithoutLog(ctx context.Context, v Venue) {
 	})
 	d.log.Error("no log for too long; cancelling everything at the venue", "after_ms", d.s.cfg.CancelAfterLogLoss.Milliseconds())
 	e := emergency{venue: v, log: d.log}
-	if err := e.cancel(urgently(ctx)); err != nil {
+	if err := e.cancel(door.Urgently(ctx)); err != nil {
 		d.log.Error("emergency cancel not finished", "error", err, "cancelled", len(e.done.Cancelled))
 		return
 	}

@@ -10,6 +10,7 @@ import (
 
 	"sluice/pkg/actor"
 	"sluice/pkg/limits"
+	"sluice/pkg/limits/door"
 	"sluice/pkg/msgs"
 	"sluice/pkg/polymarket"
 )
@@ -128,7 +129,7 @@ func (p *performer) post(ctx context.Context, job actor.Job, posts []Post) {
 			return
 		}
 	}
-	with, done := carry(ctx, q, permit)
+	with, done := door.Carry(ctx, q, permit)
 	defer done()
 	began := time.Now()
 	outcomes := p.venue.Post(with, out, by)

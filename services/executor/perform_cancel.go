@@ -8,6 +8,7 @@ import (
 
 	"sluice/pkg/actor"
 	"sluice/pkg/limits"
+	"sluice/pkg/limits/door"
 	"sluice/pkg/msgs"
 	"sluice/pkg/polymarket"
 )
@@ -75,7 +76,7 @@ func (p *performer) ask(ctx context.Context, q *limits.Request, call func(contex
 			return a, false
 		}
 		began := time.Now()
-		with, done := carry(ctx, *q, permit)
+		with, done := door.Carry(ctx, *q, permit)
 		a, failed := call(with)
 		done()
 		p.count.took("cancel", time.Since(began))

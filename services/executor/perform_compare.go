@@ -8,6 +8,7 @@ import (
 
 	"sluice/pkg/actor"
 	"sluice/pkg/limits"
+	"sluice/pkg/limits/door"
 	"sluice/pkg/msgs"
 )
 
@@ -90,7 +91,7 @@ func readPages[T any](ctx context.Context, p *performer, what, meanwhile string,
 			if err != nil {
 				return err
 			}
-			with, done := carry(ctx, q, permit)
+			with, done := door.Carry(ctx, q, permit)
 			defer done()
 			if more, next, err = read(with, cursor); err == nil && pages == maxListPages {
 				err = fmt.Errorf("it does not end with page %d", pages)

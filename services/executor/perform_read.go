@@ -8,6 +8,7 @@ import (
 
 	"sluice/pkg/actor"
 	"sluice/pkg/limits"
+	"sluice/pkg/limits/door"
 	"sluice/pkg/msgs"
 	"sluice/pkg/polymarket"
 )
@@ -32,7 +33,7 @@ func (p *performer) lookup(ctx context.Context, job actor.Job, l Lookup) {
 		if err != nil {
 			return
 		}
-		with, done := carry(ctx, q, permit)
+		with, done := door.Carry(ctx, q, permit)
 		asked := time.Now().UnixMilli()
 		o, found, err := p.venue.Order(with, l.OrderID)
 		done()

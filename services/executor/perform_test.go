@@ -16,6 +16,7 @@ import (
 	"sluice/pkg/actor"
 	"sluice/pkg/actor/actortest"
 	"sluice/pkg/limits"
+	"sluice/pkg/limits/door"
 	"sluice/pkg/msgs"
 	"sluice/pkg/polymarket"
 )
@@ -68,7 +69,7 @@ func (s *stage) RoundTrip(r *http.Request) (*http.Response, error) { return s.ne
 // meterWith puts other limits before the fake venue.
 func (s *stage) meterWith(l *limits.Limiter) {
 	api := s.api
-	api.HTTP = metered(&http.Client{Transport: s}, l, "main", s.p.log)
+	api.HTTP = door.Client(&http.Client{Transport: s}, l, "main", s.p.log)
 	s.p.limits, s.p.venue = l, newCLOB(api, "main", polymarket.Credentials{Key: "old", Secret: "c2VjcmV0", Passphrase: "p"})
 }
 

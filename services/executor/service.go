@@ -63,6 +63,9 @@ func New(cfg Config) (*Service, error) {
 	return s, nil
 }
 
+// Limiter is what every call of the service to the venue passes, for others of this process that reach the venue too.
+func (s *Service) Limiter() *limits.Limiter { return s.limits }
+
 // Run puts a service together and runs it until ctx ends.
 func Run(ctx context.Context, cfg Config) error {
 	s, err := New(cfg)

@@ -2,8 +2,6 @@ package executor
 
 import (
 	"context"
-	"net/url"
-	"strings"
 
 	"sluice/pkg/limits"
 	shared "sluice/pkg/limits/share"
@@ -16,7 +14,7 @@ func (s *Service) share() (*shared.Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	cfg := shared.Config{Name: s.cfg.Limits.with(s.cfg.CLOB), Owner: s.cfg.Owner, Profile: p, Options: s.cfg.Limits.Options, Replicas: s.cfg.Replicas,
+	cfg := shared.Config{Name: shared.NameOf(s.cfg.Limits.With, s.cfg.CLOB), Owner: s.cfg.Owner, Profile: p, Options: s.cfg.Limits.Options, Replicas: s.cfg.Replicas,
 		NATS: s.cfg.NATS, JS: s.js, Log: s.cfg.Log}
 	for _, a := range s.cfg.Accounts {
 		cfg.Keep = append(cfg.Keep, kept(string(a.Name))...)
@@ -31,20 +29,6 @@ func kept(account string) []limits.Request {
 		out = append(out, limits.Request{Endpoint: string(e), Account: account, Items: 1})
 	}
 	return out
-}
-
-// with is the name of the allowance.
-func (l Limits) with(clob string) string {
-	name := l.With
-	if u, err := url.Parse(clob); name == "" && err == nil {
-		name = u.Hostname()
-	}
-	return strings.Map(func(r rune) rune {
-		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '_' {
-			return r
-		}
-		return '_'
-	}, name)
 }
 
 // sharing shares until everything else has ended: what is under way needs it to the last. The context that it gives ends when it

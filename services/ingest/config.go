@@ -12,6 +12,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"sluice/pkg/limits"
 	"sluice/pkg/msgs"
 	"sluice/pkg/polymarket"
 )
@@ -63,6 +64,10 @@ type Config struct {
 	Profile, UserProfile Profile
 	// Accounts have their private feed followed.
 	Accounts []Account
+
+	// Limits are what reads of the venue by HTTP keep below, best those of an executor of the same address; nil is a limiter of its
+	// own with the catalogue's default figures, which counts this process alone.
+	Limits *limits.Limiter
 
 	// Seed makes the jitter of back-off repeatable; processes that share a venue want different ones.
 	Seed uint64

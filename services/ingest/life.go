@@ -17,6 +17,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"sluice/pkg/actor"
+	"sluice/pkg/limits/door"
 	"sluice/pkg/msgs"
 	"sluice/pkg/polymarket"
 )
@@ -48,7 +49,7 @@ const tagLength = 10
 func (s *Service) begin() *life {
 	l := &life{cfg: s.cfg, js: s.js, count: s.count, states: map[string]string{}, tag: strings.ToLower(crand.Text()[:tagLength])}
 	l.questions = &questions{js: l.js, facts: map[msgs.ConditionID]msgs.Market{}}
-	l.catalogue = &catalogue{clob: l.clob(), js: l.js, named: l.cfg.Markets, limit: l.cfg.MaxMarkets, log: l.cfg.Log, count: l.count,
+	l.catalogue = &catalogue{clob: l.clob(""), js: l.js, named: l.cfg.Markets, limit: l.cfg.MaxMarkets, log: l.cfg.Log, count: l.count,
 		changes: make(chan change, changesQueue), again: make(chan struct{}, 1), loaded: make(chan struct{}), facts: map[msgs.ConditionID]msgs.Market{}}
 	for i, a := range l.cfg.Accounts {
 		l.feeds = append(l.feeds, l.newFeed(i, a))
@@ -179,7 +180,7 @@ func (l *life) shards(ctx context.Context) *shards {
 }
 
 func (l *life) newFeed(i int, a Account) *feed {
-	f := &feed{account: a, env: l.cfg.Env, clob: *l.clob(), log: l.cfg.Log, count: l.count, stored: newFeedLog(l.js, a.Name),
+	f := &feed{account: a, env: l.cfg.Env, clob: *l.clob(a.Name), log: l.cfg.Log, count: l.count, stored: newFeedLog(l.js, a.Name),
 		pause: newBackoff(l.cfg.UserProfile.BaseDelay, l.random("feed "+string(a.Name))),
 		queue: make(chan feedItem, feedQueue), due: make(chan struct{}, 1)}
 	f.clob.Creds, f.clob.Key, f.clob.Address = a.Credentials, a.Key, a.Address
@@ -196,8 +197,9 @@ func (l *life) newFeed(i int, a Account) *feed {
 	return f
 }
 
-func (l *life) clob() *polymarket.CLOB {
-	return &polymarket.CLOB{BaseURL: l.cfg.CLOB, HTTP: l.cfg.HTTP, ChainID: l.cfg.ChainID}
+// clob is the venue for the reads of an account, or for those that are everybody's.
+func (l *life) clob(account msgs.Account) *polymarket.CLOB {
+	return &polymarket.CLOB{BaseURL: l.cfg.CLOB, HTTP: door.Client(l.cfg.HTTP, l.cfg.Limits, string(account), l.cfg.Log), ChainID: l.cfg.ChainID}
 }
 
 func (l *life) newConn(name, channel, url string, p Profile, to session) *conn {

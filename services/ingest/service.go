@@ -7,6 +7,8 @@ import (
 	"sync/atomic"
 
 	"github.com/nats-io/nats.go/jetstream"
+
+	"sluice/pkg/limits"
 )
 
 // Service is ingest, ready to run.
@@ -23,6 +25,13 @@ func New(cfg Config) (*Service, error) {
 		return nil, fmt.Errorf("check ingest configuration: %w", err)
 	}
 	cfg = cfg.withDefaults()
+	if cfg.Limits == nil {
+		own, err := limits.OpenDefault()
+		if err != nil {
+			return nil, err
+		}
+		cfg.Limits = own
+	}
 	js, err := jetstream.New(cfg.NATS)
 	if err != nil {
 		return nil, fmt.Errorf("open jetstream: %w", err)

@@ -246,7 +246,7 @@ func TestEveryChangedFigureIsSeen(t *testing.T) {
 				t.Fatal(err)
 			}
 			text := string(whole[:from]) + strconv.Itoa(n+1) + string(whole[to:])
-			c := &Catalogue{profiles: map[string]*Profile{}}
+			c := empty()
 			maps.Copy(c.profiles, base)
 			tried++
 			if c.add(changed.Name(), []byte(text)) == nil && len(differences(figures(c))) == 0 {

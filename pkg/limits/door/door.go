@@ -1,4 +1,4 @@
-package executor
+package door
 
 import (
 	"bytes"
@@ -18,9 +18,8 @@ import (
 	"sluice/pkg/limits/signal"
 )
 
-// meter is the one door to the venue: a request of an account leaves through it with a permit, and what its answer says
-// about limits is heard at the moment at which it came.
-type meter struct {
+// door lets requests of one account out.
+type door struct {
 	next    http.RoundTripper
 	limits  *limits.Limiter
 	account string
@@ -36,13 +35,14 @@ const (
 	readOfCancelled = 8 << 20 // the most that the client reads of any answer
 )
 
-// metered is a client whose requests go through the meter.
-func metered(c *http.Client, l *limits.Limiter, account string, log *slog.Logger) *http.Client {
+// Client is a client whose requests leave through a door: those of one account, or of none where it is empty. The limiter's waits end with
+// the request's context and with the client's own time-out.
+func Client(c *http.Client, l *limits.Limiter, account string, log *slog.Logger) *http.Client {
 	out := *c
 	if out.Transport == nil {
 		out.Transport = http.DefaultTransport
 	}
-	out.Transport = &meter{next: out.Transport, limits: l, account: account, log: log}
+	out.Transport = &door{next: out.Transport, limits: l, account: account, log: log}
 	return &out
 }
 
@@ -55,9 +55,9 @@ type fare struct {
 
 type fareKey struct{}
 
-// carry gives the calls under a context a permit; what they need beyond it they take themselves. done gives the permit back
+// Carry gives the calls under a context a permit; what they need beyond it they take themselves. done gives the permit back
 // when no call has used it.
-func carry(ctx context.Context, q limits.Request, p limits.Permit) (with context.Context, done func()) {
+func Carry(ctx context.Context, q limits.Request, p limits.Permit) (with context.Context, done func()) {
 	f := &fare{q: q, permit: p}
 	return context.WithValue(ctx, fareKey{}, f), func() {
 		if f.spent.CompareAndSwap(false, true) {
@@ -68,16 +68,17 @@ func carry(ctx context.Context, q limits.Request, p limits.Permit) (with context
 
 type urgentKey struct{}
 
-// urgently lets the calls under a context go before everything else, as what a cancel needs.
-func urgently(ctx context.Context) context.Context {
+// Urgently lets the calls under a context go before everything else, as what a cancel needs, and without a permit when nobody gives one
+// for a while.
+func Urgently(ctx context.Context) context.Context {
 	return context.WithValue(ctx, urgentKey{}, true)
 }
 
 // RoundTrip waits for a permit unless the request's context brings one, sends, and closes the permit by what became of it.
 // A request that gets no permit fails before its first byte.
-func (m *meter) RoundTrip(r *http.Request) (*http.Response, error) {
+func (d *door) RoundTrip(r *http.Request) (*http.Response, error) {
 	e := endpointOf(r)
-	permit, err := m.permit(r.Context(), e)
+	permit, err := d.permit(r.Context(), e)
 	if err != nil {
 		if r.Body != nil {
 			_ = r.Body.Close() // nothing was read of it
@@ -86,12 +87,12 @@ func (m *meter) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	var left atomic.Bool
 	trace := &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { left.Store(true) }}
-	res, err := m.next.RoundTrip(r.WithContext(httptrace.WithClientTrace(r.Context(), trace)))
+	res, err := d.next.RoundTrip(r.WithContext(httptrace.WithClientTrace(r.Context(), trace)))
 	switch {
 	case err == nil:
 		a := answered(e, res)
 		permit.Done(a)
-		m.tell(e, res.StatusCode, a.Signal)
+		d.tell(e, res.StatusCode, a.Signal)
 	case left.Load():
 		permit.Lost()
 	default:
@@ -101,23 +102,23 @@ func (m *meter) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 // Unwrap names the transport that sends: it tells when it has written the headers.
-func (m *meter) Unwrap() http.RoundTripper { return m.next }
+func (d *door) Unwrap() http.RoundTripper { return d.next }
 
 // tell says when the venue has asked for less, and what became of the request: it is not sent again in here.
-func (m *meter) tell(e limits.Endpoint, status int, s signal.Signal) {
+func (d *door) tell(e limits.Endpoint, status int, s signal.Signal) {
 	switch s.Kind {
 	case signal.Throttled, signal.QuotaGone, signal.Blocked:
-		m.log.Warn("limited by the venue", "endpoint", string(e), "status", status, "cause", s.Cause, "wait_ms", s.Wait.Milliseconds(), "named", s.Named)
+		d.log.Warn("limited by the venue", "endpoint", string(e), "status", status, "cause", s.Cause, "wait_ms", s.Wait.Milliseconds(), "named", s.Named)
 	}
 	if s.Warning {
-		m.log.Warn("the venue would have refused this for its rate", "endpoint", string(e), "tier", s.Tier)
+		d.log.Warn("the venue would have refused this for its rate", "endpoint", string(e), "tier", s.Tier)
 	}
 }
 
-func (m *meter) permit(ctx context.Context, e limits.Endpoint) (limits.Permit, error) {
-	q := limits.Request{Endpoint: string(e), Account: m.account}
+func (d *door) permit(ctx context.Context, e limits.Endpoint) (limits.Permit, error) {
+	q := limits.Request{Endpoint: string(e), Account: d.account}
 	if urgent, _ := ctx.Value(urgentKey{}).(bool); urgent {
-		return m.urgent(ctx, q)
+		return d.urgent(ctx, q)
 	}
 	if f, ok := ctx.Value(fareKey{}).(*fare); ok && f.q.Endpoint == q.Endpoint {
 		if f.spent.CompareAndSwap(false, true) {
@@ -125,30 +126,32 @@ func (m *meter) permit(ctx context.Context, e limits.Endpoint) (limits.Permit, e
 		}
 		q = f.q
 	}
-	return m.limits.Acquire(ctx, q)
+	return d.limits.Acquire(ctx, q)
 }
 
 // urgent waits for a permit only for a while: without the bus, which is when everything must be cancelled, nobody may be there to
 // lend one, and a request too many does less harm than orders that rest.
-func (m *meter) urgent(ctx context.Context, q limits.Request) (limits.Permit, error) {
+func (d *door) urgent(ctx context.Context, q limits.Request) (limits.Permit, error) {
 	q.Class = budget.As(gate.Cancel)
 	try, stop := context.WithTimeout(ctx, urgentWaits)
 	defer stop()
-	permit, err := m.limits.Acquire(try, q)
+	permit, err := d.limits.Acquire(try, q)
 	if err == nil || ctx.Err() != nil {
 		return permit, err
 	}
-	m.log.Warn("no permit for what cannot wait; it leaves without", "endpoint", q.Endpoint, "waited_ms", urgentWaits.Milliseconds(), "error", err)
+	d.log.Warn("no permit for what cannot wait; it leaves without", "endpoint", q.Endpoint, "waited_ms", urgentWaits.Milliseconds(), "error", err)
 	return limits.Permit{}, nil
 }
 
-// endpointOf is what a request asks for, as the limits name it.
+// endpointOf is what a request asks for, as the limits name it: one name for all that differ in an id only.
 func endpointOf(r *http.Request) limits.Endpoint {
 	switch path := r.URL.Path; {
 	case strings.HasPrefix(path, "/auth/"):
 		return limits.Keys
 	case strings.HasPrefix(path, "/data/order/"):
 		return limits.GetOrder
+	case strings.HasPrefix(path, "/markets/"):
+		return limits.GetMarket
 	default:
 		return limits.Endpoint(r.Method + " " + path)
 	}
