@@ -118,12 +118,13 @@ func (d *desk) status(ctx context.Context, act *actor.Actor, _ []byte) (any, *ms
 	if err != nil {
 		return nil, err
 	}
-	c, now := v.(Counts), time.Now()
+	layers := d.s.node.Account(ctx, string(d.cfg.Name))
+	c, now := v.(Counts), time.Now() // behind the layers: what was free then is free now
 	a := msgs.StatusAnswer{
 		Account: d.cfg.Name, Env: d.s.cfg.Env, Halted: c.Halted, Doubts: c.Doubts, Venue: d.venue.state(now), Queue: d.queue(ctx, now), Open: c.Open, Unknown: c.Unknown,
 		Feed: d.feedFresh(now), Owner: d.s.cfg.Owner, N: c.N, AsOfMS: now.UnixMilli(),
 	}
-	for _, l := range d.s.node.Account(ctx, string(d.cfg.Name)) {
+	for _, l := range layers {
 		a.Limits = append(a.Limits, limitState(l, now))
 	}
 	for _, r := range d.s.limits.Throttles() {
