@@ -235,8 +235,10 @@ func answering(t *testing.T, want, body string, auth bool) *Relayer {
 		if got := r.Method + " " + r.URL.RequestURI(); got != want {
 			t.Errorf("asked %s, want %s", got, want)
 		}
-		if got := r.Header[headerRelayerKey]; (len(got) == 1 && got[0] == "k" && r.Header[headerRelayerAddress][0] == Address{1}.Hex()) != auth {
-			t.Errorf("%s: key %q", want, got)
+		for name, value := range map[string]string{headerRelayerKey: "k", headerRelayerAddress: Address{1}.Hex()} {
+			if got := r.Header[name]; (len(got) == 1 && got[0] == value) != auth {
+				t.Errorf("%s: %s %q", want, name, got)
+			}
 		}
 		return &http.Response{StatusCode: 200, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body))}, nil
 	})}}
