@@ -146,7 +146,9 @@ type Intent struct {
 	Metadata      string `json:"metadata,omitempty"`
 	NegRisk       bool   `json:"neg_risk,omitempty"`
 	TickSize      string `json:"tick_size"`
-	Signature     string `json:"signature,omitempty" doc:"only of an order signed elsewhere"`
+
+	FeeRoom   money.Cash `json:"fee_room,omitempty" doc:"of a purchase: the most that the venue can charge beside the price, as the market's terms were"`
+	Signature string     `json:"signature,omitempty" doc:"only of an order signed elsewhere"`
 }
 
 // OrderSubmitting is on disk before a byte leaves. It may be about several orders.

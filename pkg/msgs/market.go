@@ -92,6 +92,8 @@ type Market struct {
 	Accepting   bool              `json:"accepting" doc:"the venue takes orders"`
 	Closed      bool              `json:"closed"`
 	EndMS       int64             `json:"end_ms,omitempty"`
+	FeeRate     *money.Price      `json:"fee_rate,omitempty" doc:"a taker pays shares × fee_rate × (price × (1 − price))^fee_exponent pUSD; absent: not known"`
+	FeeExponent int               `json:"fee_exponent,omitempty"`
 	AtMS        int64             `json:"at_ms" doc:"when the venue was asked"`
 }
 

@@ -26,6 +26,34 @@ func (f FeeTerms) Fee(size money.Size, price money.Price) money.Cash {
 	return toCash(fee.Mul(fee, big.NewRat(money.Unit, 1)), money.Step(feeDecimals), true)
 }
 
+// HighestFee is what a market of unknown terms is taken for: the highest that the venue documents.
+func HighestFee() FeeTerms { return FeeTerms{Rate: big.NewRat(7, 100), Exponent: 1} }
+
+// Room is the most that a purchase of size shares for at most price each can be charged, builder fees apart. A better price
+// can make the fee of a share higher: it is highest at one half.
+func (f FeeTerms) Room(size money.Size, price money.Price) money.Cash {
+	return roomy(new(big.Rat).Mul(f.perShare(min(price, money.Unit/2)), whole6(int64(size))))
+}
+
+// RoomFor is Room for a purchase that spends cash, at a price not below tick.
+func (f FeeTerms) RoomFor(cash money.Cash, tick Tick) money.Cash {
+	room := new(big.Rat).Mul(rate(f.Rate), whole6(int64(cash)))
+	if f.Exponent == 0 && tick > 0 { // by the share: the cheaper they are, the more
+		room.Quo(room, whole6(int64(tick)))
+	}
+	return roomy(room)
+}
+
+// roomy rounds a fee in pUSD up to what the venue charges in.
+func roomy(fee *big.Rat) money.Cash {
+	fee.Mul(fee, big.NewRat(money.Unit, 1))
+	step := money.Step(feeDecimals)
+	if down := toCash(fee, step, false); new(big.Rat).SetInt64(int64(down)).Cmp(fee) == 0 {
+		return down
+	}
+	return toCash(fee, step, false) + money.Cash(step)
+}
+
 // Spend is how much of maxSpend a market BUY of amount can use when fees come on top: amount when that and its fees stay
 // below maxSpend, else the part for which notional and fees make maxSpend. It is cut to two decimals.
 func (f FeeTerms) Spend(amount, maxSpend money.Cash, price money.Price) money.Cash {

@@ -1,11 +1,23 @@
 package executor
 
 import (
+	"math/big"
+
+	"sluice/pkg/money"
 	"sluice/pkg/msgs"
+	"sluice/pkg/polymarket"
 )
 
 // Market is one market fact. It is never changed once it is in Facts.
 type Market struct{ msgs.Market }
+
+// fee is what a taker pays in the market; the highest that is known anywhere when the fact does not say.
+func (m *Market) fee() polymarket.FeeTerms {
+	if m.FeeRate == nil {
+		return polymarket.HighestFee()
+	}
+	return polymarket.FeeTerms{Rate: big.NewRat(int64(*m.FeeRate), money.Unit), Exponent: m.FeeExponent}
+}
 
 // Facts is what is known of the markets at one moment. It is immutable: With gives the next one.
 type Facts struct {

@@ -22,7 +22,11 @@ func (p *proposal) build(t *turn, a *Asked, c *msgs.Submit) *msgs.Error {
 		return err
 	}
 	if c.Signed != nil {
-		return p.takeSigned(t, c.Signed)
+		if err := p.takeSigned(t, c.Signed); err != nil {
+			return err
+		}
+		p.leaveRoom(tick)
+		return nil
 	}
 	if c.MaxSlippage != nil {
 		if err := p.slip(t, a.Book, *c.MaxSlippage, tick); err != nil {
@@ -33,7 +37,20 @@ func (p *proposal) build(t *turn, a *Asked, c *msgs.Submit) *msgs.Error {
 		return err
 	}
 	p.Builder = c.Builder
+	p.leaveRoom(tick)
 	return p.identify(t, a.Salt)
+}
+
+// leaveRoom says what a purchase can cost beside its price, for whoever counts what can still be spent.
+func (p *proposal) leaveRoom(tick polymarket.Tick) {
+	switch {
+	case p.Side != msgs.Buy || p.PostOnly:
+		p.FeeRoom = 0
+	case p.OrderType.Rests():
+		p.FeeRoom = p.market.fee().Room(p.Size, p.Price)
+	default:
+		p.FeeRoom = p.market.fee().RoomFor(money.Cash(p.MakerAmount), tick)
+	}
 }
 
 // tradable judges the market, and gives its tick.

@@ -52,6 +52,7 @@ type catalogue struct {
 	again   chan struct{} // the facts may be gone from the stream
 	loaded  chan struct{} // closed when the facts are there for the first time
 	facts   map[msgs.ConditionID]msgs.Market
+	fees    map[msgs.ConditionID]*fees // of the markets in facts that were asked for; nil is none
 }
 
 // token is what a book needs to know besides its levels.
@@ -87,14 +88,23 @@ func (k *catalogue) run(ctx context.Context, delay *backoff) {
 			return
 		}
 	}
+	for range feesFirst {
+		k.readFees(ctx)
+	}
 	close(k.loaded)
 	tick := time.NewTicker(refreshEvery)
 	defer tick.Stop()
 	for {
 		var err error
+		var next <-chan time.Time
+		if k.unpriced(time.Now()) != "" {
+			next = time.After(feesPause)
+		}
 		select {
 		case <-ctx.Done():
 			return
+		case <-next:
+			k.readFees(ctx)
 		case <-tick.C:
 			err = k.refresh(ctx)
 		case <-k.again:
@@ -121,10 +131,12 @@ func (k *catalogue) refresh(ctx context.Context) error {
 			k.log.Warn("market skipped: the venue's figures make no sense", "condition_id", m.ConditionID, "tick_size", m.Tick)
 			continue
 		}
+		k.price(&f)
 		k.facts[f.ConditionID] = f
 		err = errors.Join(err, k.publish(ctx, f))
 		if f.Closed && len(k.named) == 0 {
 			delete(k.facts, f.ConditionID) // its last fact is out; it makes room for another
+			delete(k.fees, f.ConditionID)
 		}
 	}
 	k.count.facts.Set(float64(len(k.facts)))
@@ -217,6 +229,7 @@ func (k *catalogue) apply(ctx context.Context, c change) error {
 	if f, known = fact(m, time.Now()); !known {
 		return nil
 	}
+	k.price(&f)
 	k.facts[c.market] = f
 	k.follow(k.tokens())
 	return k.publish(ctx, f)

@@ -23,6 +23,20 @@ type listing struct {
 	mu      sync.Mutex
 	markets []map[string]any
 	asked   int
+	compact map[string]string // answers of /clob-markets
+}
+
+// terms lets the venue tell a market's fees; empty is none.
+func (l *listing) terms(id, fees string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.compact == nil {
+		l.compact = map[string]string{}
+	}
+	if fees != "" {
+		fees = `,"fd":` + fees
+	}
+	l.compact[id] = `{"c":"` + id + `","mts":0.01,"mos":5` + fees + `}`
 }
 
 // market adds a market with two tokens.
@@ -43,10 +57,18 @@ func (l *listing) close(i int) {
 	l.markets[i]["closed"], l.markets[i]["accepting_orders"] = true, false
 }
 
-// ServeHTTP answers /markets, two a page, and /markets/{id}.
+// ServeHTTP answers /markets, two a page, /markets/{id} and /clob-markets/{id}.
 func (l *listing) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if id := strings.TrimPrefix(r.URL.Path, "/clob-markets/"); id != r.URL.Path {
+		if l.compact[id] == "" {
+			http.Error(w, `{"error":"market not found"}`, http.StatusNotFound)
+			return
+		}
+		_, _ = fmt.Fprint(w, l.compact[id])
+		return
+	}
 	l.asked++
 	if id := strings.TrimPrefix(r.URL.Path, "/markets/"); id != r.URL.Path {
 		for _, m := range l.markets {

@@ -305,6 +305,66 @@ func TestTradeHeardBeforeTheNewChainSettlesOnIt(t *testing.T) {
 	}
 }
 
+// fees are what an order of plot can be charged, as the executor writes it.
+func (s *story) fees(room money.Cash) {
+	s.all[len(s.all)-1].(Ordered).Event.(*msgs.OrderSubmitting).Orders[0].FeeRoom = room
+}
+
+// The fee of a purchase is held from its intent on, goes with the part that was matched, and ends with the fee that the
+// chain shows; an order that rests pays none. Whether the feed or the log is read first makes no difference.
+func TestFeeOfAPurchaseIsHeldUntilItSettles(t *testing.T) {
+	for name, feedFirst := range map[string]bool{"the log first": false, "the feed first": true} {
+		t.Run(name, func(t *testing.T) {
+			s := plot()
+			o := s.placed("a", msgs.Buy, msgs.GTC, 500_000, 10*whole)
+			s.fees(175_000)
+			s.word(o, "t", 400_000, 4*whole, msgs.Matched, "")
+			o.State = msgs.Open
+			s.event(&msgs.OrderAccepted{Order: o, VenueStatus: "matched"}, msgs.KindAccepted)
+			s.settles(o, "0x1", 400_000, 4*whole, 67_200)
+			s.word(o, "t", 400_000, 4*whole, msgs.Confirmed, "0x1")
+			if feedFirst {
+				s.all[2], s.all[3] = s.all[3], s.all[2]
+			}
+			j, sh := NewJournal(termsOf("main")), &shelf{keys: map[string]bool{}}
+			is := func(when string, held, out, total int64) {
+				t.Helper()
+				if b := j.Balances()[Cash]; b.Held != held || b.Out != out || b.Total != total {
+					t.Errorf("%s: %+v, want held %d, out %d, total %d", when, b, held, out, total)
+				}
+			}
+			for i, in := range s.all {
+				sh.tell(t, j, int64(i), in)
+				switch {
+				case i == 2 && !feedFirst:
+					is("about to leave", 5*whole+175_000, 0, 1000*whole)
+				case i == 3:
+					is("4 of 10 taken", 3*whole+105_000, 1_600_000+70_000, 1000*whole)
+				}
+			}
+			is("settled", 3*whole+105_000, 0, 1000*whole-1_667_200)
+			for now := int64(1000); now < 2*lateMS; now += 1000 {
+				sh.tell(t, j, now, Ticked{})
+			}
+			is("the rest of it rests", 3*whole, 0, 1000*whole-1_667_200)
+		})
+	}
+	s := plot()
+	o := s.placed("r", msgs.Buy, msgs.GTC, 500_000, 10*whole)
+	s.fees(175_000)
+	s.event(&msgs.OrderAccepted{Order: o, VenueStatus: "live"}, msgs.KindAccepted)
+	if b := s.lived(t).Balances()[Cash]; b.Held != 5*whole {
+		t.Errorf("an order that rests holds %d", b.Held)
+	}
+	s = plot()
+	o = s.placed("f", msgs.Buy, msgs.FAK, 500_000, 10*whole)
+	s.fees(350_000)
+	s.word(o, "t", 250_000, 10*whole, msgs.Matched, "")
+	if b := s.lived(t).Balances()[Cash]; b.Held != 2_500_000+175_000 || b.Out != 2_500_000+175_000 {
+		t.Errorf("of an order by cash, half of it matched: %+v", b)
+	}
+}
+
 // What is over is let go of, and is known all the same when it comes again days later: the database knows its key.
 func TestOldWordsAreNoNews(t *testing.T) {
 	s := newTale(21, 30)

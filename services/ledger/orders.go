@@ -31,6 +31,7 @@ func (t *turn) ordered(in Ordered) {
 		t.ended(&e.Order, e.Fill, msgs.Failed, e.TxHash)
 	case *msgs.OrderAccepted:
 		t.state(&e.Order)
+		t.accepted(e)
 	case *msgs.OrderCancelled:
 		t.state(&e.Order)
 	case *msgs.OrderRejected:
@@ -91,11 +92,22 @@ func (t *turn) intent(in *msgs.Intent) {
 			o.Closed = true // the same order under another signature: the old one was never sent
 		}
 	}
-	o := t.orderOr(in.OrderID)
+	o := t.order(in.OrderID)
+	early := o != nil // its trades may have been read before
+	if o == nil {
+		o = t.orderOr(in.OrderID)
+	}
 	o.Client, o.Token, o.Side, o.Price, o.Size, o.Closed = in.ClientOrderID, in.TokenID, in.Side, in.Price, in.Size, false
-	o.Doubt = false
+	o.Doubt, o.Room, o.Rests = false, in.FeeRoom, false
 	if in.Side == msgs.Buy && (in.OrderType == msgs.FOK || in.OrderType == msgs.FAK) {
 		o.Spend = money.Cash(in.MakerAmount)
+	}
+	if early {
+		for id, l := range t.j.legs {
+			if l.Order == o.ID {
+				t.leg(id).leaveRoom(o)
+			}
+		}
 	}
 }
 
@@ -123,12 +135,30 @@ func (t *turn) state(s *msgs.Order) {
 	o.Told, o.Closed = max(o.Told, s.Filled), s.Final
 }
 
+// What the venue has said to an order, by the contract's words.
+const (
+	venueLive    = "live"    // it rests as it came
+	venueMatched = "matched" // it took at once, all or in part
+)
+
+// accepted takes the venue's yes: an order that rests takes nothing any more.
+func (t *turn) accepted(e *msgs.OrderAccepted) {
+	o := t.order(e.OrderID)
+	switch {
+	case o == nil || o.Room == 0:
+	case e.VenueStatus == venueLive:
+		o.Rests = true
+	case e.VenueStatus == venueMatched:
+		o.TookMS, t.dirty = t.nowMS, true
+	}
+}
+
 // filled takes a fill that the executor has booked, which may come before the private feed is read.
 func (t *turn) filled(s *msgs.Order, f *msgs.Fill) *leg {
 	if f == nil || s.OrderID == "" {
 		return nil
 	}
-	return t.matched(legID{f.TradeID, f.Leg}, leg{Order: s.OrderID, Token: s.TokenID, Side: s.Side, Price: f.Price, Size: f.Size, Fee: f.Fee})
+	return t.matched(legID{f.TradeID, f.Leg}, leg{Order: s.OrderID, Token: s.TokenID, Side: s.Side, Price: f.Price, Size: f.Size, Fee: f.Fee, Took: f.Role != msgs.Maker})
 }
 
 // ended takes the end of a fill.

@@ -115,6 +115,10 @@ func (t *turn) ticked() {
 		t.report(Report{Subject: "trade", Ref: l.ref(), Asset: Cash, Expected: l.cash(), Explanation: "matched and not settled after two minutes"})
 		return
 	}
+	if id := t.took(); id != "" {
+		t.order(id).Rests, t.dirty, t.e.Reason = true, true, "rests"
+		return
+	}
 	for _, h := range byKey(t.j.txs) {
 		x := t.j.txs[h]
 		if len(x.Fills) == 0 || x.Judged || x.Late || t.nowMS-x.AtMS < lateMS {
@@ -138,6 +142,16 @@ func (t *turn) ticked() {
 	if t.j.covered < t.j.seq {
 		t.e.Kind, t.dirty = KindHead, true
 	}
+}
+
+// took is the first order that took at once so long ago that every trade of then is told: what is left of it rests.
+func (t *turn) took() (first msgs.OrderID) {
+	for id, o := range t.j.orders {
+		if o.Room > 0 && !o.Rests && !o.Closed && o.TookMS > 0 && t.nowMS-o.TookMS >= lateMS && (first == "" || id < first) {
+			first = id
+		}
+	}
+	return first
 }
 
 // unsettled is the first leg that should have settled and was not reported.

@@ -21,7 +21,7 @@ func (t *turn) traded(tr *msgs.FeedTrade) {
 	t.e.Ref = msgs.Ref{TradeID: tr.TradeID, TxHash: tr.TxHash}
 	for i := range tr.Legs {
 		f := &tr.Legs[i]
-		l := t.matched(legID{tr.TradeID, f.Leg}, leg{Order: f.OrderID, Token: f.TokenID, Side: f.Side, Price: f.Price, Size: f.Size, Fee: f.Fee})
+		l := t.matched(legID{tr.TradeID, f.Leg}, leg{Order: f.OrderID, Token: f.TokenID, Side: f.Side, Price: f.Price, Size: f.Size, Fee: f.Fee, Took: f.Role != msgs.Maker})
 		if l != nil {
 			t.progress(l, tr.Status, tr.TxHash)
 		}
@@ -47,8 +47,17 @@ func (t *turn) matched(id legID, first leg) *leg {
 	l.legID, l.SinceMS = id, t.nowMS
 	t.legs[id] = l
 	o := t.orderOr(l.Order)
+	o.Rests = o.Rests || !l.Took
+	l.leaveRoom(o)
 	o.Filled, o.Paid = o.Filled+l.Size, o.Paid+cost(l.Size, l.Price, money.Up)
 	return l
+}
+
+// leaveRoom keeps for a purchase that took what it can be charged until the chain shows what it was.
+func (l *leg) leaveRoom(o *order) {
+	if l.Took && l.Side == msgs.Buy {
+		l.Room = max(0, o.share(l.Size, cost(l.Size, l.Price, money.Up))-l.Fee)
+	}
 }
 
 // progress takes how far the settlement of a leg has come. What the venue says may come twice and out of order; the

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"fmt"
+	"math/bits"
 	"slices"
 
 	"sluice/pkg/money"
@@ -152,10 +153,13 @@ type order struct {
 	Side    msgs.Side          `json:"side,omitempty"`
 	Price   money.Price        `json:"price,omitempty"`
 	Size    money.Size         `json:"size,omitempty"`
-	Spend   money.Cash         `json:"spend,omitempty"`  // what a purchase that does not rest may pay, by its signature
-	Told    money.Size         `json:"told,omitempty"`   // filled as the executor tells it
-	Filled  money.Size         `json:"filled,omitempty"` // sum of its legs, failed ones too: the venue does not bring them back
-	Paid    money.Cash         `json:"paid,omitempty"`   // by these legs, without fees
+	Spend   money.Cash         `json:"spend,omitempty"`   // what a purchase that does not rest may pay, by its signature
+	Room    money.Cash         `json:"room,omitempty"`    // the most that its purchase can be charged beside its price
+	Rests   bool               `json:"rests,omitempty"`   // it takes no more, so that no fee can come
+	TookMS  int64              `json:"took_ms,omitempty"` // since when the venue has said that it took something as it came
+	Told    money.Size         `json:"told,omitempty"`    // filled as the executor tells it
+	Filled  money.Size         `json:"filled,omitempty"`  // sum of its legs, failed ones too: the venue does not bring them back
+	Paid    money.Cash         `json:"paid,omitempty"`    // by these legs, without fees
 	Closed  bool               `json:"closed,omitempty"`
 	Doubt   bool               `json:"doubt,omitempty"` // of a part of the log that may be lost
 	SinceMS int64              `json:"since_ms"`
@@ -170,14 +174,39 @@ func (t *turn) hold(o *order) {
 	case o.Side == msgs.Sell:
 		asset, want = assetOf(o.Token), int64(left)
 	case o.Spend > 0:
-		want = int64(max(0, o.Spend-o.Paid))
+		want = int64(max(0, o.Spend-o.Paid) + o.room(0, max(0, o.Spend-o.Paid)))
 	default:
-		want = int64(cost(left, o.Price, money.Up))
+		want = int64(cost(left, o.Price, money.Up) + o.room(left, 0))
 	}
 	if o.Closed || o.Side == "" {
 		want = 0
 	}
 	t.set(bookHold+string(o.ID), asset, bookFree, want)
+}
+
+// room is what size shares, or what cash buys of an order by cash, can be charged while the order can take.
+func (o *order) room(size money.Size, cash money.Cash) money.Cash {
+	if o.Rests {
+		return 0
+	}
+	return o.share(size, cash)
+}
+
+// share is that part of what the whole order can be charged, rounded up.
+func (o *order) share(size money.Size, cash money.Cash) money.Cash {
+	part, whole := int64(size), int64(o.Size)
+	if o.Spend > 0 {
+		part, whole = int64(cash), int64(o.Spend)
+	}
+	if o.Room <= 0 || part <= 0 || whole <= 0 {
+		return 0
+	}
+	hi, lo := bits.Mul64(uint64(o.Room), uint64(min(part, whole)))
+	q, rest := bits.Div64(hi, lo, uint64(whole))
+	if rest > 0 {
+		q++
+	}
+	return money.Cash(q)
 }
 
 // leg is what the books know of one own leg of a trade.
@@ -189,6 +218,8 @@ type leg struct {
 	Price     money.Price   `json:"price"`
 	Size      money.Size    `json:"size"`
 	Fee       money.Cash    `json:"fee,omitempty"`
+	Took      bool          `json:"took,omitempty"` // it met what rested: takers pay fees
+	Room      money.Cash    `json:"room,omitempty"` // what a purchase that took can be charged beyond Fee
 	Confirmed bool          `json:"confirmed,omitempty"`
 	Failed    bool          `json:"failed,omitempty"`
 	Hashes    []msgs.TxHash `json:"hashes,omitempty"` // told of its settlement; a retry changes them
@@ -220,7 +251,7 @@ func (l *leg) shares() money.Size {
 func (t *turn) overlay(l *leg) {
 	l.AtMS = t.nowMS
 	l.Open = l.Tx == "" && (!l.Failed || l.Confirmed) && !(l.Gone && l.Late)
-	out, in := money.Size(-l.cash()), l.shares()
+	out, in := money.Size(-l.cash()+l.Room), l.shares()
 	outAsset, inAsset := Cash, assetOf(l.Token)
 	if l.Side == msgs.Sell {
 		out, in, outAsset, inAsset = -l.shares(), money.Size(l.cash()), inAsset, Cash

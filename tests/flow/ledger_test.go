@@ -146,7 +146,8 @@ func TestLedgerFollowsAnOrder(t *testing.T) {
 		is("100000 held 2 out 0 in 0 available 99998")
 		p.submit("takes", "BUY", "GTC", "0.52", "10")
 		p.has("takes", "filled:10.")
-		is("100000 held 2 out 5.2 in 0 available 99992.8")
+		// Beside its price the worst fee is leaving: 10 × 0.07 × 0.5 × 0.5.
+		is("100000 held 2 out 5.375 in 0 available 99992.625")
 		if x := yes(); x.Total != 10000*money.Unit || x.UnsettledIn != 10*money.Unit || x.Available != 10000*money.Unit || x.Outcome != "Yes" {
 			t.Errorf("while it settles: %+v", x)
 		}
@@ -175,6 +176,31 @@ func TestLedgerFollowsAnOrder(t *testing.T) {
 		}
 		if got := strings.Join(changes, "; "); got != "order.settled 10 takes; order.settled -5.37472 takes; trade true 0 ; trade true 0.17472 fee" {
 			t.Errorf("told: %s", got)
+		}
+	})
+}
+
+// TestAvailableIsNeverMoreThanTheVenueHas: where fees are charged, what the books call available is at no moment more than
+// the venue would let an order take, from before an order leaves until it has settled.
+func TestAvailableIsNeverMoreThanTheVenueHas(t *testing.T) {
+	inPlant(t, setup{sandbox: sandbox.Config{MineAfter: time.Second, ConfirmAfter: 2 * time.Second, FeeRates: map[string]int64{coin: 70_000}}}, func(p *plant) {
+		closest := int64(1 << 62)
+		for i, o := range []struct{ side, kind, price, size string }{
+			{"BUY", "GTC", "0.20", "10"}, {"BUY", "GTC", "0.60", "10"}, {"BUY", "FAK", "0.90", "25"}, {"SELL", "GTC", "0.40", "25"}, {"BUY", "FOK", "0.60", "5"}, {"BUY", "GTC", "0.55", "4000"},
+		} {
+			p.submit(fmt.Sprint("o", i), o.side, o.kind, o.price, o.size)
+			for _, later := range []time.Duration{0, step, 2 * step, 4 * step, 500 * time.Millisecond, 500 * time.Millisecond, time.Second, time.Second} {
+				p.pass(later) // few enough questions that the venue's limit on new keys is kept
+				free := p.venue.Holdings(identityOf(t, "main").Funder)["pUSD"] - p.needed("main")["pUSD"]
+				closest = min(closest, free-int64(p.balances("main").Cash.Available))
+			}
+		}
+		if closest < 0 {
+			t.Errorf("the books called %s more available than the venue would take", money.Cash(-closest))
+		}
+		p.pass(3 * time.Minute) // what is left of the last one rests by then
+		if a := p.balances("main").Cash; int64(a.Available) != p.venue.Holdings(identityOf(t, "main").Funder)["pUSD"]-p.needed("main")["pUSD"] {
+			t.Errorf("at rest %s is available, which is not what the venue has", a.Available)
 		}
 	})
 }

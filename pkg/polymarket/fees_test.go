@@ -1,0 +1,46 @@
+package polymarket
+
+import (
+	"math/big"
+	"math/rand/v2"
+	"testing"
+
+	"sluice/pkg/money"
+)
+
+// Whatever part of a purchase trades at whatever better price, its fees are within the room that was left for them, and the
+// room is not more than what some price can need.
+func TestRoomCoversEveryFeeThatCanCome(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 1))
+	tight := 0
+	for range 1000 {
+		f := FeeTerms{Rate: big.NewRat(r.Int64N(100_000), money.Unit), Exponent: r.IntN(3)}
+		tick := Tick(10_000)
+		limit := money.Price(1+r.IntN(99)) * 10_000
+		size := money.Size(r.Int64N(1e9) + 1e6)
+		cash, err := money.Cost(size, limit, money.Up)
+		if err != nil {
+			t.Fatal(err)
+		}
+		room, roomFor := f.Room(size, limit), f.RoomFor(cash, tick)
+		for price := money.Price(10_000); price <= limit; price += 10_000 {
+			fee := f.Fee(size, price)
+			if fee > room {
+				t.Fatalf("%+v: %s shares at %s cost a fee of %s, and the room up to %s is %s", f, size, price, fee, limit, room)
+			}
+			if room-fee <= 10 {
+				tight++
+			}
+			bought, err := money.PriceOf(cash, money.Size(price), money.Down) // cash ÷ price
+			if err != nil {
+				t.Fatal(err)
+			}
+			if fee := f.Fee(money.Size(bought), price); fee > roomFor {
+				t.Fatalf("%+v: %s at %s costs a fee of %s, and the room is %s", f, cash, price, fee, roomFor)
+			}
+		}
+	}
+	if tight < 400 {
+		t.Errorf("of 1000 purchases only %d need their room", tight)
+	}
+}
