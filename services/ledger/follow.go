@@ -110,6 +110,21 @@ func (s *Service) report(ctx context.Context, k *keeper) error {
 	}
 }
 
+// booked is how far a ledger, with these books or with others, has said that it has booked a stream: nothing beyond is
+// removed by the writers.
+func (s *Service) booked(ctx context.Context, stream string) (seq uint64, err error) {
+	err = s.patiently(ctx, func() error {
+		readers, err := actor.OpenReaders(ctx, s.js, 0)
+		if err != nil {
+			return err
+		}
+		at, err := readers.Positions(ctx, stream)
+		seq = at[serviceName]
+		return err
+	})
+	return seq, err
+}
+
 // placed is how far each stream is booked.
 func (k *keeper) placed() map[string]uint64 {
 	at := map[string]uint64{}

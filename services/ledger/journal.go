@@ -52,6 +52,9 @@ type Positions struct {
 	SureMS int64 `json:"sure_ms"`
 	Doubt  bool  `json:"doubt,omitempty"`
 
+	// Missed says that events were removed unread, and that the open orders were not taken from the executor since.
+	Missed bool `json:"missed,omitempty"`
+
 	FeedAt Place `json:"feed_at"` // in ASK_<account>
 
 	Chain    string `json:"chain"`     // which chain
@@ -129,6 +132,10 @@ func (j *Journal) Decide(nowMS int64, in Input, seen Seen) *Entry {
 		t.ordered(in)
 	case Rewound:
 		t.rewound()
+	case Missed:
+		t.missed(in)
+	case Adopted:
+		t.adopted(in)
 	case Traded:
 		t.traded(in.Trade)
 	case Mined:
@@ -146,6 +153,10 @@ func (j *Journal) Take(in Input) {
 		j.At.read(in)
 	case Rewound:
 		j.At.Log, j.At.LogAt, j.At.Doubt = Mark{}, Place{}, true
+	case Missed:
+		j.At.Missed = j.At.Missed || in.Part == partOrders
+	case Adopted:
+		j.At.Missed = j.At.Missed && j.At.Log.N > in.N
 	case Traded:
 		j.At.FeedAt = in.At
 	case Mined:

@@ -37,7 +37,7 @@ func (e *BehindError) Cause() string {
 
 // Fix says what to do.
 func (e *BehindError) Fix() string {
-	return "stop the other ledger, or restore the newest copy; a new file (--db) is filled again from the streams and the chain"
+	return "stop the other ledger, or restore the newest copy; a new file (--db) is filled from the chain, from what the streams still hold, and with the executor's open orders"
 }
 
 // told is the last message of evt.ledger.<account>.

@@ -28,12 +28,14 @@ const (
 type reading struct {
 	s       *Service
 	k       *keeper
+	desk    *desk
 	part    part
 	stream  string
 	subject string
 	from    Place // what is booked
 	take    func(ctx context.Context, m jetstream.Msg, at Place) error
 	again   func(ctx context.Context) error // before it is read from its beginning again; nil for nothing
+	unread  uint64                          // up to here messages may have been removed before they were read
 	end     uint64                          // where the subject ended when it was opened
 }
 
@@ -109,6 +111,13 @@ func (r *reading) consume(ctx context.Context) error {
 	}
 }
 
+// lose takes note of messages that were removed unread.
+func (r *reading) lose(ctx context.Context, from, to uint64) error {
+	r.unread = 0
+	r.s.cfg.Log.Error("messages were removed before they were booked", "stream", r.stream, "subject", r.subject, "from", from, "to", to)
+	return r.k.give(ctx, work{desk: r.desk, inputs: []Input{Missed{Part: r.part.name, From: from, To: to}}})
+}
+
 // opened notes where the subject ends now: what stands before is what the books lack.
 func (r *reading) opened(ctx context.Context, stream jetstream.Stream) error {
 	last, err := stream.GetLastMsgForSubject(ctx, r.subject)
@@ -145,12 +154,9 @@ const caughtUp = math.MaxUint64
 // compare starts from the beginning when the stream is another one than was read: made anew, emptied or restored from a
 // copy. What is booked is recognised and not booked again.
 func (r *reading) compare(ctx context.Context, stream jetstream.Stream) error {
-	if r.from.Seq == 0 {
-		return nil
-	}
 	info := stream.CachedInfo()
-	other := r.from.Born != info.Created.UnixNano() || info.State.LastSeq < r.from.Seq
-	if !other {
+	other := r.from.Seq > 0 && (r.from.Born != info.Created.UnixNano() || info.State.LastSeq < r.from.Seq)
+	if !other && r.from.Seq > 0 {
 		switch m, err := stream.GetMsg(ctx, r.from.Seq); {
 		case errors.Is(err, jetstream.ErrMsgNotFound): // purged, or removed by hand
 		case err != nil:
@@ -169,8 +175,8 @@ func (r *reading) compare(ctx context.Context, stream jetstream.Stream) error {
 			}
 		}
 		r.from = Place{}
-	case info.State.FirstSeq > r.from.Seq+1:
-		r.s.cfg.Log.Error("messages were removed before they were booked; compare the balances with the venue", "stream", r.stream, "begins", info.State.FirstSeq, "booked", r.from.Seq)
+	case r.unread > r.from.Seq && info.State.FirstSeq > r.from.Seq+1:
+		return r.lose(ctx, r.from.Seq+1, min(r.unread, info.State.FirstSeq-1))
 	}
 	return nil
 }
@@ -178,7 +184,8 @@ func (r *reading) compare(ctx context.Context, stream jetstream.Stream) error {
 // readOrders feeds the executor's events to the books.
 func (s *Service) readOrders(ctx context.Context, k *keeper, d *desk) error {
 	account := d.book.Terms.Account
-	r := &reading{s: s, k: k, part: part{partOrders, account}, stream: msgs.LogStream(account), subject: msgs.EvtSubject(msgs.FamilyOrder, account), from: d.from.LogAt}
+	last := d.from.Log.N // event that was read
+	r := &reading{s: s, k: k, desk: d, part: part{partOrders, account}, stream: msgs.LogStream(account), subject: msgs.EvtSubject(msgs.FamilyOrder, account), from: d.from.LogAt}
 	r.take = func(ctx context.Context, m jetstream.Msg, at Place) error {
 		env, err := msgs.DecodeEnvelope(m.Data())
 		if err != nil {
@@ -188,13 +195,27 @@ func (s *Service) readOrders(ctx context.Context, k *keeper, d *desk) error {
 		if env.Env != s.cfg.Env {
 			return &actor.EnvError{Stream: r.stream, Have: env.Env, Own: s.cfg.Env}
 		}
+		if first := firstOf(env.Events, last); first > last+1 {
+			s.lacks.lack(part{partOpen, account}, "events were removed unread")
+			if err := r.lose(ctx, last+1, first-1); err != nil {
+				return err
+			}
+			select {
+			case d.missed <- struct{}{}:
+			default: // it is asked for already
+			}
+		}
 		w := work{desk: d}
 		for i, e := range env.Events {
 			w.inputs = append(w.inputs, Ordered{Event: e, Incarnation: incarnation(&env, i), At: at})
+			last = max(last, msgs.HeadOf(e).N)
 		}
 		return k.give(ctx, w)
 	}
-	r.again = func(ctx context.Context) error { return k.give(ctx, work{desk: d, inputs: []Input{Rewound{}}}) }
+	r.again = func(ctx context.Context) error {
+		last = 0
+		return k.give(ctx, work{desk: d, inputs: []Input{Rewound{}}})
+	}
 	return r.run(ctx)
 }
 
@@ -213,7 +234,8 @@ func incarnation(env *msgs.Envelope, i int) string {
 // readTrades feeds the private feed to the books.
 func (s *Service) readTrades(ctx context.Context, k *keeper, d *desk) error {
 	account := d.book.Terms.Account
-	r := &reading{s: s, k: k, part: part{partTrades, account}, stream: msgs.AskStream(account), subject: msgs.FeedSubject(account, "trade"), from: d.from.FeedAt}
+	r := &reading{s: s, k: k, desk: d, part: part{partTrades, account}, stream: msgs.AskStream(account), subject: msgs.FeedSubject(account, "trade"), from: d.from.FeedAt,
+		unread: d.unread}
 	r.take = func(ctx context.Context, m jetstream.Msg, at Place) error {
 		t := &msgs.FeedTrade{}
 		err := json.Unmarshal(m.Data(), t)
@@ -239,4 +261,12 @@ func (s *Service) dead(ctx context.Context, m jetstream.Msg, stream string, at P
 	err := actor.PutAside(ctx, s.js, msgs.NewDead(msgs.Dead{Service: serviceName, Stream: stream, Seq: at.Seq, Subject: m.Subject(), Headers: m.Headers(), Error: e},
 		time.Now(), m.Data()))
 	s.cfg.Log.Error("message put aside", "stream", stream, "seq", at.Seq, "cause", cause, "letter_error", err)
+}
+
+// firstOf is the number of the first of some events, that which is next where there are none.
+func firstOf(events []msgs.Event, last uint64) uint64 {
+	if len(events) == 0 {
+		return last + 1
+	}
+	return msgs.HeadOf(events[0]).N
 }

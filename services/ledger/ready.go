@@ -11,10 +11,11 @@ import (
 
 // The parts of which the books' truth is made.
 const (
-	partOrders = "orders" // evt.order.<account>, as far as it stood when the reader opened it
-	partTrades = "trades" // feed.<account>.trade, the same
-	partChain  = "chain"  // the chain's transactions, up to an answer that had no more
-	partEvents = "events" // what the books tell, taken by the log
+	partOrders = "orders"      // evt.order.<account>, as far as it stood when the reader opened it
+	partTrades = "trades"      // feed.<account>.trade, the same
+	partOpen   = "open orders" // of which removed events may have told, taken from the executor
+	partChain  = "chain"       // the chain's transactions, up to an answer that had no more
+	partEvents = "events"      // what the books tell, taken by the log
 )
 
 // part is one of them, of an account; the chain is one for all.

@@ -90,6 +90,8 @@ type desk struct {
 	from    Positions
 	told    atomic.Uint64 // last event known to be on the bus
 	wake    chan struct{} // there may be events to publish; one is enough
+	missed  chan struct{} // events were removed unread; one is enough
+	unread  uint64        // up to where the private feed may have been removed: booked once, by whatever books
 	saved   uint64        // last entry in the snapshot
 	dirty   bool          // positions have moved; owned by the keeper
 }
@@ -106,7 +108,13 @@ func (s *Service) openDesk(ctx context.Context, store *Store, a Account) (*desk,
 	if err != nil {
 		return nil, err
 	}
-	d := &desk{book: book, journal: j, from: j.At, wake: make(chan struct{}, 1)}
+	d := &desk{book: book, journal: j, from: j.At, wake: make(chan struct{}, 1), missed: make(chan struct{}, 1)}
+	if d.unread, err = s.booked(ctx, msgs.AskStream(a.Name)); err != nil {
+		return nil, err
+	}
+	if j.At.Missed {
+		d.missed <- struct{}{}
+	}
 	d.told.Store(book.Published)
 	d.saved, _ = j.Head()
 	d.rouse()
@@ -132,6 +140,7 @@ func (s *Service) keep(ctx context.Context, k *keeper) error {
 	for _, d := range k.desks {
 		w.run(func() error { return s.readOrders(ctx, k, d) })
 		w.run(func() error { return s.readTrades(ctx, k, d) })
+		w.run(func() error { return s.adopt(ctx, k, d) })
 		w.run(func() error { return s.publish(ctx, k, d) })
 		w.run(func() error { return s.serve(ctx, k, d) })
 	}
