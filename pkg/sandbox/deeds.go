@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -13,8 +14,8 @@ import (
 
 var errNoChain = errors.New("this sandbox has no chain (Config.Chain)")
 
-// Reorganise replaces the chain's last depth blocks. Every transaction comes again, so that the books hold; receipts and
-// logs name other blocks.
+// Reorganise replaces the chain's last depth blocks. Every transaction waits again, and stands in one of the new blocks unless
+// what it finds there is different; receipts and logs name other blocks.
 func (s *Sandbox) Reorganise(depth int) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -107,30 +108,49 @@ func (s *Sandbox) marketNamed(slug string) (*market, error) {
 // reorgWindow is for how many blocks back it is remembered what has been booked.
 const reorgWindow = 256
 
-// follow reads the blocks that have come, and after a reorganisation those that came instead. Each transaction is booked
-// once, wherever it stands. What wallets moved by themselves is booked as it stands there; settlements were booked when
-// they were matched. Both are transfers for whoever asks.
+// follow reads the blocks that have come, and after a reorganisation those that came instead. A transaction that stands in
+// them as it did before is booked once, wherever it stands; one that does not is taken back. What wallets moved by
+// themselves is booked as it stands there; settlements were booked when they were matched. Both are transfers for whoever
+// asks.
 func (s *Sandbox) follow() {
 	c := s.evm
 	from, head := c.followed+1, c.Head().Number.Uint64()
 	if c.Hash(c.followed) != c.last {
 		from = max(c.first, c.followed-min(c.followed, reorgWindow))
+		for _, hash := range s.dropped(from) {
+			s.unbook(hash)
+		}
 	}
 	for n := from; n <= head; n++ {
 		for _, r := range c.Receipts(n) {
-			if _, done := c.booked[r.TxHash]; !done {
-				c.booked[r.TxHash] = n
-				s.recordExecutions(r)
-				s.book(r)
+			if b := c.booked[r.TxHash]; b == nil || b.undone {
+				s.book(r, n)
+			} else {
+				b.block = n
 			}
 		}
 	}
 	c.followed, c.last = head, c.Hash(head)
-	for hash, n := range c.booked {
-		if n+2*reorgWindow < head {
+	for hash, b := range c.booked {
+		if b.block+2*reorgWindow < head {
 			delete(c.booked, hash)
 		}
 	}
+}
+
+// dropped are the booked transactions from a block on that stand no more, or have come to something else, youngest first.
+func (s *Sandbox) dropped(from uint64) (out []common.Hash) {
+	c := s.evm
+	for hash, b := range c.booked {
+		if b.undone || b.block < from {
+			continue
+		}
+		if r := c.Receipt(hash); r == nil || !slices.Equal(s.logsIn(r), b.logs) {
+			out = append(out, hash)
+		}
+	}
+	slices.SortFunc(out, func(x, y common.Hash) int { return cmp.Or(c.booked[y].seq-c.booked[x].seq, y.Cmp(x)) })
+	return out
 }
 
 // chainDeeds are what can be done to the chain and by it, by POST /_sandbox/faults.
@@ -175,13 +195,13 @@ type onChain struct {
 	first    uint64 // the first block after the genesis
 	followed uint64 // the last block that has been read
 	last     common.Hash
-	booked   map[common.Hash]uint64 // the transactions of the last blocks
-	settling map[common.Hash]*trade // whose transfers were booked when they were matched
+	booked   map[common.Hash]*booked // the transactions of the last blocks
+	settling map[common.Hash]*trade  // whose transfers were booked when they were matched
 }
 
 func newOnChain(c *evm.Chain) *onChain {
 	n := c.Head().Number.Uint64()
-	o := &onChain{Chain: c, first: n + 1, followed: n, last: c.Hash(n), booked: map[common.Hash]uint64{}, settling: map[common.Hash]*trade{}}
+	o := &onChain{Chain: c, first: n + 1, followed: n, last: c.Hash(n), booked: map[common.Hash]*booked{}, settling: map[common.Hash]*trade{}}
 	for i := range o.nodes {
 		o.nodes[i] = c.Endpoint()
 	}

@@ -3,6 +3,7 @@ package sandbox
 import (
 	"fmt"
 	"math/big"
+	"slices"
 	"strings"
 
 	"github.com/ethereum/go-ethereum/common"
@@ -98,25 +99,63 @@ func (l *leg) onChain() evm.Leg {
 }
 
 // book books a transaction that has come into a block.
-func (s *Sandbox) book(r *types.Receipt) {
-	var logs []ChainLog
-	for _, l := range r.Logs {
-		logs = append(logs, s.chainLogs(l)...)
+func (s *Sandbox) book(r *types.Receipt, number uint64) {
+	b := &booked{block: number, seq: len(s.chain.txs), logs: s.logsIn(r), trade: s.evm.settling[r.TxHash]}
+	if s.evm.booked[r.TxHash] == nil {
+		s.recordExecutions(r)
 	}
-	if len(logs) == 0 {
+	s.evm.booked[r.TxHash] = b
+	if len(b.logs) == 0 {
 		return
 	}
-	if s.evm.settling[r.TxHash] == nil {
-		for _, l := range logs {
+	if b.trade == nil {
+		for _, l := range b.logs {
 			s.moved(l)
 		}
 	}
 	delete(s.evm.settling, r.TxHash)
-	s.chain.mine(r.TxHash.Hex(), func(w *txWriter) {
-		for _, l := range logs {
-			w.add(l)
+	s.chain.add(transaction{hash: r.TxHash.Hex(), logs: b.write, open: true})
+}
+
+// unbook takes back a transaction that a reorganisation has dropped, or let come to something else. What a trade has moved
+// stays as it was matched: its settlement comes again.
+func (s *Sandbox) unbook(hash common.Hash) {
+	b := s.evm.booked[hash]
+	b.undone = true
+	if len(b.logs) == 0 {
+		return
+	}
+	if b.trade != nil {
+		s.evm.settling[hash] = b.trade
+	} else {
+		for _, l := range slices.Backward(b.logs) {
+			l.From, l.To = l.To, l.From
+			s.moved(l)
 		}
-	})
+	}
+	s.chain.add(transaction{hash: hash.Hex(), logs: b.write, open: true, undone: true})
+}
+
+// booked is a transaction of the last blocks.
+type booked struct {
+	block  uint64
+	seq    int // how many were told before it
+	logs   []ChainLog
+	trade  *trade // whose transfers were booked when it was matched
+	undone bool
+}
+
+func (b *booked) write(w *txWriter) {
+	for _, l := range b.logs {
+		w.add(l)
+	}
+}
+
+func (s *Sandbox) logsIn(r *types.Receipt) (logs []ChainLog) {
+	for _, l := range r.Logs {
+		logs = append(logs, s.chainLogs(l)...)
+	}
+	return logs
 }
 
 // moved books a transfer that no trade made.

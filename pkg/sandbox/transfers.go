@@ -35,6 +35,8 @@ type ChainLog struct {
 	AtMS    int64  `json:"at_ms"`
 	TxHash  string `json:"tx_hash"`
 	Index   int    `json:"log_index"`
+	Undone  bool   `json:"undone,omitempty"` // the transaction, told before with this log, stands on the chain no more
+	Final   bool   `json:"final"`            // no reorganisation can take it back
 	Kind    string `json:"kind"`
 	Asset   string `json:"asset,omitempty"`
 	TokenID string `json:"token_id,omitempty"`
@@ -56,6 +58,9 @@ type transaction struct {
 	block int64
 	at    time.Time
 	logs  func(*txWriter)
+
+	undone bool // it is one that was there before
+	open   bool // it can be undone
 }
 
 // chain is every transaction so far, under the sandbox's lock.
@@ -71,8 +76,12 @@ func newChain(seed uint64) chain {
 }
 
 // mine adds a transaction in a block of its own.
-func (c *chain) mine(hash string, logs func(*txWriter)) {
-	c.txs = append(c.txs, transaction{hash: hash, block: int64(len(c.txs)) + 1, at: time.Now(), logs: logs})
+func (c *chain) mine(hash string, logs func(*txWriter)) { c.add(transaction{hash: hash, logs: logs}) }
+
+// add tells of a transaction: that it is there, or no more.
+func (c *chain) add(x transaction) {
+	x.block, x.at = int64(len(c.txs))+1, time.Now()
+	c.txs = append(c.txs, x)
 	close(c.woken)
 	c.woken = make(chan struct{})
 }
@@ -126,7 +135,7 @@ type txWriter struct {
 
 func (w *txWriter) add(l ChainLog) {
 	c := w.common
-	l.Seq, l.Block, l.AtMS, l.TxHash, l.Index = c.Seq, c.Block, c.AtMS, c.TxHash, len(w.out)
+	l.Seq, l.Block, l.AtMS, l.TxHash, l.Index, l.Undone, l.Final = c.Seq, c.Block, c.AtMS, c.TxHash, len(w.out), c.Undone, c.Final
 	w.out = append(w.out, l)
 }
 
@@ -207,7 +216,8 @@ func (c *chain) since(after int64, limit int) ([]transaction, <-chan struct{}) {
 
 func logsOf(after int64, txs []transaction) (out []ChainLog) {
 	for i, tx := range txs {
-		w := txWriter{common: ChainLog{Seq: max(after, 0) + int64(i) + 1, Block: tx.block, AtMS: tx.at.UnixMilli(), TxHash: tx.hash}}
+		w := txWriter{common: ChainLog{Seq: max(after, 0) + int64(i) + 1, Block: tx.block, AtMS: tx.at.UnixMilli(), TxHash: tx.hash,
+			Undone: tx.undone, Final: !tx.open}}
 		tx.logs(&w)
 		out = append(out, w.out...)
 	}

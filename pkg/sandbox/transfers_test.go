@@ -37,16 +37,20 @@ func checkChain(t *testing.T, s *Sandbox) {
 				t.Fatalf("transaction %d after %d", l.Seq, after)
 			}
 			after = l.Seq
+			sign := int64(1)
+			if l.Undone {
+				sign = -1
+			}
 			if l.Kind == logFilled {
-				fills[l.OrderID]++
+				fills[l.OrderID] += int(sign)
 				continue
 			}
 			n, err := strconv.ParseInt(l.Amount, 10, 64)
 			if err != nil || n <= 0 {
 				t.Fatalf("amount %q: %v", l.Amount, err)
 			}
-			move(l.From, l.Asset+l.TokenID, -n)
-			move(l.To, l.Asset+l.TokenID, n)
+			move(l.From, l.Asset+l.TokenID, -sign*n)
+			move(l.To, l.Asset+l.TokenID, sign*n)
 		}
 	}
 	for address := range s.wallets {

@@ -1,7 +1,9 @@
 package ledger
 
 import (
+	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"sluice/pkg/money"
@@ -15,6 +17,11 @@ type Tx struct {
 	AtMS  int64
 	Hash  msgs.TxHash
 	Logs  []Log
+	// Undone says that the transaction, told before, stands on the chain no more: a reorganisation has dropped it. Logs are
+	// what it was told with. It may come again, under another number.
+	Undone bool
+	// Final says that no reorganisation can take it back.
+	Final bool
 }
 
 // Log is one log that concerns money: a transfer, or the fill of an order. Addresses are lower-case.
@@ -49,11 +56,13 @@ type txn struct {
 	Hash   msgs.TxHash `json:"hash"`
 	Block  uint64      `json:"block"`
 	AtMS   int64       `json:"at_ms"`
-	Net    []Posting   `json:"net"` // of the wallet
+	Net    []Posting   `json:"net"`             // of the wallet
+	Other  []Posting   `json:"other,omitempty"` // of the other facts
 	Fills  []Fill      `json:"fills,omitempty"`
 	Legs   []legID     `json:"legs,omitempty"`   // that it has settled
 	Judged bool        `json:"judged,omitempty"` // compared with these legs
 	Late   bool        `json:"late,omitempty"`   // it was reported that no trade explains it
+	Undone bool        `json:"undone,omitempty"` // it stands on the chain no more
 }
 
 // fills reports whether the transaction has settled an order; one that tells no fills may have settled any.
@@ -61,8 +70,30 @@ func (x *txn) fills(id msgs.OrderID) bool {
 	return len(x.Fills) == 0 || slices.ContainsFunc(x.Fills, func(f Fill) bool { return f.Order == id })
 }
 
-// txKey is of a transaction on its chain: two chains of a local venue can have transactions of one hash.
-func txKey(chain string, h msgs.TxHash) string { return "tx " + chain + " " + string(h) }
+// txKey is of a transaction on its chain: two chains of a local venue can have transactions of one hash. A transaction that
+// a reorganisation dropped can come again: time counts from 1.
+func txKey(chain string, h msgs.TxHash, time int) string {
+	if time == 1 {
+		return "tx " + chain + " " + string(h)
+	}
+	return "tx " + chain + " " + string(h) + " " + strconv.Itoa(time)
+}
+
+func undoneKey(chain string, h msgs.TxHash, time int) string {
+	return "undone " + chain + " " + string(h) + " " + strconv.Itoa(time)
+}
+
+// stands tells whether a transaction is booked and not undone, and which time that is, or would be.
+func (t *turn) stands(h msgs.TxHash) (time int, booked bool) {
+	for time = 1; ; time++ {
+		if !t.seen(txKey(t.chain, h, time)) {
+			return time, false
+		}
+		if !t.seen(undoneKey(t.chain, h, time)) {
+			return time, true
+		}
+	}
+}
 
 // mined takes a transaction. Facts are posted from its transfers; the trades that it settles leave the overlay in the
 // same entry.
@@ -73,31 +104,87 @@ func (t *turn) mined(in Mined) {
 	} else if in.Tx.Seq <= t.j.At.ChainSeq {
 		return
 	}
-	if t.seen(txKey(in.Chain, in.Tx.Hash)) {
+	time, booked := t.stands(in.Tx.Hash)
+	if in.Tx.Undone && booked {
+		t.undone(in, time)
+	}
+	if in.Tx.Undone || booked {
 		return
 	}
+	t.e.Open = !in.Tx.Final
 	x := &txn{Hash: in.Tx.Hash, Block: in.Tx.Block, AtMS: t.nowMS}
 	for _, l := range in.Tx.Logs {
 		if l.Fill != nil && l.Fill.Wallet == t.j.cfg.Wallet {
 			x.Fills = append(x.Fills, t.countable(*l.Fill, x))
 		}
 	}
+	before := maps.Clone(t.delta)
 	moved := t.transfers(x, in.Tx.Logs)
 	if len(x.Fills) == 0 && !moved {
 		return
 	}
-	t.key(txKey(in.Chain, x.Hash))
+	t.key(txKey(in.Chain, x.Hash, time))
 	t.txs[x.Hash] = x
 	t.e.Ref.TxHash = x.Hash
 	for _, f := range x.Fills {
 		t.move(Cash, bookClearing, bookFees, int64(f.Fee))
 	}
+	x.Other = postings(t.facts(before))
 	for _, id := range slices.Clone(t.j.byHash[x.Hash]) {
 		t.join(t.leg(id), x.Hash)
 	}
 	if t.about(x); t.e.Kind == KindTx {
 		t.e.Reason = x.reason(t.j.cfg.Wallet, in.Tx.Logs)
 	}
+}
+
+// facts are what the entry has moved of the facts beside the wallet's, since it had moved before.
+func (t *turn) facts(before map[Line]int64) map[Line]int64 {
+	out := map[Line]int64{}
+	for l, n := range t.delta {
+		if l.Book != bookWallet && factual(l.Book) {
+			out[l] = n - before[l]
+		}
+	}
+	return out
+}
+
+// undone reverses a transaction that the chain has dropped, by an entry of its own. The trades that it had settled are
+// leaving and coming again.
+func (t *turn) undone(in Mined, time int) {
+	t.key(undoneKey(in.Chain, in.Tx.Hash, time))
+	t.e.Reason, t.e.Ref.TxHash, t.e.Open = "reorganised", in.Tx.Hash, true
+	x := t.tx(in.Tx.Hash)
+	if x == nil {
+		x = t.again(in.Tx) // booked so long ago that it is let go of
+	}
+	for _, p := range slices.Concat(x.Net, x.Other) {
+		t.delta[Line{p.Book, p.Asset}] = add(t.delta[Line{p.Book, p.Asset}], -p.Amount)
+	}
+	for _, id := range x.Legs {
+		if l := t.leg(id); l != nil {
+			l.Tx, l.Late, l.SinceMS = "", false, t.nowMS
+		}
+	}
+	x.Undone, x.Judged, x.Legs, x.AtMS = true, false, nil, t.nowMS
+	t.txs[x.Hash] = x
+}
+
+// again is what a transaction was booked as.
+func (t *turn) again(tx Tx) *txn {
+	u := &turn{j: t.j, seen: t.seen, nowMS: t.nowMS, chain: t.chain, delta: map[Line]int64{}}
+	x := &txn{Hash: tx.Hash, Block: tx.Block}
+	for _, l := range tx.Logs {
+		if l.Fill != nil && l.Fill.Wallet == t.j.cfg.Wallet {
+			x.Fills = append(x.Fills, u.countable(*l.Fill, x))
+		}
+	}
+	u.transfers(x, tx.Logs)
+	for _, f := range x.Fills {
+		u.move(Cash, bookClearing, bookFees, int64(f.Fee))
+	}
+	x.Other = postings(u.facts(nil))
+	return x
 }
 
 // countable is a fill without figures that are beyond what can be counted. No exchange that the books follow tells such.

@@ -8,7 +8,7 @@
 // # Subjects
 //
 // In: evt.order.<account>, feed.<account>.trade, and the chain's transactions through Transfers. Out: evt.ledger.<account>,
-// dead.ledger.<reason>, and how far the streams are booked (actor.Readers).
+// dead.ledger.<reason>, svc.executor.<account>.orders after a loss, and how far the streams are booked (actor.Readers).
 //
 // # Facts and overlay
 //
@@ -24,6 +24,8 @@
 //     database, so that a row that was changed together with every later hash is found.
 //   - No natural key (a leg of a trade, a transaction) is booked twice, whatever comes twice and in whatever order; the
 //     three inputs may be read in any interleaving and lead to the same balances.
+//   - A transaction that a reorganisation drops is reversed by an entry of its own, and what it had settled is leaving and
+//     coming again; it can be booked again.
 //   - How far an input is booked is committed with what it led to. Events are told after the commit, in order, each once.
 //
 // # How it fails

@@ -19,6 +19,7 @@ type Entry struct {
 	Kind     Kind      `json:"kind"`
 	Keys     []string  `json:"keys,omitempty"` // natural keys: no two entries have the same
 	Reason   string    `json:"reason,omitempty"`
+	Open     bool      `json:"open,omitempty"` // of a transaction that a reorganisation can take back, or has
 	Ref      msgs.Ref  `json:"ref,omitzero"`
 	Postings []Posting `json:"postings,omitempty"`
 	Orders   []order   `json:"orders,omitempty"`
@@ -110,7 +111,7 @@ func (j *Journal) events(e *Entry) (out []msgs.Event) {
 			continue
 		}
 		out = append(out, &msgs.LedgerBalance{Asset: string(assetName(p.Asset)), TokenID: p.Asset.token(), Balance: money.Cash(j.bal[Line{bookWallet, p.Asset}]),
-			Change: money.Cash(p.Amount), Reason: e.Reason, Final: true, Ref: e.Ref})
+			Change: money.Cash(p.Amount), Reason: e.Reason, Final: !e.Open, Ref: e.Ref})
 		msgs.HeadOf(out[len(out)-1]).Type = msgs.KindBalance
 	}
 	for _, r := range e.Reports {

@@ -224,8 +224,12 @@ func (j *Journal) Apply(e *Entry) []msgs.Event {
 	}
 	for i := range e.Txs {
 		x := &e.Txs[i]
-		if j.txs[x.Hash] == nil {
-			j.bought(x)
+		old := j.txs[x.Hash]
+		switch stood := old != nil && !old.Undone; {
+		case !stood && !x.Undone:
+			j.bought(x.Fills)
+		case stood && x.Undone:
+			j.returned(x.Fills)
 		}
 		j.txs[x.Hash] = x
 	}
@@ -299,8 +303,8 @@ type lot struct {
 }
 
 // bought brings the lots up to date with a settlement. A sale takes from the lot at its average.
-func (j *Journal) bought(x *txn) {
-	for _, f := range x.Fills {
+func (j *Journal) bought(fills []Fill) {
+	for _, f := range fills {
 		a := assetOf(f.Token)
 		l := j.lots[a]
 		switch {
@@ -313,6 +317,23 @@ func (j *Journal) bought(x *txn) {
 			if err == nil {
 				l.Size, l.Cost = l.Size-f.Size, max(0, l.Cost-cost(f.Size, avg, money.HalfUp))
 			}
+		}
+		if j.lots[a] = l; l.Size == 0 {
+			delete(j.lots, a)
+		}
+	}
+}
+
+// returned takes a settlement back: what was bought at its price, and what was sold at the price of the sale, which is not
+// known better.
+func (j *Journal) returned(fills []Fill) {
+	for _, f := range fills {
+		a := assetOf(f.Token)
+		l := j.lots[a]
+		if f.Side == msgs.Buy {
+			l.Size, l.Cost = max(0, l.Size-f.Size), max(0, l.Cost-f.Cash)
+		} else {
+			l.Size, l.Cost = l.Size+f.Size, l.Cost+f.Cash
 		}
 		if j.lots[a] = l; l.Size == 0 {
 			delete(j.lots, a)

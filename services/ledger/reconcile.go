@@ -121,7 +121,7 @@ func (t *turn) ticked() {
 	}
 	for _, h := range byKey(t.j.txs) {
 		x := t.j.txs[h]
-		if len(x.Fills) == 0 || x.Judged || x.Late || t.nowMS-x.AtMS < lateMS {
+		if len(x.Fills) == 0 || x.Judged || x.Late || x.Undone || t.nowMS-x.AtMS < lateMS {
 			continue
 		}
 		t.tx(h).Late = true

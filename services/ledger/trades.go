@@ -88,7 +88,8 @@ func (t *turn) join(l *leg, h msgs.TxHash) {
 	}
 	x := t.tx(h)
 	switch {
-	case x == nil && t.seen(txKey(t.chain, h)): // compared long ago
+	case x != nil && x.Undone:
+	case x == nil && t.booked(h): // compared long ago
 		l.Tx, t.dirty = h, true
 	case x != nil && x.fills(l.Order):
 		l.Tx, t.dirty = h, true
@@ -97,6 +98,12 @@ func (t *turn) join(l *leg, h msgs.TxHash) {
 	if l.Tx != "" {
 		t.contradicted(l)
 	}
+}
+
+// booked reports a transaction that stands.
+func (t *turn) booked(h msgs.TxHash) bool {
+	_, booked := t.stands(h)
+	return booked
 }
 
 // contradicted reports a trade that the venue calls failed and that the chain has settled. The chain counts.

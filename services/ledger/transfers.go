@@ -94,6 +94,8 @@ type chainLine struct {
 	Making  string       `json:"making"`
 	Taking  string       `json:"taking"`
 	Fee     string       `json:"fee"`
+	Undone  bool         `json:"undone"`
+	Final   bool         `json:"final"`
 }
 
 // read takes one line. A kind of tomorrow is skipped.
@@ -102,8 +104,8 @@ func (p *Page) read(b []byte) error {
 	if err := json.Unmarshal(b, &l); err != nil {
 		return fmt.Errorf("read transfer %q: %w", b[:min(len(b), 200)], err)
 	}
-	if n := len(p.Txs); n == 0 || p.Txs[n-1].Hash != l.TxHash {
-		p.Txs = append(p.Txs, Tx{Seq: l.Seq, Block: l.Block, AtMS: l.AtMS, Hash: l.TxHash})
+	if n := len(p.Txs); n == 0 || p.Txs[n-1].Hash != l.TxHash || p.Txs[n-1].Seq != l.Seq {
+		p.Txs = append(p.Txs, Tx{Seq: l.Seq, Block: l.Block, AtMS: l.AtMS, Hash: l.TxHash, Undone: l.Undone, Final: l.Final})
 	}
 	x := &p.Txs[len(p.Txs)-1]
 	switch l.Kind {

@@ -79,6 +79,7 @@ type chainLine struct {
 	From    text `json:"from"`
 	To      text `json:"to"`
 	Amount  text `json:"amount"`
+	Undone  bool `json:"undone"` // of a transaction that a reorganisation has dropped
 }
 
 // readChain adds up what each transaction moved in and out of the accounts' wallets.
@@ -96,6 +97,9 @@ func (b *books) readChain(r io.Reader) error {
 		if why != "" {
 			b.accuse("", "transfers line %d: %s", n, why)
 			return
+		}
+		if l.Undone {
+			amount.Neg(amount)
 		}
 		asset := cmp.Or(string(l.TokenID), string(l.Asset))
 		if lower(string(l.From)) == lower(string(l.To)) {
