@@ -7,8 +7,8 @@
 //
 // # Subjects
 //
-// In: evt.order.<account>, feed.<account>.trade, and the chain's transactions through Transfers. Out: evt.ledger.<account>,
-// dead.ledger.<reason>, svc.executor.<account>.orders after a loss, and how far the streams are booked (actor.Readers).
+// In: evt.order.<account>, feed.<account>.trade, the chain's transactions through Transfers, and the answer of
+// svc.executor.<account>.orders where a part of the log is gone. Out: evt.ledger.<account>, dead.ledger.<reason>, and how far the streams are booked (actor.Readers).
 //
 // # Facts and overlay
 //
