@@ -331,29 +331,30 @@ func TestConfigTellsEverythingAtOnce(t *testing.T) {
 	}
 }
 
-// TestNamedWaitIsHonoured refuses orders again and again with a wait that the venue names: one goes again after just that, however often
-// it was refused. When many wait for the same it is later, but never beyond the longest back-off; where nothing is named
-// each wait is longer than the one before.
+// TestNamedWaitIsHonoured refuses orders again and again with a wait that the venue names: the oldest go again after just that, however
+// often they were refused. Where many older ones wait for the same it is later, but never beyond the longest back-off; where nothing is
+// named each wait is longer than the one before.
 func TestNamedWaitIsHonoured(t *testing.T) {
 	for _, c := range []struct {
 		name         string
-		orders       int
+		older        int
 		named        time.Duration
 		first, tenth time.Duration
 	}{
-		{"one order", 1, time.Second, time.Second, time.Second},
-		{"three times as many as are tried at once", 3 * againAtOnce, time.Second, 4 * time.Second, 4 * time.Second},
+		{"one order", 0, time.Second, time.Second, time.Second},
+		{"as many are older as are tried at once, less one", againAtOnce - 1, time.Second, time.Second, time.Second},
+		{"three times as many are older", 3 * againAtOnce, time.Second, 4 * time.Second, 4 * time.Second},
 		{"beyond the longest back-off", 3 * againAtOnce, 10 * time.Second, retryLastMS * time.Millisecond, retryLastMS * time.Millisecond},
-		{"named beyond the longest back-off", 1, time.Minute, time.Minute, time.Minute},
-		{"nothing named", 1, 0, retryFirstMS * time.Millisecond, retryLastMS * time.Millisecond},
+		{"named beyond the longest back-off", 0, time.Minute, time.Minute, time.Minute},
+		{"nothing named", 3 * againAtOnce, 0, retryFirstMS * time.Millisecond, retryLastMS * time.Millisecond},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			b := newBench(t, Rules{})
-			for i := range c.orders {
+			for i := range c.older + 1 {
 				b.tell(b.message([]string{"submit", fmt.Sprintf("o%d", i), "BUY", "GTC", "0.01", "5", "valid_until_ms=0"}))
 			}
 			for try := range 10 {
-				d := b.tell(Posted{OrderID: b.id("o0"), Outcome: polymarket.RetryAfter{Duration: c.named, Reason: polymarket.ReasonPostOnly}})
+				d := b.tell(Posted{OrderID: b.id(fmt.Sprintf("o%d", c.older)), Outcome: polymarket.RetryAfter{Duration: c.named, Reason: polymarket.ReasonPostOnly}})
 				if len(d.Deeds) != 1 {
 					t.Fatalf("refused, it does %+v", d)
 				}

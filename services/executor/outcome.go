@@ -85,7 +85,7 @@ func (t *turn) later(d *order, after time.Duration, code msgs.Code, message stri
 	if d.State != msgs.Submitting {
 		return
 	}
-	wait := t.againMS(after, d.Tries)
+	wait := t.againMS(d, after)
 	if !t.may(d) {
 		return
 	}

@@ -57,8 +57,9 @@ const (
 	retryFirstMS = 250    // back-off where the venue names no time
 	retryLastMS  = 30_000 // the venue's own advice for the longest
 
-	// againAtOnce is how many orders are tried again in the time that the venue names, as many as its lowest tier takes in a second.
-	againAtOnce = 40
+	// againAtOnce is how many orders are tried again in the time that the venue names: some, so that none is tried in vain while others
+	// could leave.
+	againAtOnce = 15
 
 	auditMS = 30_000 // between two lists of what rests: one read in thousands that the limits allow
 
@@ -72,14 +73,20 @@ func backoffMS(tries int) int64 {
 	return min(retryLastMS, int64(retryFirstMS)<<min(max(tries-1, 0), 16))
 }
 
-// againMS is when an order is tried again that the venue has refused for now: when it said, and later the more orders wait for the same,
-// or after a back-off where it said nothing.
-func (o *Orders) againMS(named time.Duration, tries int) int64 {
+// againMS is when an order is tried again that the venue has refused for now: when it said, and later the more older ones wait for the
+// same; or after a back-off where it said nothing.
+func (o *Orders) againMS(d *order, named time.Duration) int64 {
 	if named <= 0 {
-		return backoffMS(tries)
+		return backoffMS(d.Tries)
+	}
+	older := 0
+	for serial := range o.going {
+		if serial < d.Serial {
+			older++
+		}
 	}
 	ms := max(1, named.Milliseconds())
-	return max(ms, min(retryLastMS, ms*int64(1+len(o.going)/againAtOnce)))
+	return max(ms, min(retryLastMS, ms*int64(1+older/againAtOnce)))
 }
 
 // failure is an Error in one line.
