@@ -59,6 +59,7 @@ func TestRandomFleetsStayWithin(t *testing.T) {
 					m.flood(cancel, m.id+"0", w.between(0, time.Minute))
 				}
 				w.run(w.between(0, 2*each))
+				w.audit()
 				w.mishap()
 			}
 			w.run(time.Minute)
@@ -69,6 +70,30 @@ func TestRandomFleetsStayWithin(t *testing.T) {
 				t.Error("nothing arrived")
 			}
 		})
+	}
+}
+
+// audit compares what who grants counts as on the way with what it knows of it: loans, its own, and what earlier ones had reserved.
+func (w *world) audit() {
+	m := w.granter()
+	if m == nil {
+		return
+	}
+	for _, t := range m.g.order {
+		sum := m.g.local.stake(t).out()
+		for _, x := range m.g.ghosts {
+			if x.t == t {
+				sum += x.n
+			}
+		}
+		for _, s := range m.g.sessions {
+			if st := s.stakes[t.Name]; st != nil {
+				sum += st.out()
+			}
+		}
+		if n := m.g.gate.View(m.clock(), t.c).Flight; n != sum {
+			w.t.Fatalf("%d units of %s are counted as on the way, and %d are", n, t.Rule, sum)
+		}
 	}
 }
 

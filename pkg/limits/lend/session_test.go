@@ -36,14 +36,15 @@ func TestLoanOutlivesWhoLent(t *testing.T) {
 	w, grants, borrows := pair(t, window(1000, 10*time.Second))
 	loan := borrows.b.loans[gate.Ordinary].id
 	next := w.join()
-	next.flood(place, "c", time.Millisecond)
 	w.run(20 * time.Millisecond)
 	grants.kill()
-	borrows.flood(place, "b", time.Hour)
+	borrows.back = w.now // so that the other is first
+	next.flood(place, "c", 10*time.Millisecond)
 	w.run(500 * time.Millisecond)
-	if borrows.g == nil && borrows.b.loans[gate.Ordinary].id != loan {
-		t.Error("the borrower had to begin anew")
+	if next.g == nil || borrows.b == nil || borrows.b.loans[gate.Ordinary].id != loan || borrows.counter("place", "").Lent(gate.Ordinary) != 50 {
+		t.Fatal("the borrower had to begin anew")
 	}
+	borrows.flood(place, "b", time.Hour)
 	w.run(9 * time.Second)
 	if n := w.took[place+" b"]; n < 700 || w.over > 0 {
 		t.Errorf("%d of nearly 1000 were used, %d too many", n, w.over)
@@ -120,11 +121,11 @@ func TestVenuesCountIsHeldAgainstAll(t *testing.T) {
 		v := grants.g.gate.View(grants.clock(), grants.g.book.Meter(budget.Name{Rule: "place"}))
 		return v.Gap
 	}
-	if own := borrows.book.Gate().View(borrows.clock(), borrows.counter("place", "")).Gap; own != 0 {
-		t.Errorf("the borrower takes %d of the others for a stranger's", own)
-	}
 	if n := tell(1000 - used); n != 0 {
 		t.Errorf("%d taken for a stranger's, and there is none", n)
+	}
+	if own := borrows.book.Gate().View(borrows.clock(), borrows.counter("place", "")).Gap; own != 0 {
+		t.Errorf("the borrower takes %d of the others for a stranger's", own)
 	}
 	if n := tell(1000 - used - 300); n < 250 || n > 300 {
 		t.Errorf("%d taken for a stranger's, who used 300, and 50 are at hand", n)
@@ -142,5 +143,49 @@ func TestWhatIsGivenBackIsLentToOthers(t *testing.T) {
 	w.run(200 * time.Millisecond)
 	if n := w.took[place]; n < 50 {
 		t.Errorf("%d of 60 used", n)
+	}
+}
+
+// TestNothingIsSaidOfALoanBeforeARecordSaysIt takes over from a record that names a loan. Its borrower hears of that when a record on disk says
+// that the loan goes on, and is lent more when the borrower ignores who lent before, and another record says what it had then.
+func TestNothingIsSaidOfALoanBeforeARecordSaysIt(t *testing.T) {
+	w, grants, borrows := pair(t, window(1000, 10*time.Second))
+	w.run(time.Second)
+	now := grants.clock()
+	g := must(NewGranter(Config{}, "next", w.figures.profile(t), budget.Options{Factor: budget.Permille}, now, must(ReadRecord(w.record)).Claim("next", w.stored), 0))
+	write := func() {
+		g.Record(now)
+		g.Written()
+	}
+	write()
+	for i, epoch := range []uint64{g.Epoch() - 1, g.Epoch()} {
+		a := borrows.b.Ask(now)
+		a.Epoch = epoch
+		for p := range a.Loans {
+			for l := range a.Loans[p].Lines {
+				a.Loans[p].Lines[l].Want = 10
+			}
+		}
+		g.Hear(now, a)
+		for _, word := range g.Words(now) { // of the other purse, of which nothing was lent, it may speak
+			if word.Give.Loans[gate.Ordinary].ID != 0 {
+				t.Fatalf("question %d is answered before a record", i)
+			}
+		}
+		if !g.NeedsRecord(now) {
+			t.Fatalf("question %d: no record is asked for", i)
+		}
+		write()
+		g.Turn(now)
+		words := g.Words(now)
+		if len(words) != 1 || !words[0].Give.Loans[gate.Ordinary].Known {
+			t.Fatalf("question %d: %v after a record, want one word of the loan", i, words)
+		}
+		for _, l := range words[0].Give.Loans[gate.Ordinary].Lines {
+			had := borrows.b.loans[gate.Ordinary].holds[l.Name].granted
+			if more := l.Granted > had; more != (i == 1) {
+				t.Errorf("question %d: %d of %s lent in all, had %d", i, l.Granted, l.Rule, had)
+			}
+		}
 	}
 }
