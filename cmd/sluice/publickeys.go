@@ -34,7 +34,7 @@ const sandboxMaker = "0x683F8636748047eFD65F039194e8f7FAac149ED1"
 
 // developmentAddresses are the first twenty of "test test test test test test test test test test test junk", whose first key
 // also signs the test vectors, and the first ten of "myth like bonus scare over problem client lizard pioneer submit female
-// collect".
+// collect"; the last is keccak256(0x01), which signs a vector of the relayer's.
 func developmentAddresses() []string {
 	return []string{
 		"0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266", "0x70997970C51812dc3A010C7d01b50e0d17dc79C8",
@@ -53,6 +53,8 @@ func developmentAddresses() []string {
 		"0xd03ea8624C8C5987235048901fB614fDcA89b117", "0x95cED938F7991cd0dFcb48F0a06a40FA1aF46EBC",
 		"0x3E5e9111Ae8eB78Fe1CC3bb8915d5D461F3Ef9A9", "0x28a8746e75304c0780E011BEd21C72cD78cd535E",
 		"0xACa94ef8bD5ffEE41947b4585a84BdA5a3d3DA6E", "0x1dF62f291b2E969fB0849d99D9Ce41e2F137006e",
+
+		"0x3Eea25034397B249a3eD8614BB4d0533e5b03594",
 	}
 }
 
