@@ -199,16 +199,7 @@ func TestCancelOfAThousandSaysUntilWhen(t *testing.T) {
 	cfg := setup{idle: true, sandbox: sandbox.Config{Enforce: true, Tiers: map[string]string{"main": "Gold"}},
 		executor: func(e *executor.Config) { e.Limits = documented(t, "polymarket-2026-11", "Standard", budget.Permille) }}
 	inPlant(t, cfg, func(p *plant) {
-		p.store(n)
-		p.start("drainer")
-		p.ready()
-		p.drain(n, 5*time.Minute)
-		if err := p.venue.SetTier("main", "Standard"); err != nil {
-			t.Fatal(err)
-		}
-		p.submit("one", "BUY", "GTC", "0.11", "5", always) // its answer tells of the tier
-		p.is("one", "open")
-		p.pass(2 * time.Second)
+		p.manyRestOnStandard(n)
 		asked := time.Now()
 		p.send("cancel_all", "{'request_id':'all'}")
 		p.until("all are cancelled", func() bool { return len(p.ofType("main", "order.cancel_all_done")) == 1 })
@@ -264,16 +255,7 @@ func TestSecondCancelLeavesDuringAHalt(t *testing.T) {
 					e.Limits.KeepCancel = keep
 				}}
 			inPlant(t, cfg, func(p *plant) {
-				p.store(n)
-				p.start("drainer")
-				p.ready()
-				p.drain(n, 5*time.Minute)
-				if err := p.venue.SetTier("main", "Standard"); err != nil {
-					t.Fatal(err)
-				}
-				p.submit("one", "BUY", "GTC", "0.11", "5", always) // its answer tells of the tier
-				p.is("one", "open")
-				p.pass(2 * time.Second)
+				p.manyRestOnStandard(n)
 				p.send("halt", "{'request_id':'stop','cancel':true}")
 				p.pass(20 * time.Millisecond)
 				id, asked := p.byHand("main", coin, polymarket.Buy, "0.10", "10"), time.Now()
@@ -301,4 +283,20 @@ func TestSecondCancelLeavesDuringAHalt(t *testing.T) {
 			})
 		})
 	}
+}
+
+// manyRestOnStandard drains a backlog of n orders that rest, with Gold's limits, and then has the account on Standard, of which
+// the executor knows.
+func (p *plant) manyRestOnStandard(n int) {
+	p.t.Helper()
+	p.store(n)
+	p.start("drainer")
+	p.ready()
+	p.drain(n, 5*time.Minute)
+	if err := p.venue.SetTier("main", "Standard"); err != nil {
+		p.t.Fatal(err)
+	}
+	p.submit("one", "BUY", "GTC", "0.11", "5", always) // its answer tells of the tier
+	p.is("one", "open")
+	p.pass(2 * time.Second)
 }

@@ -195,16 +195,7 @@ func TestTradeBeforeTheAnswer(t *testing.T) {
 // TestFillAfterCancel: the venue says that it has cancelled an order, and then trades it. The fill is believed, as late.
 func TestFillAfterCancel(t *testing.T) {
 	inPlant(t, setup{}, func(p *plant) {
-		p.sendTo("main", "submit", submitOf(wide, "o", "BUY", "GTC", "0.39", "10"))
-		p.is("o", "open")
-		p.gate.set(func(r *request, send func() (*http.Response, error)) (*http.Response, error) {
-			if r.cancels() {
-				return answer(r, 200, "application/json", `{"canceled":["`+p.last("main", "o").OrderID+`"],"not_canceled":{}}`), nil
-			}
-			return send()
-		})
-		p.send("cancel", "{'client_order_id':'o'}")
-		p.final("o")
+		p.cancelledInWordsOnly("o")
 		p.tells("o", "submitting accepted cancelled:requested.")
 		p.byHand("second", wide, polymarket.Sell, "0.39", "10")
 		p.pass(3 * time.Second)

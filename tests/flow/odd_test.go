@@ -15,16 +15,7 @@ import (
 // trades. Whoever starts next believes the fill, and the books have it.
 func TestFillAfterCancelSurvivesARestart(t *testing.T) {
 	inPlant(t, setup{}, func(p *plant) {
-		p.sendTo("main", "submit", submitOf(wide, "o", "BUY", "GTC", "0.39", "10"))
-		p.is("o", "open")
-		p.gate.set(func(r *request, send func() (*http.Response, error)) (*http.Response, error) {
-			if r.cancels() {
-				return answer(r, 200, "application/json", `{"canceled":["`+p.last("main", "o").OrderID+`"],"not_canceled":{}}`), nil
-			}
-			return send()
-		})
-		p.send("cancel", "{'client_order_id':'o'}")
-		p.final("o")
+		p.cancelledInWordsOnly("o")
 		p.executor().kill()
 		p.byHand("second", wide, polymarket.Sell, "0.39", "10")
 		p.pass(5 * time.Second)
@@ -163,4 +154,19 @@ func TestMorningReplay(t *testing.T) {
 		p.submit("morning", "BUY", "GTC", "0.10", "10", fmt.Sprintf(",'sent_ms':%d", time.Now().UnixMilli()))
 		p.is("morning", "open")
 	})
+}
+
+// cancelledInWordsOnly has an order rest of which the venue says that it is cancelled, and which it keeps.
+func (p *plant) cancelledInWordsOnly(id string) {
+	p.t.Helper()
+	p.sendTo("main", "submit", submitOf(wide, id, "BUY", "GTC", "0.39", "10"))
+	p.is(id, "open")
+	p.gate.set(func(r *request, send func() (*http.Response, error)) (*http.Response, error) {
+		if r.cancels() {
+			return answer(r, 200, "application/json", `{"canceled":["`+p.last("main", id).OrderID+`"],"not_canceled":{}}`), nil
+		}
+		return send()
+	})
+	p.send("cancel", "{'client_order_id':'%s'}", id)
+	p.final(id)
 }
