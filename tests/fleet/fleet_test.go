@@ -207,6 +207,9 @@ func (p *plant) verdict() (permille int) {
 // Nothing is ever more than allowed; the others go on each time; and cancels pass while the one that grants stands still and nobody has
 // taken its place, and while there is no broker.
 func TestKilledReplicasNeverExceed(t *testing.T) {
+	if os.Getenv("SLUICE_FLEET_FULL") == "1" {
+		t.Run("long campaign", longCampaign)
+	}
 	p := newPlant(t, 4)
 	for _, x := range p.replicas {
 		p.goesOn(x, place, 1)
@@ -257,11 +260,8 @@ func TestKilledReplicasNeverExceed(t *testing.T) {
 	p.verdict()
 }
 
-// TestLongCampaign is the campaign of docs/limits.md.
-func TestLongCampaign(t *testing.T) {
-	if os.Getenv("SLUICE_FLEET_FULL") != "1" {
-		t.Skip("SLUICE_FLEET_FULL=1 runs it; it takes five minutes")
-	}
+// longCampaign is that of docs/limits.md.
+func longCampaign(t *testing.T) {
 	p := newPlant(t, 6)
 	for i := range 10 {
 		pass(15 * time.Second)
