@@ -223,3 +223,24 @@ type PerMinute struct {
 	Limit int `json:"limit"`
 	Used  int `json:"used"`
 }
+
+// TxPayload is what a unit makes its wallet do: all that its signature is a function of, so that a restart makes the same bytes.
+type TxPayload struct {
+	Unit       string       `json:"unit"`
+	RequestIDs []RequestID  `json:"request_ids"`
+	Wallet     string       `json:"wallet" schema:"address"`
+	Kind       string       `json:"kind" enum:"eoa,proxy,safe,deposit"`
+	Create     bool         `json:"create,omitempty" doc:"the wallet's creation; there are no calls then"`
+	Nonce      uint64       `json:"nonce" doc:"the wallet's own; 0 for an eoa, whose transactions get theirs when they are sent"`
+	Relay      string       `json:"relay,omitempty" doc:"of a proxy wallet: the relay worker that the signature names"`
+	DeadlineS  int64        `json:"deadline_s,omitempty" doc:"of a deposit wallet: the batch is void after it, Unix seconds"`
+	Hash       string       `json:"hash,omitempty" doc:"the wallet's own name for it, which the chain's events carry"`
+	Calls      List[TxCall] `json:"calls"`
+}
+
+// TxCall is one call of a contract, without value. RequestIDs says whose it is; none: all that need the permission it grants.
+type TxCall struct {
+	To         string      `json:"to" schema:"address"`
+	Data       string      `json:"data" doc:"hexadecimal, with 0x"`
+	RequestIDs []RequestID `json:"request_ids,omitempty"`
+}

@@ -1,0 +1,155 @@
+package relayer
+
+import (
+	"time"
+
+	"sluice/pkg/evm"
+	"sluice/pkg/limits/quota"
+	"sluice/pkg/msgs"
+	"sluice/pkg/polymarket"
+)
+
+// Identity is whose wallet it is.
+type Identity struct {
+	Account   msgs.Account
+	Kind      polymarket.WalletKind
+	Owner     polymarket.Address // the key's account
+	Wallet    polymarket.Address // holds the money; the owner itself for an EOA
+	ChainID   uint64
+	Contracts polymarket.Contracts
+	SendTo    []polymarket.Address // who may receive a transfer, from the configuration file
+}
+
+// Asked is one stored command, decoded as far as it could be, with the market's facts beside it.
+type Asked struct {
+	Seq     uint64    // cmd_seq
+	Stored  time.Time // the broker's time stamp
+	Verb    string
+	Command msgs.Command // nil when Err says that it could not be decoded
+	Err     *msgs.Error
+	Request msgs.RequestID // as far as it could be recovered
+	Hash    string         // of the content
+	ReplyTo string
+	Market  *msgs.Market // of the condition that the command names; nil when it names none or none is known
+}
+
+// Look asks for all that packing must know of the world. It is harmless; while one is under way another is not begun.
+type Look struct {
+	Tokens    []polymarket.TokenID // positions whose balances matter
+	Approvals bool                 // read which approvals are missing; else the core's cache counts
+}
+
+// Looked is what the world shows, read at one block.
+type Looked struct {
+	Err       *msgs.Error // nothing could be read: the rest is zero
+	AtMS      int64
+	Block     uint64
+	Deployed  bool                           // the wallet is on chain; true for an EOA
+	Nonce     uint64                         // the wallet's next by the chain: the Safe's, the hub's, the deposit wallet's; an EOA's is the sender's affair
+	Relay     polymarket.Address             // a proxy wallet's relay worker; zero when the relayer has not said
+	Cash      map[polymarket.Address]Amounts // pUSD and USDC.e by token
+	Positions map[polymarket.TokenID]Amounts
+	Missing   []polymarket.Approval // meaningful when the Look asked
+	Relayer   Door
+	OwnGas    Door
+	Quota     quota.View
+}
+
+// Amounts is what a wallet has of an asset, and how much of it resting orders and unsettled trades need, in base units.
+type Amounts struct{ Have, Held int64 }
+
+// Door says whether a carrier can be used now.
+type Door struct {
+	Open    bool
+	Cause   string    // why not
+	Fix     string    // what would help
+	UntilMS int64     // when to try again; 0: not known
+	Code    msgs.Code // of the cause
+}
+
+// Rehearse has the endpoints try calls in order, from the wallet, without a signature.
+type Rehearse struct{ Pack Pack }
+
+// Pack is what may become a unit: whose requests, and the calls that they come to, in order.
+type Pack struct {
+	Requests  []msgs.RequestID
+	Calls     []PackCall
+	Nonce     uint64
+	Relay     polymarket.Address
+	Create    bool // the wallet's creation; then there are no calls
+	Carrier   msgs.Carrier
+	Approvals bool  // calls grant missing approvals
+	AtMS      int64 // of the Look that it was made from
+}
+
+// PackCall is one call and whose it is; an approval that all need has no request.
+type PackCall struct {
+	Requests []msgs.RequestID
+	Call     polymarket.Call
+}
+
+// Rehearsed is how a rehearsal went. Exactly one of Err, Failed >= 0, and neither: it went well.
+type Rehearsed struct {
+	Pack   Pack
+	Err    *msgs.Error // could not be tried: try again
+	Failed int         // the number of the first call that would revert, else -1
+	Cause  string      // what the contract says
+	Gas    uint64      // what all of it takes
+	Nonce  uint64      // the wallet's by the block of the rehearsal
+}
+
+// Submit has the relayer carry a unit: reserve, sign, look up what may have been sent before, send. It gives Submitted.
+type Submit struct {
+	Unit    msgs.TxPayload
+	Purpose quota.Purpose
+	SendBy  int64 // ms: no byte leaves later; 0: any time
+}
+
+// Submitted is what became of a Submit.
+type Submitted struct {
+	Unit      string
+	ID        string                   // the relayer's; it has been accepted
+	Err       *polymarket.RelayerError // it has not, or may have
+	Exhausted *quota.Exhausted         // our book has no unit for this purpose
+	Denied    *msgs.Error              // the last look before the signature refused
+	AtMS      int64
+}
+
+// Bring has the owner carry a unit and pay for it. It gives Brought.
+type Bring struct{ Unit msgs.TxPayload }
+
+// Brought is what became of a Bring: taken on durably by the sender, or why not. What the chain makes of it comes as Seen.
+type Brought struct {
+	Unit   string
+	Err    *msgs.Error // not taken on; nothing was signed for the chain
+	Denied *msgs.Error // the last look before the signature refused
+	AtMS   int64
+}
+
+// Follow watches a unit at its carrier and on the chain until it is final. It gives Seen at every change.
+type Follow struct {
+	Unit    msgs.TxPayload
+	ID      string // the relayer's, when known
+	Carrier msgs.Carrier
+}
+
+// Seen is where a unit stands. The chain's word counts; the relayer's only says where to look.
+type Seen struct {
+	Unit     string
+	State    polymarket.TxState // the relayer's, "" without it
+	Message  string             // the relayer's words about a failure
+	TxHash   msgs.TxHash        // of the transaction that performed it, or that failed to
+	Block    uint64             // 0: in no block
+	Final    bool               // the block, or the absence that NonceUsed shows, is final
+	Executed bool               // the wallet performed exactly this payload
+	// NonceUsed: the wallet's nonce is past the unit's in a final block, and this payload was not what used it.
+	NonceUsed bool
+	// Expired: a deposit batch's deadline has passed in a final block and it was not performed: it never will be.
+	Expired bool
+	// Reverted: own gas was spent and the transaction reverted for good; the payload can still have effect.
+	Reverted bool
+	Carrier  msgs.Carrier // who brought what was executed
+	Effect   msgs.Effect  // on the wallet's balances
+	GasPaid  evm.Wei      // by the owner
+	AtMS     int64
+}
