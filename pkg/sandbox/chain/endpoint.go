@@ -30,6 +30,8 @@ type Endpoint struct {
 	refuse answer
 	cut    int
 	lose   int
+
+	overrides Overrides
 }
 
 // answer is what an endpoint says instead of working.
@@ -107,7 +109,11 @@ func (e *Endpoint) top() uint64 {
 }
 
 // view is called under the chain's lock.
-func (e *Endpoint) view() view { return e.c.view(e.behind(e.c.head().number())) }
+func (e *Endpoint) view() view {
+	v := e.c.view(e.behind(e.c.head().number()))
+	v.overrides = e.takesOverrides()
+	return v
+}
 
 func (e *Endpoint) refused() (status int) {
 	e.mu.Lock()

@@ -146,18 +146,19 @@ func (v view) callOrEstimate(method string, params []json.RawMessage) (any, erro
 	if err != nil {
 		return nil, err
 	}
-	if len(params) > 2 && string(params[2]) != "null" && string(params[2]) != "{}" {
-		return nil, invalid("state overrides are not supported")
+	call := o.call()
+	if call.replaced, err = v.overridden(params, 2); err != nil {
+		return nil, err
 	}
 	s, err := v.find(tag)
 	if err != nil {
 		return nil, err
 	}
 	if method == "eth_estimateGas" {
-		gas, err := v.estimate(s, o.call())
+		gas, err := v.estimate(s, call)
 		return hexutil.Uint64(gas), err
 	}
-	out, err := v.callAt(s, o.call())
+	out, err := v.callAt(s, call)
 	return hexutil.Bytes(out.out), err
 }
 

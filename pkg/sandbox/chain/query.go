@@ -20,6 +20,8 @@ type Call struct {
 	Data  []byte
 	Value *big.Int
 	Gas   uint64 // 0 means a block's
+
+	replaced map[common.Address]replaced // state overrides; nil: none
 }
 
 // RevertError is a contract's refusal.
@@ -61,12 +63,14 @@ const (
 type view struct {
 	c   *Chain
 	top uint64
+
+	overrides Overrides
 }
 
 // view is called under the lock. It lags behind the head by so many blocks.
 func (c *Chain) view(lag uint64) view {
 	top := c.head().number()
-	return view{c, max(c.blocks[0].number(), top-min(lag, top))}
+	return view{c: c, top: max(c.blocks[0].number(), top-min(lag, top))}
 }
 
 func (v view) head() *sealed { return v.c.at(v.top) }
@@ -106,6 +110,9 @@ func (v view) found(hash common.Hash) (place, bool) {
 func (v view) callAt(s *sealed, call Call) (outcome, error) {
 	st, err := v.c.stateOf(s)
 	if err != nil {
+		return outcome{}, err
+	}
+	if err := override(st, call.replaced); err != nil {
 		return outcome{}, err
 	}
 	return v.c.try(st, s, call)
