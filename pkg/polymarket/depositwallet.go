@@ -62,7 +62,7 @@ type SignedWalletBatch struct {
 
 // SignWalletBatch signs b. allow is asked about every leg first. Errors: ErrBadTransaction (a wallet that is not the key's, no
 // deadline), ErrBadBatch, ErrBadCalldata, ErrNoPolicy, and those of allow.
-func SignWalletBatch(key *Key, b WalletBatch, allow Allow) (SignedWalletBatch, error) {
+func SignWalletBatch(key Signer, b WalletBatch, allow Allow) (SignedWalletBatch, error) {
 	fail := func(err error) (SignedWalletBatch, error) {
 		return SignedWalletBatch{}, fmt.Errorf("sign wallet batch: %w", err)
 	}

@@ -29,6 +29,14 @@ type Key struct {
 	addr Address
 }
 
+// Signer is whoever holds an owner's key: a *Key, or a device.
+type Signer interface {
+	// Address is the key's account.
+	Address() Address
+	// SignDigest signs 32 bytes: r ‖ s ‖ v with v 27 or 28. The same digest gives the same bytes, for ever.
+	SignDigest(digest Hash) ([]byte, error)
+}
+
 // ErrBadKey reports text that is not a private key. It never quotes the text.
 var ErrBadKey = errors.New("not a private key: want 64 hexadecimal digits, 0x optional")
 

@@ -75,7 +75,7 @@ func (t ProxyTx) check() (Contracts, []byte, error) {
 
 // SignProxyTx signs t for the relay hub. allow is asked about every leg first. Errors: those of Hash, ErrBadCalldata,
 // ErrNoPolicy, and those of allow; ErrBadTransaction also when the key is not the owner's.
-func SignProxyTx(key *Key, t ProxyTx, allow Allow) (SignedProxyTx, error) {
+func SignProxyTx(key Signer, t ProxyTx, allow Allow) (SignedProxyTx, error) {
 	contracts, data, err := t.check()
 	if err != nil {
 		return SignedProxyTx{}, fmt.Errorf("sign proxy transaction: %w", err)
@@ -91,7 +91,7 @@ func SignProxyTx(key *Key, t ProxyTx, allow Allow) (SignedProxyTx, error) {
 	if err != nil {
 		return SignedProxyTx{}, fmt.Errorf("sign proxy transaction: %w", err)
 	}
-	sig, err := key.signMessage(h)
+	sig, err := signMessage(key, h)
 	return SignedProxyTx{t, wallet, data, sig}, err
 }
 

@@ -65,7 +65,7 @@ var ErrBadTransaction = errors.New("bad transaction")
 // SignSafeTx signs t as the venue's client does, as a personal message over its hash; the same arguments give the same bytes
 // for ever. allow is asked about every leg first. Errors: ErrBadTransaction, ErrBadBatch, ErrBadCalldata, ErrNoPolicy, and
 // those of allow.
-func SignSafeTx(key *Key, t SafeTx, allow Allow) (SignedSafeTx, error) {
+func SignSafeTx(key Signer, t SafeTx, allow Allow) (SignedSafeTx, error) {
 	contracts, err := ContractsOn(t.ChainID)
 	if err != nil {
 		return SignedSafeTx{}, fmt.Errorf("sign safe transaction: %w", err)
@@ -80,7 +80,7 @@ func SignSafeTx(key *Key, t SafeTx, allow Allow) (SignedSafeTx, error) {
 	if err := vet(t.Safe, legs, allow); err != nil {
 		return SignedSafeTx{}, fmt.Errorf("sign safe transaction: %w", err)
 	}
-	sig, err := key.signMessage(t.Hash())
+	sig, err := signMessage(key, t.Hash())
 	if err != nil {
 		return SignedSafeTx{}, err
 	}
@@ -124,7 +124,7 @@ func (c Contracts) SafeCreateHash(chainID uint64) Hash {
 }
 
 // SignSafeCreate asks for the key's Safe on the chain.
-func SignSafeCreate(key *Key, chainID uint64) (SafeCreate, error) {
+func SignSafeCreate(key Signer, chainID uint64) (SafeCreate, error) {
 	contracts, err := ContractsOn(chainID)
 	if err != nil {
 		return SafeCreate{}, fmt.Errorf("sign safe creation: %w", err)
@@ -146,6 +146,6 @@ func (s SafeCreate) OwnGas() (Call, error) {
 }
 
 // signMessage signs 32 bytes as a personal message.
-func (k *Key) signMessage(h Hash) ([]byte, error) {
-	return k.SignDigest(crypto.Keccak256Hash([]byte("\x19Ethereum Signed Message:\n32"), h[:]))
+func signMessage(key Signer, h Hash) ([]byte, error) {
+	return key.SignDigest(crypto.Keccak256Hash([]byte("\x19Ethereum Signed Message:\n32"), h[:]))
 }

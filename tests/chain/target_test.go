@@ -21,7 +21,7 @@ import (
 
 // target is a machine with a set of contracts.
 type target struct {
-	name       string
+	name, url  string
 	client     *ethclient.Client
 	mine       func()
 	conditions []chain.Condition
@@ -48,7 +48,7 @@ func inProcess(t *testing.T, name string, code map[string][]byte) target {
 	t.Cleanup(c.Close)
 	srv := httptest.NewServer(c.Endpoint())
 	t.Cleanup(srv.Close)
-	return target{name, dial(t, srv.URL), func() { c.Mine() }, c.Conditions()}
+	return target{name, srv.URL, dial(t, srv.URL), func() { c.Mine() }, c.Conditions()}
 }
 
 func dial(t *testing.T, url string) *ethclient.Client {
@@ -77,8 +77,9 @@ func onAnvil(t *testing.T, name, program string, code map[string][]byte) target 
 	if err := os.WriteFile(file, genesis, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	client := dial(t, "http://"+startAnvil(t, program, file))
-	return target{name, client, func() {
+	url := "http://" + startAnvil(t, program, file)
+	client := dial(t, url)
+	return target{name, url, client, func() {
 		if err := client.Client().CallContext(t.Context(), nil, "evm_mine"); err != nil {
 			t.Fatal(err)
 		}
