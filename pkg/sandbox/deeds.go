@@ -44,6 +44,26 @@ func (s *Sandbox) SetBaseFee(gwei int64) error {
 	return nil
 }
 
+// MineBlocks makes blocks at once, 1 to 1,000, beside those by time: what waits for finality need not wait as long.
+func (s *Sandbox) MineBlocks(n int) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.evm == nil:
+		return fmt.Errorf("mine: %w", errNoChain)
+	case n < 1 || n > maxMined:
+		return fmt.Errorf("mine %d blocks: want 1 to %d", n, maxMined)
+	}
+	for range n {
+		s.evm.Mine()
+	}
+	s.follow()
+	return nil
+}
+
+// maxMined bounds the blocks of one deed.
+const maxMined = 1_000
+
 // maxBaseFee leaves the operator able to settle.
 const maxBaseFee = 50_000
 
@@ -161,6 +181,9 @@ type chainDeeds struct {
 	BaseFee *struct {
 		Gwei int64 `json:"gwei"`
 	} `json:"base_fee"`
+	Mine *struct {
+		Blocks int `json:"blocks"`
+	} `json:"mine"`
 	Resolve *struct {
 		Market  string `json:"market"`
 		Outcome string `json:"outcome"`
@@ -178,6 +201,9 @@ func (s *Sandbox) chainDeeds(d chainDeeds) error {
 	}
 	if d.Reorg != nil {
 		errs = append(errs, s.Reorganise(d.Reorg.Depth))
+	}
+	if d.Mine != nil {
+		errs = append(errs, s.MineBlocks(d.Mine.Blocks))
 	}
 	if d.Resolve != nil {
 		errs = append(errs, s.Resolve(d.Resolve.Market, d.Resolve.Outcome))

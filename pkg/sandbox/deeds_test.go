@@ -123,3 +123,30 @@ func TestGameStartClearsTheBook(t *testing.T) {
 		checkOnChain(t, w.s)
 	})
 }
+
+// Blocks are made when they are asked for, with what waits in the first of them.
+func TestBlocksAreMadeOnDemand(t *testing.T) {
+	inBubble(t, Config{Chain: true}, func(w *world) {
+		c, tr := w.s.OnChain(), w.trader("eoa")
+		pay, err := evm.Interface("Token").Pack("transfer", common.Address{9}, big.NewInt(1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.sendLater(tr.account, evm.Polygon().PUSD, pay)
+		waiting, before := c.Waiting(), c.Head().Number.Uint64()
+		if len(waiting) != 1 {
+			t.Fatalf("%d transactions wait, want 1", len(waiting))
+		}
+		if status, text := w.command(`{"mine":{"blocks":5}}`); status != 200 {
+			t.Fatalf("mine: %d %s", status, text)
+		}
+		r := c.Receipt(waiting[0].Hash())
+		if r == nil || r.BlockNumber.Uint64() != before+1 || c.Head().Number.Uint64() != before+5 || len(c.Waiting()) != 0 {
+			t.Errorf("receipt %v, head %v after %d, %d wait", r, c.Head().Number, before, len(c.Waiting()))
+		}
+		checkOnChain(t, w.s)
+		if status, _ := w.command(`{"mine":{"blocks":100000}}`); status != 400 {
+			t.Errorf("too many blocks: %d", status)
+		}
+	})
+}

@@ -3,6 +3,7 @@ package chain
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"math/big"
 	"slices"
 
@@ -51,6 +52,13 @@ func (p pool) drop(tx *types.Transaction) {
 	}
 	delete(p.all, tx.Hash())
 	delete(p.from, tx.Hash())
+}
+
+// Waiting are the transactions that are in no block, by hash.
+func (c *Chain) Waiting() []*types.Transaction {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.SortedFunc(maps.Values(c.pool.all), func(a, b *types.Transaction) int { return a.Hash().Cmp(b.Hash()) })
 }
 
 // Send takes a signed transaction as a node does: it answers at once, in a node's words when it refuses, and the block
