@@ -50,6 +50,7 @@ type Looked struct {
 	Cash      map[polymarket.Address]Amounts // pUSD and USDC.e by token
 	Positions map[polymarket.TokenID]Amounts
 	Missing   []polymarket.Approval // meaningful when the Look asked
+	Unsure    *msgs.Error           // nobody says what resting orders need: every Held is 0 and proves nothing
 	Relayer   Door
 	OwnGas    Door
 	Quota     quota.View
@@ -112,6 +113,7 @@ type Submitted struct {
 	Err       *polymarket.RelayerError // it has not, or may have
 	Exhausted *quota.Exhausted         // our book has no unit for this purpose
 	Denied    *msgs.Error              // the last look before the signature refused
+	Left      bool                     // an earlier copy of the same bytes may have left: what refuses this one says nothing about that
 	AtMS      int64
 }
 
@@ -144,6 +146,8 @@ type Seen struct {
 	Executed bool               // the wallet performed exactly this payload
 	// NonceUsed: the wallet's nonce is past the unit's in a final block, and this payload was not what used it.
 	NonceUsed bool
+	// UsedBy is the wallet's own name for what used the nonce instead, where the chain tells: a Safe's hash. "" otherwise.
+	UsedBy string
 	// Expired: a deposit batch's deadline has passed in a final block and it was not performed: it never will be.
 	Expired bool
 	// Reverted: own gas was spent and the transaction reverted for good; the payload can still have effect.
@@ -151,5 +155,16 @@ type Seen struct {
 	Carrier  msgs.Carrier // who brought what was executed
 	Effect   msgs.Effect  // on the wallet's balances
 	GasPaid  evm.Wei      // by the owner
+	Steps    []Step       // of an EOA's unit, one for each call, in order; Executed says that all succeeded
 	AtMS     int64
+}
+
+// Step is where one call of an EOA's unit stands: each is a transaction of its own.
+type Step struct {
+	Err     *msgs.Error // it would have reverted and was not sent, or it reverted; final
+	TxHash  msgs.TxHash
+	Block   uint64 // 0: in no block
+	Final   bool
+	Effect  msgs.Effect
+	GasPaid evm.Wei
 }
