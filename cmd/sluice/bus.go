@@ -84,7 +84,7 @@ func send(nc *nats.Conn, subject, replyTo string, cmd any) (uint64, error) {
 	}
 	r, err := nc.RequestMsg(m, askTimeout)
 	if errors.Is(err, nats.ErrNoResponders) {
-		return 0, problem(msgs.UnknownAccount, "nobody takes "+subject+": there is no such account, or no executor has ever run it here; nothing was stored",
+		return 0, problem(msgs.UnknownAccount, "nobody takes "+subject+": there is no such account, or no service has ever run it here; nothing was stored",
 			"see what runs with: sluice doctor; start everything with: sluice up")
 	}
 	if errors.Is(err, nats.ErrPermissionViolation) || errors.Is(nc.LastError(), nats.ErrPermissionViolation) {
@@ -105,28 +105,49 @@ func send(nc *nats.Conn, subject, replyTo string, cmd any) (uint64, error) {
 	return ack.Seq, nil
 }
 
+// silence is a question that was not answered.
+type silence struct {
+	subject string
+	err     error
+}
+
+func (s *silence) Error() string { return fmt.Sprintf("ask %s: %v", s.subject, s.err) }
+func (s *silence) Unwrap() error { return s.err }
+
 // ask puts a question to a service.
 func ask(nc *nats.Conn, subject string, question, answer any) error {
-	data, err := json.Marshal(question)
-	if err != nil {
-		return fmt.Errorf("encode question: %w", err)
-	}
-	r, err := nc.Request(subject, data, askTimeout)
-	if errors.Is(err, nats.ErrNoResponders) {
+	data, err := put(nc, subject, question)
+	s, silent := errors.AsType[*silence](err)
+	switch {
+	case silent && errors.Is(s.err, nats.ErrNoResponders):
 		return problem("no_answer", "nobody answers "+subject+": what answers it does not run, or there is no such account",
 			"see what runs with: sluice doctor; start everything with: sluice up")
-	}
-	if err != nil {
-		return problem("no_answer", fmt.Sprintf("no answer to %s: %v", subject, err), "look at the server and the services with: sluice doctor")
+	case silent:
+		return problem("no_answer", fmt.Sprintf("no answer to %s: %v", subject, s.err), "look at the server and the services with: sluice doctor")
+	case err != nil:
+		return err
 	}
 	var refused msgs.ErrorReply
-	if json.Unmarshal(r.Data, &refused) == nil && refused.Error != nil {
+	if json.Unmarshal(data, &refused) == nil && refused.Error != nil {
 		return refused.Error
 	}
-	if err := json.Unmarshal(r.Data, answer); err != nil {
+	if err := json.Unmarshal(data, answer); err != nil {
 		return fmt.Errorf("decode answer of %s: %w", subject, err)
 	}
 	return nil
+}
+
+// put is a question and its answer as it comes; nobody's and none in time are a *silence.
+func put(nc *nats.Conn, subject string, question any) ([]byte, error) {
+	data, err := json.Marshal(question)
+	if err != nil {
+		return nil, fmt.Errorf("encode question: %w", err)
+	}
+	r, err := nc.Request(subject, data, askTimeout)
+	if err != nil {
+		return nil, &silence{subject, err}
+	}
+	return r.Data, nil
 }
 
 // jetStream is the stream side of a service connection.

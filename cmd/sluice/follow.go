@@ -135,7 +135,7 @@ func (a *app) undecided(nc *nats.Conn, account msgs.Account, last event, within 
 // hint adds what accounts there are to an error about one that nobody runs.
 func (a *app) hint(account msgs.Account, err error) error {
 	e, ok := errors.AsType[*msgs.Error](err)
-	if !ok || a.cli.Env != "sandbox" || e.Code != msgs.UnknownAccount && e.Code != "no_answer" {
+	if !ok || a.cli.Env != "sandbox" || e.Code != msgs.UnknownAccount && e.Code != "no_answer" && e.Code != "nobody_runs" {
 		return err
 	}
 	var names []string

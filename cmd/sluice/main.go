@@ -36,6 +36,7 @@ type cli struct {
 	Executor    executorCmd    `cmd:"" help:"Drain the order queues to the venue."`
 	Ledger      ledgerCmd      `cmd:"" help:"Keep the books, and look at them."`
 	Order       orderCmd       `cmd:"" help:"Send orders and look at them."`
+	Tx          txCmd          `cmd:"" help:"On-chain work: split, merge, redeem, wrap, transfer, and what became of it."`
 	Markets     marketsCmd     `cmd:"" help:"List the markets that can be traded."`
 	CancelAll   emergencyCmd   `cmd:"" name:"cancel-all" help:"Cancel everything of an account; with --direct without the bus."`
 	Halt        haltCmd        `cmd:"" help:"Let nothing new leave; with --direct without the bus."`

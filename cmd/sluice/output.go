@@ -82,6 +82,14 @@ func explain(err error) *msgs.Error {
 	return e
 }
 
+// codeOf is the code of an error that has one.
+func codeOf(err error) msgs.Code {
+	if e, ok := errors.AsType[*msgs.Error](err); ok {
+		return e.Code
+	}
+	return ""
+}
+
 func is[E error](err error) bool {
 	_, ok := errors.AsType[E](err)
 	return ok
