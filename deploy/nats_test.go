@@ -117,7 +117,7 @@ func TestStrategyPublishesCommandsAndNothingElse(t *testing.T) {
 
 		"evt.order.main": false, "evt.ledger.main": false, "feed.main.trade": false, "md.polymarket.book.1": false,
 		"ref.price.btc-usd": false, "dead.executor.json": false, "cmd.order.main": false, "cmd.order.main.submit.x": false,
-		"cmd.other.main.x": false, "$JS.API.INFO": false, "$JS.API.STREAM.DELETE.LOG_main": false,
+		"cmd.other.main.x": false, "quota.builder-1": false, "$JS.API.STREAM.PURGE.QUOTA": false, "$JS.API.INFO": false, "$JS.API.STREAM.DELETE.LOG_main": false,
 		"$JS.ACK.LOG_main.x": false, "$KV.lease.main": false, "$SRV.PING": false, "$SYS.REQ.SERVER.PING": false,
 	} {
 		nc := asStrategy(t, s) // the last error is the connection's: one each
@@ -131,7 +131,7 @@ func TestStrategyHearsEventsAndNoCommands(t *testing.T) {
 	for subject, allowed := range map[string]bool{
 		"evt.>": true, "evt.order.main": true, "feed.>": true, "md.>": true, "ref.>": true, "dead.>": true, "_INBOX.x": true,
 
-		">": false, "cmd.>": false, "svc.>": false, "*.order.main": false, "$JS.>": false, "$SYS.>": false, "_SERVICE.>": false,
+		">": false, "cmd.>": false, "svc.>": false, "*.order.main": false, "$JS.>": false, "$SYS.>": false, "_SERVICE.>": false, "quota.>": false,
 	} {
 		nc := asStrategy(t, s)
 		_, err := nc.SubscribeSync(subject)

@@ -29,6 +29,7 @@ const (
 	MaxLogBytes    = 2 << 30   // three million events; many times ASK, because recording a fill must never be what fails
 	MaxAskAllBytes = 8 << 20   // control commands to every account are few
 	MaxMarketBytes = 128 << 20 // a hundred thousand books of about a kilobyte, in memory
+	MaxQuotaBytes  = 128 << 20 // two days of four credentials that submit all that 25 a minute allow; the rest is trimmed
 	MaxDeadBytes   = 64 << 20  // a thousand of the largest messages; the oldest go
 )
 
@@ -83,6 +84,11 @@ func SharedStreams() []Stream {
 			Name: DeadStream, Subjects: []string{"dead.>"}, Storage: File, Sync: true,
 			MaxBytes: MaxDeadBytes, Discard: DiscardOld, Repeats: DeadRepeats,
 			Doc: "what could not be tied to an account, or could not be decided",
+		},
+		{
+			Name: QuotaStream, Subjects: []string{QuotaSubject("*")}, Storage: File, Sync: true,
+			MaxBytes: MaxQuotaBytes, Discard: DiscardNew,
+			Doc: "the books of daily units, one subject for each credential: for their keepers alone, trimmed by them, never by age",
 		},
 	}
 }

@@ -40,6 +40,7 @@ const (
 	AskAllStream = "ASK_all" // control commands to every account
 	MarketStream = "MARKET"  // last book and market fact per subject, in memory
 	DeadStream   = "DEAD"    // what could not be tied to an account
+	QuotaStream  = "QUOTA"   // the books of daily units
 )
 
 // CmdSubject is where a command is published: cmd.<family>.<account>.<verb>.
@@ -70,6 +71,9 @@ func SvcSubject(service string, a Account, verb string) string {
 
 // DeadSubject is where a service puts what it could not take: dead.<service>.<reason>.
 func DeadSubject(service string, reason Code) string { return "dead." + service + "." + string(reason) }
+
+// QuotaSubject is where the book of the daily units of one credential is kept: quota.<book>. Nobody but its keepers reads it.
+func QuotaSubject(book string) string { return "quota." + book }
 
 // SplitCmd takes a command's subject apart; ok is false when it is not one.
 func SplitCmd(subject string) (family string, a Account, verb string, ok bool) {

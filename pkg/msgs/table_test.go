@@ -99,6 +99,7 @@ func TestStreamsStoreExactlyWhatTheTableSays(t *testing.T) {
 		"ASK_all":  {"cmd.control.all.halt", "cmd.control.all.resume"},
 		"MARKET":   {"md.*.book.*", "md.*.market.*"},
 		"DEAD":     {"dead.>"},
+		"QUOTA":    {"quota.*"},
 	}
 	for _, s := range streams {
 		if !slices.Equal(s.Subjects, want[s.Name]) {

@@ -178,6 +178,7 @@ func TestStrategyIsRefusedTheRest(t *testing.T) {
 		"$JS.API.STREAM.CREATE.X", "$JS.API.STREAM.INFO.ASK", "$JS.API.STREAM.DELETE.LOG", "$JS.API.STREAM.PURGE.LOG",
 		"$JS.API.STREAM.MSG.GET.LOG", "$JS.API.DIRECT.GET.LOG", "$JS.API.CONSUMER.CREATE.LOG.c", "$JS.API.CONSUMER.MSG.NEXT.ASK.c",
 		"$JS.API.INFO", "$JS.ACK.LOG.c.1.1.1.1.1", "$KV.config.x", "$O.snap.C.x", "$SYS.REQ.SERVER.PING", "$SRV.PING",
+		"quota.builder-1", "$JS.API.STREAM.PURGE.QUOTA", "$JS.API.STREAM.MSG.GET.QUOTA",
 	}
 	for name, more := range map[string][]string{
 		"any": nil,
@@ -190,7 +191,7 @@ func TestStrategyIsRefusedTheRest(t *testing.T) {
 			for _, subject := range append(more, everyone...) {
 				s.refused(t, subject, func() error { return s.PublishRequest(subject, "_INBOX.answer", nil) })
 			}
-			heard := []string{"cmd.>", "cmd.order.main.submit", "svc.>", "$JS.>", "$KV.>", "$SYS.>", "$SRV.>", "_SERVICE.>", "_R_.>", "stored.>", ">", "*.>"}
+			heard := []string{"cmd.>", "cmd.order.main.submit", "svc.>", "$JS.>", "$KV.>", "$SYS.>", "$SRV.>", "_SERVICE.>", "_R_.>", "stored.>", ">", "*.>", "quota.>", "quota.builder-1"}
 			if name == "mm1" {
 				heard = append(heard, "evt.>", "evt.order.*", "evt.order.other", "feed.other.trade", "feed.>")
 			}

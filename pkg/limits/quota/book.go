@@ -24,8 +24,10 @@ func (p Purpose) String() string {
 const (
 	// Day is the span of the quota. It rolls: no midnight gives anything back.
 	Day = 24 * time.Hour
+	// LeaveWithin is how soon after its unit was reserved a request must have arrived.
+	LeaveWithin = time.Minute
 	// slack covers clocks that differ, and a request that arrives after its unit was reserved.
-	slack = Day/5000 + time.Minute
+	slack = Day/5000 + LeaveWithin
 
 	warnPercent     = 50
 	ordinaryPercent = 80
@@ -34,8 +36,12 @@ const (
 	rescueUnits = 5
 	// maxUnits bounds a book; the largest documented quota has a tenth of it.
 	maxUnits = 100_000
-	// maxBlock bounds what the server can ask for.
+	// maxBlock bounds what the server can ask for: no unit takes longer to come back.
 	maxBlock = 25 * time.Hour
+	// firstBlock and lastBlock bound how soon it is asked again after it has said, once and several times in turn, that nothing
+	// is left, whatever it prints: a reset that it prints wrongly must not become a storm of submits.
+	firstBlock = time.Minute
+	lastBlock  = time.Hour
 )
 
 // Kind is what an event says.
@@ -56,7 +62,7 @@ type Event struct {
 	ID    string    `json:"id,omitempty"` // of the unit: the idempotency key of its request
 	At    time.Time `json:"at"`
 	Until time.Time `json:"until,omitzero"`
-	N     int       `json:"n,omitempty"`
+	N     int       `json:"n,omitempty"` // how many units; of a block, how many in turn
 }
 
 // Exhausted reports that no unit may be spent.
@@ -76,14 +82,19 @@ type unit struct {
 	id        string
 	at        time.Time
 	confirmed bool
+	pos       uint64 // of the event that charged it
 }
 
 // Book is a quota and what was spent of it.
 type Book struct {
-	limit   int // 0: unlimited
-	units   []unit
-	blocked time.Time
-	last    time.Time
+	limit    int    // 0: unlimited
+	units    []unit // by their time
+	blocked  time.Time
+	refusals int // that nothing is left, since a unit was last confirmed
+	last     time.Time
+
+	// Positions of the events that blocked and last are from, and of the last event of all.
+	blockedPos, lastPos, pos uint64
 }
 
 // NewBook is an empty book of so many units a day; 0: unlimited.
@@ -92,28 +103,35 @@ func NewBook(limit int) *Book { return &Book{limit: limit} }
 // SetLimit is for a tier that was learned.
 func (b *Book) SetLimit(limit int) { b.limit = limit }
 
-// Reserve decides to charge a unit. An id that is charged already gives no event and no error: the request may be sent again
-// under the same id. Its error is *Exhausted.
+// Reserve decides to charge a unit. An id that is charged and not confirmed is not charged twice: its request may be sent, perhaps
+// again, under the same id; after LeaveWithin it counts from now. One that is confirmed is charged anew, since that request was
+// answered and this is another. Its error is *Exhausted.
 func (b *Book) Reserve(now time.Time, id string, p Purpose) (Event, bool, error) {
-	if b.find(id) >= 0 {
-		return Event{}, false, nil
+	e, used := Event{Kind: Reserved, ID: id, At: now}, b.used(now)
+	none := &Exhausted{b.next(now, p), used, b.limit, p}
+	if now.Before(b.blocked) {
+		return Event{}, false, none
 	}
-	used := b.used(now)
-	if now.Before(b.blocked) || b.limit > 0 && used >= b.room(p) || used >= maxUnits {
-		return Event{}, false, &Exhausted{b.next(now, p), used, b.limit, p}
+	if i := b.find(id); i >= 0 && !b.units[i].confirmed && now.Sub(b.units[i].at) < Day+slack {
+		return e, now.Sub(b.units[i].at) > LeaveWithin, nil
 	}
-	return Event{Kind: Reserved, ID: id, At: now}, true, nil
+	if used >= room(b.limit, p) {
+		return Event{}, false, none
+	}
+	return e, true, nil
 }
 
-// room is how many units may be used for a purpose.
-func (b *Book) room(p Purpose) int {
-	switch p {
-	case Ordinary:
-		return min(b.limit*ordinaryPercent/percent, max(0, b.limit-rescueUnits))
-	case Essential:
-		return max(b.limit-rescueUnits, b.limit/2)
+// room is how many units of a limit may be used for a purpose.
+func room(limit int, p Purpose) int {
+	switch {
+	case limit == 0:
+		return maxUnits
+	case p == Ordinary:
+		return min(limit*ordinaryPercent/percent, max(0, limit-rescueUnits))
+	case p == Essential:
+		return max(limit-rescueUnits, limit/2)
 	}
-	return b.limit
+	return min(limit, maxUnits)
 }
 
 // Confirm decides that a unit was spent: its request was answered. It counts from now on. One that has lapsed meanwhile is
@@ -130,10 +148,14 @@ func (b *Book) Void(now time.Time, id string) (Event, bool) {
 	return Event{Kind: Voided, ID: id, At: now}, i >= 0 && !b.units[i].confirmed
 }
 
-// Block decides to spend nothing for a while, because the server says that nothing is left.
+// Block decides to spend nothing for a while, because the server says that nothing is left. It is obeyed within bounds.
 func (b *Book) Block(now time.Time, wait time.Duration) (Event, bool) {
-	until := now.Add(min(max(wait, 0), maxBlock))
-	return Event{Kind: Blocked, At: now, Until: until}, until.After(b.blocked)
+	least := lastBlock
+	if b.refusals < 6 { // 1, 2, 4 … 32 minutes
+		least = firstBlock << b.refusals
+	}
+	until := now.Add(min(max(wait, least), maxBlock))
+	return Event{Kind: Blocked, At: now, Until: until, N: b.refusals + 1}, until.After(b.blocked)
 }
 
 // Hear decides what the server's count of the remaining units means: fewer than ours were spent by others, more is not
@@ -143,33 +165,47 @@ func (b *Book) Hear(now time.Time, remaining int) (Event, bool) {
 	return Event{Kind: Foreign, At: now, N: n}, b.limit > 0 && n > 0
 }
 
-// Apply takes in what was recorded.
-func (b *Book) Apply(e Event) {
+// Apply takes in what was recorded at a position; positions grow.
+func (b *Book) Apply(pos uint64, e Event) {
 	b.forget(e.At)
-	switch e.Kind {
+	b.pos = pos
+	switch i := b.find(e.ID); e.Kind {
 	case Reserved:
-		if b.find(e.ID) < 0 {
-			b.units = append(b.units, unit{id: e.ID, at: e.At})
+		if i >= 0 && !b.units[i].confirmed {
+			b.units = slices.Delete(b.units, i, i+1)
 		}
+		b.charge(unit{id: e.ID, at: e.At, pos: pos})
 		if e.At.After(b.last) {
-			b.last = e.At
+			b.last, b.lastPos = e.At, pos
 		}
 	case Confirmed:
-		if i := b.find(e.ID); i >= 0 {
-			b.units[i].confirmed, b.units[i].at = true, later(b.units[i].at, e.At)
+		b.refusals = 0
+		if i >= 0 {
+			u := b.units[i]
+			b.units = slices.Delete(b.units, i, i+1)
+			u.confirmed, u.at = true, later(u.at, e.At)
+			b.charge(u)
 		}
 	case Voided:
-		if i := b.find(e.ID); i >= 0 && !b.units[i].confirmed {
+		if i >= 0 && !b.units[i].confirmed {
 			b.units = slices.Delete(b.units, i, i+1)
 		}
 	case Blocked:
-		b.blocked = later(b.blocked, e.Until)
+		b.blocked, b.blockedPos, b.refusals = e.Until, pos, max(0, e.N)
 	case Foreign:
 		for range min(max(0, e.N), maxUnits) {
-			b.units = append(b.units, unit{at: e.At, confirmed: true})
+			b.charge(unit{at: e.At, confirmed: true, pos: pos})
 		}
 	}
-	slices.SortStableFunc(b.units, func(x, y unit) int { return x.at.Compare(y.at) })
+}
+
+// charge puts a unit in its place, behind those of the same time.
+func (b *Book) charge(u unit) {
+	i := len(b.units)
+	for i > 0 && b.units[i-1].at.After(u.at) {
+		i--
+	}
+	b.units = slices.Insert(b.units, i, u)
 }
 
 func later(a, b time.Time) time.Time {
@@ -179,20 +215,51 @@ func later(a, b time.Time) time.Time {
 	return a
 }
 
-// forget drops what has lapsed for two days: an id that is used again by then is another request.
+// memory is for how long a book remembers what has lapsed: an id that is used again by then is another request.
+const memory = 2 * Day
+
+// forget drops what has lapsed for long.
 func (b *Book) forget(now time.Time) {
 	i := 0
-	for i < len(b.units) && now.Sub(b.units[i].at) > 2*Day {
+	for i < len(b.units) && now.Sub(b.units[i].at) > memory {
 		i++
 	}
-	b.units = slices.Delete(b.units, 0, i)
+	clear(b.units[:i])
+	b.units = b.units[i:]
+	if now.Sub(b.blocked) > memory {
+		b.blocked, b.blockedPos, b.refusals = time.Time{}, 0, 0
+	}
 }
 
+// Needed is the position of the first event that a book still needs to be what it is: those before it can be forgotten. An event
+// is needed by what it has charged, a block that lasts, and the moment of the last call.
+func (b *Book) Needed(now time.Time) uint64 {
+	pos := b.pos
+	if b.lastPos > 0 {
+		pos = min(pos, b.lastPos)
+	}
+	if now.Sub(b.blocked) <= memory && b.blockedPos > 0 {
+		pos = min(pos, b.blockedPos)
+	}
+	for _, u := range b.units {
+		if now.Sub(u.at) <= memory {
+			pos = min(pos, u.pos)
+		}
+	}
+	return pos
+}
+
+// find is the last unit of an id.
 func (b *Book) find(id string) int {
 	if id == "" {
 		return -1
 	}
-	return slices.IndexFunc(b.units, func(u unit) bool { return u.id == id })
+	for i := len(b.units) - 1; i >= 0; i-- {
+		if b.units[i].id == id {
+			return i
+		}
+	}
+	return -1
 }
 
 // used counts the units of the day that ends now.
@@ -208,11 +275,8 @@ func (b *Book) charged(now time.Time) []unit {
 // next is when a unit may be spent for a purpose, as things stand.
 func (b *Book) next(now time.Time, p Purpose) time.Time {
 	at := later(now, b.blocked)
-	if b.limit == 0 {
-		return at
-	}
 	charged := b.charged(now)
-	if over := len(charged) - b.room(p); over >= 0 && over < len(charged) {
+	if over := len(charged) - room(b.limit, p); over >= 0 && over < len(charged) {
 		at = later(at, charged[over].at.Add(Day+slack))
 	}
 	return at
@@ -226,51 +290,4 @@ func (b *Book) Open(now time.Time) (ids []string) {
 		}
 	}
 	return ids
-}
-
-// View is what people and metrics see.
-type View struct {
-	Used      int       // of the day that ends now
-	Limit     int       // 0: unlimited
-	Remaining int       // for Rescue; 0 while blocked
-	Reset     time.Time // when the next unit comes back, or the block ends; zero when nothing is used
-	LastCall  time.Time
-	Blocked   bool
-	Warn      bool      // half is used
-	Dry       time.Time // when it will be used up at the pace of the last six hours; zero: not within a day
-}
-
-// forecastSpan is how far back the pace is taken from: long enough to bridge a quiet hour.
-const forecastSpan = 6 * time.Hour
-
-// View shows the book.
-func (b *Book) View(now time.Time) View {
-	charged := b.charged(now)
-	v := View{Used: len(charged), Limit: b.limit, LastCall: b.last, Blocked: now.Before(b.blocked)}
-	if len(charged) > 0 {
-		v.Reset = charged[0].at.Add(Day + slack)
-	}
-	if v.Blocked {
-		v.Reset = b.blocked
-	}
-	if b.limit == 0 {
-		return v
-	}
-	v.Warn = v.Used*percent >= b.limit*warnPercent
-	left := max(0, b.limit-v.Used)
-	if !v.Blocked {
-		v.Remaining = left
-	}
-	recent := 0
-	for _, u := range charged {
-		if now.Sub(u.at) <= forecastSpan {
-			recent++
-		}
-	}
-	if recent > 0 {
-		if d := forecastSpan / time.Duration(recent) * time.Duration(left); d < Day {
-			v.Dry = now.Add(d)
-		}
-	}
-	return v
 }

@@ -7,40 +7,34 @@ import (
 	"time"
 )
 
-// Journal keeps events durably, for all processes that share a quota.
-type Journal interface {
-	// Append writes an event as number after+1, durably before it returns. It answers ErrBehind when that number is taken.
-	Append(ctx context.Context, after uint64, e Event) error
-
-	// Read gives the events after a number, in order.
-	Read(ctx context.Context, after uint64) ([]Event, error)
-}
-
-// ErrBehind reports that somebody else has written meanwhile.
-var ErrBehind = errors.New("journal has newer events")
-
-// maxAttempts bounds how often a decision is made anew because others were faster.
-const maxAttempts = 20
+const (
+	// maxAttempts bounds how often a decision is made anew because others were faster.
+	maxAttempts = 20
+	// maxLost bounds how often it is made anew because the journal's answer was lost.
+	maxLost = 3
+)
 
 // Keeper is a book that is kept in a journal. It is safe for many goroutines.
 type Keeper struct {
 	journal Journal
 	now     func() time.Time
 	turn    chan struct{} // holds the book; whoever has it may do I/O, which a lock may not
+	limit   int
 	book    *Book
-	n       uint64
+	pos     uint64
 }
 
 // NewKeeper keeps a book of so many units a day; 0: unlimited. Now is the clock. It is empty until it is first asked, and
 // then holds what the journal holds.
 func NewKeeper(limit int, j Journal, now func() time.Time) *Keeper {
-	k := &Keeper{journal: j, now: now, turn: make(chan struct{}, 1), book: NewBook(limit)}
+	k := &Keeper{journal: j, now: now, turn: make(chan struct{}, 1), limit: limit, book: NewBook(limit)}
 	k.turn <- struct{}{}
 	return k
 }
 
-// Reserve charges a unit durably. Only then may the request leave, under that id. Errors: *Exhausted; the journal's, and
-// then nothing may leave.
+// Reserve charges a unit durably. Only then may the request leave, under that id, and must have arrived within LeaveWithin. What
+// may have left before under the same id is looked up first: one that was answered is charged anew. Errors: *Exhausted; the
+// journal's, and then nothing may leave.
 func (k *Keeper) Reserve(ctx context.Context, id string, p Purpose) error {
 	return k.write(ctx, "reserve unit", func(now time.Time) (Event, bool, error) { return k.book.Reserve(now, id, p) })
 }
@@ -73,25 +67,38 @@ func sure(decide func(time.Time) (Event, bool)) func(time.Time) (Event, bool, er
 }
 
 // View shows the book as the journal has it now.
-func (k *Keeper) View(ctx context.Context) (View, error) {
-	var v View
-	err := k.write(ctx, "read quota", func(now time.Time) (Event, bool, error) {
-		v = k.book.View(now)
-		return Event{}, false, nil
-	})
+func (k *Keeper) View(ctx context.Context) (v View, err error) {
+	err = k.read(ctx, func(now time.Time) { v = k.book.View(now) })
 	return v, err
 }
 
 // Open are the ids of units whose outcome nobody has recorded.
 func (k *Keeper) Open(ctx context.Context) (ids []string, err error) {
-	err = k.write(ctx, "read quota", func(now time.Time) (Event, bool, error) {
-		ids = k.book.Open(now)
-		return Event{}, false, nil
-	})
+	err = k.read(ctx, func(now time.Time) { ids = k.book.Open(now) })
 	return ids, err
 }
 
-// write decides on the newest state and records what was decided, again when others were faster.
+// Trim lets the journal forget what no book needs any more. It is due now and then, from one process or all.
+func (k *Keeper) Trim(ctx context.Context) error {
+	var before uint64
+	if err := k.read(ctx, func(now time.Time) { before = k.book.Needed(now) }); err != nil || before == 0 {
+		return err
+	}
+	if err := k.journal.Trim(ctx, before); err != nil {
+		return fmt.Errorf("trim journal of a quota: %w", err)
+	}
+	return nil
+}
+
+func (k *Keeper) read(ctx context.Context, look func(now time.Time)) error {
+	return k.write(ctx, "read quota", func(now time.Time) (Event, bool, error) {
+		look(now)
+		return Event{}, false, nil
+	})
+}
+
+// write decides on the newest state and records what was decided. It decides anew when others were faster, and when the
+// journal's answer is lost: what was stored all the same is then part of the state, and nothing is decided a second time.
 func (k *Keeper) write(ctx context.Context, what string, decide func(time.Time) (Event, bool, error)) error {
 	select {
 	case <-k.turn:
@@ -99,35 +106,72 @@ func (k *Keeper) write(ctx context.Context, what string, decide func(time.Time) 
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+	lost := 0
 	for range maxAttempts {
 		if err := k.catchUp(ctx); err != nil {
 			return fmt.Errorf("%s: %w", what, err)
 		}
-		e, ok, err := decide(k.now())
+		e, ok, err := decide(k.now().Round(0).UTC()) // as it is read back
 		if err != nil || !ok {
 			return err
 		}
-		switch err := k.journal.Append(ctx, k.n, e); {
+		pos, err := k.journal.Append(ctx, k.pos, e)
+		switch {
 		case err == nil:
-			k.n++
-			k.book.Apply(e)
+			k.apply(pos, e)
 			return nil
-		case !errors.Is(err, ErrBehind):
-			return fmt.Errorf("%s: %w", what, err)
+		case errors.Is(err, ErrBehind):
+		default:
+			if lost++; lost == maxLost || ctx.Err() != nil {
+				return fmt.Errorf("%s: %w", what, err)
+			}
 		}
 	}
 	return fmt.Errorf("%s: %w %d times", what, ErrBehind, maxAttempts)
 }
 
-// catchUp applies what others have written.
+func (k *Keeper) apply(pos uint64, e Event) {
+	k.book.Apply(pos, e)
+	k.pos = pos
+}
+
+// catchUp applies what others have written, and what was written by us without our hearing of it.
 func (k *Keeper) catchUp(ctx context.Context) error {
-	events, err := k.journal.Read(ctx, k.n)
+	entries, err := k.journal.Read(ctx, k.pos)
+	if last, want, gap := k.gap(entries); err == nil && gap {
+		known := k.pos
+		k.forget()
+		entries, err = k.journal.Read(ctx, 0)
+		if err == nil && (len(entries) == 0 || entries[0].Pos <= known) { // else what we know was trimmed away, which is right
+			err = &LostError{Last: last, Want: want}
+		}
+	}
+	if lost := (*LostError)(nil); errors.As(err, &lost) {
+		k.forget()
+	}
 	if err != nil {
 		return fmt.Errorf("read journal: %w", err)
 	}
-	for _, e := range events {
-		k.book.Apply(e)
-		k.n++
+	for _, e := range entries {
+		k.apply(e.Pos, e.Event)
 	}
 	return nil
 }
+
+// gap finds the first of the entries that was not written behind what stands before it. At a start, what was trimmed is none.
+func (k *Keeper) gap(entries []Entry) (last, want uint64, found bool) {
+	if k.pos == 0 {
+		return 0, 0, false
+	}
+	last = k.pos
+	for _, e := range entries {
+		if e.After != last {
+			return last, e.After, true
+		}
+		last = e.Pos
+	}
+	return 0, 0, false
+}
+
+// forget begins again with an empty book.
+func (k *Keeper) forget() { k.book, k.pos = NewBook(k.limit), 0 }

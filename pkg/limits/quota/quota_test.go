@@ -1,6 +1,7 @@
 package quota
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,30 +17,49 @@ import (
 
 func start() time.Time { return time.Date(2026, 11, 1, 20, 0, 0, 0, time.UTC) }
 
-// memory is a journal that outlives its keepers.
-type memory struct {
-	mu     sync.Mutex
-	events []Event
-	fail   error
+// book is a journal that outlives its keepers.
+type book struct {
+	mu      sync.Mutex
+	entries []Entry
+	fail    error // of every append
+	lose    error // what an append says that has stored its event
 }
 
-func (m *memory) Append(_ context.Context, after uint64, e Event) error {
+func (m *book) last() uint64 {
+	if len(m.entries) == 0 {
+		return 0
+	}
+	return m.entries[len(m.entries)-1].Pos
+}
+
+func (m *book) Append(_ context.Context, after uint64, e Event) (uint64, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.fail != nil {
-		return m.fail
+		return 0, m.fail
 	}
-	if uint64(len(m.events)) != after {
-		return ErrBehind
+	if m.last() != after {
+		return 0, ErrBehind
 	}
-	m.events = append(m.events, e)
-	return nil
+	m.entries = append(m.entries, Entry{after + 3, after, e}) // positions are not counted
+	return after + 3, m.lose
 }
 
-func (m *memory) Read(_ context.Context, after uint64) ([]Event, error) {
+func (m *book) Read(_ context.Context, after uint64) ([]Entry, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return slices.Clone(m.events[after:]), nil
+	if m.last() < after {
+		return nil, &LostError{m.last(), after}
+	}
+	i, _ := slices.BinarySearchFunc(m.entries, after+1, func(e Entry, pos uint64) int { return cmp.Compare(e.Pos, pos) })
+	return slices.Clone(m.entries[i:]), nil
+}
+
+func (m *book) Trim(_ context.Context, before uint64) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.entries = slices.DeleteFunc(m.entries, func(e Entry) bool { return e.Pos < before })
+	return nil
 }
 
 // TestSharedQuotaIsNeverExceeded runs virtual days, sixty of them or ten with crashes, with a call wanted each five minutes, three processes that crash
@@ -63,7 +83,7 @@ func TestSharedQuotaIsNeverExceeded(t *testing.T) {
 			server := referee.Server{Windows: []*referee.Window{{N: 100, Per: Day}}}
 			now := start()
 			clock := func() time.Time { return now }
-			journals := []*memory{{}, {}, {}}
+			journals := []*book{{}, {}, {}}
 			var keepers []*Keeper
 			for i := range 3 {
 				if c.shared {
@@ -126,7 +146,7 @@ func TestNoMidnightGivesUnitsBack(t *testing.T) {
 			for i := range n {
 				e, ok, err := b.Reserve(now, fmt.Sprint(now.Unix(), i), Rescue)
 				if err == nil && ok {
-					b.Apply(e)
+					b.Apply(b.pos+1, e)
 					spent++
 				}
 				now = now.Add(time.Minute)
@@ -158,7 +178,7 @@ func TestServerIsObeyed(t *testing.T) {
 		if !ok {
 			t.Fatal("not blocked")
 		}
-		b.Apply(e)
+		b.Apply(b.pos+1, e)
 		var ex *Exhausted
 		if _, _, err := b.Reserve(now, "a", Rescue); !errors.As(err, &ex) || !ex.Until.Equal(now.Add(68000*time.Second)) {
 			t.Errorf("S2-7 S2-62: %v", err)
@@ -174,7 +194,7 @@ func TestServerIsObeyed(t *testing.T) {
 			t.Error("more than we know was believed")
 		}
 		e, ok = b.Hear(now, 30)
-		b.Apply(e)
+		b.Apply(b.pos+1, e)
 		if v := b.View(now); !ok || v.Used != 70 || v.Remaining != 30 {
 			t.Errorf("30 remain: %+v", v)
 		}
@@ -193,7 +213,7 @@ func TestLastUnitsAreForMoneyThatMustComeHome(t *testing.T) {
 			if err != nil || !ok {
 				break
 			}
-			b.Apply(e)
+			b.Apply(b.pos+1, e)
 		}
 		if v := b.View(now); v.Used != c.want {
 			t.Errorf("%s stopped at %d, want %d", c.p, v.Used, c.want)
@@ -205,7 +225,7 @@ func TestLastUnitsAreForMoneyThatMustComeHome(t *testing.T) {
 		if err != nil {
 			t.Fatalf("S2-4: unit %d of a partner: %v", i, err)
 		}
-		unlimited.Apply(e)
+		unlimited.Apply(unlimited.pos+1, e)
 	}
 }
 
@@ -218,7 +238,7 @@ func TestWarningAndForecast(t *testing.T) {
 				t.Fatalf("S2-64: warned at %d", v.Used)
 			}
 			e, _, _ := b.Reserve(now, fmt.Sprint(i), Ordinary)
-			b.Apply(e)
+			b.Apply(b.pos+1, e)
 			now = now.Add(6 * time.Minute)
 		}
 		v := b.View(now)
@@ -231,12 +251,14 @@ func TestWarningAndForecast(t *testing.T) {
 	})
 }
 
-// TestReplayEqualsLife feeds random decisions to a book and to the fold of its events.
+// TestReplayEqualsLife feeds random decisions to a book, to the fold of its events, and to the fold of those alone that it says
+// it needs: all three are the same, so that trimming forgets nothing.
 func TestReplayEqualsLife(t *testing.T) {
+	trimmed := 0
 	for seed := range uint64(50) {
 		r := rand.New(rand.NewPCG(seed, 1))
 		live, now := NewBook(20), start()
-		var events []Event
+		var entries []Entry
 		for range 400 {
 			now = now.Add(time.Duration(r.IntN(7200)) * time.Second)
 			id := fmt.Sprint(r.IntN(40))
@@ -254,28 +276,44 @@ func TestReplayEqualsLife(t *testing.T) {
 					e, ok = live.Block(now, time.Duration(r.IntN(40000))*time.Second)
 				}
 			}
-			if ok {
-				live.Apply(e)
-				events = append(events, e)
+			if !ok {
+				continue
 			}
+			pos := live.pos + 1 + uint64(r.IntN(3))
+			live.Apply(pos, e)
+			entries = append(entries, Entry{pos, 0, e})
 			if v := live.View(now); v.Used > 20 {
 				t.Fatalf("seed %d: %d units used of 20", seed, v.Used)
 			}
 		}
-		again := NewBook(20)
-		for _, e := range events {
-			again.Apply(e)
+		from := live.Needed(now)
+		whole, tail := NewBook(20), NewBook(20)
+		for _, e := range entries {
+			if whole.Apply(e.Pos, e.Event); e.Pos >= from {
+				tail.Apply(e.Pos, e.Event)
+			} else {
+				trimmed++
+			}
 		}
-		if !reflect.DeepEqual(live, again) {
+		for _, b := range []*Book{live, whole, tail} {
+			b.forget(now)
+		}
+		if !reflect.DeepEqual(live, whole) {
 			t.Fatalf("seed %d: the fold of the events differs", seed)
 		}
+		if !reflect.DeepEqual(live, tail) {
+			t.Fatalf("seed %d: without the events before %d it is\n%+v, not\n%+v", seed, from, tail, live)
+		}
+	}
+	if trimmed < 1000 {
+		t.Errorf("only %d events were not needed", trimmed)
 	}
 }
 
 // TestNothingIsSpentWithoutAJournal fails every write, and loses a race for ever.
 func TestNothingIsSpentWithoutAJournal(t *testing.T) {
 	broken := errors.New("disk is gone")
-	m := &memory{fail: broken}
+	m := &book{fail: broken}
 	k := NewKeeper(100, m, start)
 	if err := k.Reserve(t.Context(), "a", Rescue); !errors.Is(err, broken) {
 		t.Errorf("reserved without a journal: %v", err)
@@ -297,4 +335,177 @@ func TestNothingIsSpentWithoutAJournal(t *testing.T) {
 	if v, err := k.View(t.Context()); err != nil || v.Used != 97 {
 		t.Errorf("%+v, %v", v, err)
 	}
+}
+
+// TestLostAnswersOfTheJournalChargeOnce loses the acknowledgement of each append: what was stored is seen and not written again.
+func TestLostAnswersOfTheJournalChargeOnce(t *testing.T) {
+	t.Run("4-B6 lost acknowledgements", func(t *testing.T) {
+		m := &book{lose: errors.New("no answer")}
+		k := NewKeeper(100, m, start)
+		if err := errors.Join(k.Reserve(t.Context(), "a", Rescue), k.Hear(t.Context(), 90), k.Confirm(t.Context(), "a"), k.Block(t.Context(), time.Hour)); err != nil {
+			t.Error(err)
+		}
+		if v, err := k.View(t.Context()); err != nil || v.Used != 10 || v.Reserved != 0 || !v.Blocked || len(m.entries) != 4 {
+			t.Errorf("%+v, %v; %d events are stored", v, err, len(m.entries))
+		}
+	})
+}
+
+// TestJournalThatForgotIsNoticed takes events away behind a keeper's back, and lets another trim what is not needed.
+func TestJournalThatForgotIsNoticed(t *testing.T) {
+	now := start()
+	m := &book{}
+	k, other := NewKeeper(100, m, func() time.Time { return now }), NewKeeper(100, m, func() time.Time { return now })
+	spend := func(k *Keeper, id string) {
+		t.Helper()
+		if err := errors.Join(k.Reserve(t.Context(), id, Rescue), k.Confirm(t.Context(), id)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	spend(k, "a")
+	now = now.Add(3 * Day)
+	spend(other, "b")
+	if err := other.Trim(t.Context()); err != nil || len(m.entries) != 2 {
+		t.Fatalf("%v, %d events are left", err, len(m.entries))
+	}
+	spend(k, "c") // its own place has been trimmed away, and nothing that counts
+	if v, err := k.View(t.Context()); err != nil || v.Used != 2 {
+		t.Errorf("after a trim: %+v, %v", v, err)
+	}
+	m.entries = slices.Delete(m.entries, 2, 4)
+	lost := (*LostError)(nil)
+	if err := k.Reserve(t.Context(), "d", Rescue); !errors.As(err, &lost) || len(m.entries) != 2 {
+		t.Errorf("spent by a book that lacks a unit: %v", err)
+	}
+	if err := k.Reserve(t.Context(), "d", Rescue); err != nil {
+		t.Errorf("it does not go on: %v", err)
+	}
+	spend(other, "e")
+	m.entries = append(m.entries[:3:3], m.entries[4:]...) // one in the middle
+	if err := k.Reserve(t.Context(), "f", Rescue); !errors.As(err, &lost) {
+		t.Errorf("spent by a book with a hole: %v", err)
+	}
+}
+
+// TestAnsweredRequestCostsAnotherUnitWhenItIsSentAgain reserves one id again while its answer is not known, late, and after it.
+func TestAnsweredRequestCostsAnotherUnitWhenItIsSentAgain(t *testing.T) {
+	now := start()
+	m := &book{}
+	k := NewKeeper(100, m, func() time.Time { return now })
+	used := func(want int) {
+		t.Helper()
+		if v, err := k.View(t.Context()); err != nil || v.Used != want {
+			t.Errorf("%d units are used, %v; want %d", v.Used, err, want)
+		}
+	}
+	do := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	do(k.Reserve(t.Context(), "a", Rescue))
+	do(k.Reserve(t.Context(), "a", Rescue))
+	used(1)
+	now = now.Add(20 * time.Hour)
+	do(k.Reserve(t.Context(), "a", Rescue)) // sent now, so that it counts from now
+	used(1)
+	now = now.Add(20 * time.Hour)
+	used(1)
+	do(k.Confirm(t.Context(), "a"))
+	do(k.Confirm(t.Context(), "a"))
+	used(1)
+	do(k.Reserve(t.Context(), "a", Rescue))
+	used(2)
+	do(k.Void(t.Context(), "a"))
+	used(1)
+}
+
+// TestWrongPrintedResetIsBounded prints resets that are too short, absent and absurd.
+func TestWrongPrintedResetIsBounded(t *testing.T) {
+	t.Run("S2-6 S2-62 a reset that is wrong", func(t *testing.T) {
+		b, now := NewBook(100), start()
+		asked := 0
+		for end := now.Add(Day); now.Before(end); asked++ {
+			e, ok := b.Block(now, -time.Second)
+			if !ok || e.Until.Sub(now) < firstBlock {
+				t.Fatalf("blocked until %s at %s", e.Until, now)
+			}
+			b.Apply(b.pos+1, e)
+			now = e.Until
+		}
+		if asked > 32 {
+			t.Errorf("asked %d times in a day", asked)
+		}
+		e, _ := b.Block(now, 1000*Day)
+		if b.Apply(b.pos+1, e); e.Until.Sub(now) != maxBlock {
+			t.Errorf("blocked for %s", e.Until.Sub(now))
+		}
+	})
+}
+
+// TestViewSaysWhatIsLeftForWhom uses up a book step by step.
+func TestViewSaysWhatIsLeftForWhom(t *testing.T) {
+	b, now := NewBook(100), start()
+	for i := range 100 {
+		v := b.View(now)
+		if l := []int{v.Left(Ordinary), v.Left(Essential), v.Left(Rescue)}; !slices.Equal(l, []int{max(0, 80-i), max(0, 95-i), 100 - i}) || v.Reserved != i {
+			t.Fatalf("after %d: left %v, reserved %d", i, l, v.Reserved)
+		}
+		for p := Ordinary; p <= Rescue; p++ {
+			if at := v.Next(p); at.After(now) != (v.Left(p) == 0) {
+				t.Fatalf("after %d: %s has %d left, and the next at %s", i, p, v.Left(p), at)
+			}
+		}
+		e, _, err := b.Reserve(now, fmt.Sprint(i), Rescue)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.Apply(b.pos+1, e)
+		now = now.Add(time.Minute)
+	}
+	if at := b.View(now).Next(Ordinary); !at.Equal(start().Add(20*time.Minute + Day + slack)) {
+		t.Errorf("what can wait may go at %s", at)
+	}
+	if v := NewBook(0).View(now); v.Left(Ordinary) != maxUnits || v.Remaining != maxUnits || v.Warn {
+		t.Errorf("without a quota: %+v", v)
+	}
+}
+
+// TestEventsAreReadAsWritten writes each kind, and reads what is not one.
+func TestEventsAreReadAsWritten(t *testing.T) {
+	for _, e := range []Event{{Kind: Reserved, ID: "u-1", At: start()}, {Kind: Confirmed, ID: "u-1", At: start()}, {Kind: Voided, ID: "u-1", At: start()},
+		{Kind: Blocked, At: start(), Until: start().Add(time.Hour), N: 3}, {Kind: Foreign, At: start(), N: 7}} {
+		b, err := Encode(4, e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := Decode(9, b); err != nil || got != (Entry{9, 4, e}) {
+			t.Errorf("%s: %+v, %v", b, got, err)
+		}
+	}
+	for _, b := range []string{"", "{}", `{"v":2,"kind":"reserved"}`, `{"v":1,"kind":"stolen"}`, `{"v":1,"kind":"reserved","at":"yesterday"}`} {
+		if e, err := Decode(9, []byte(b)); err == nil {
+			t.Errorf("%s is read as %+v", b, e)
+		}
+	}
+}
+
+// FuzzDecode folds whatever can be read.
+func FuzzDecode(f *testing.F) {
+	f.Add([]byte(`{"v":1,"kind":"blocked","at":"2026-11-01T20:00:00Z","until":"2026-11-02T20:00:00Z","n":-7}`))
+	f.Add([]byte(`{"v":1,"kind":"foreign","at":"2026-11-01T20:00:00Z","n":1000000000}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		e, err := Decode(1, data)
+		if err != nil {
+			return
+		}
+		b := NewBook(100)
+		b.Apply(e.Pos, e.Event)
+		b.View(start())
+		b.Needed(start())
+		if e, ok := b.Block(start(), 0); ok {
+			b.Apply(2, e)
+		}
+	})
 }
