@@ -91,6 +91,12 @@ const (
 	Reverted             Code = "reverted"
 	DestinationNotListed Code = "destination_not_listed"
 	HeldByOrders         Code = "held_by_orders"
+	Withdrawn            Code = "withdrawn"       // taken back by a cancel before it left
+	AlreadyLeft          Code = "already_left"    // of a cancel: what it means is in a unit that is under way
+	NonceTaken           Code = "nonce_taken"     // something else has used the wallet's nonce
+	RelayerRefused       Code = "relayer_refused" // the relayer does not carry it
+	RelayerFailed        Code = "relayer_failed"  // the relayer took it and did not get it done
+	NotDeployed          Code = "not_deployed"    // the wallet is not on chain
 )
 
 // Codes lists every code of this version, in the order above.
@@ -104,6 +110,7 @@ func Codes() []Code {
 		ClosedOnly, CancelOnly, Geoblocked, Blocked, Unauthorised, VersionMismatch, VenueDown, LogInDoubt, LogLost,
 		LogRolledBack, LogOther, LaneLost, UnknownOrders, UnknownTrades, DeadlinePassed,
 		QuotaExhausted, NoGas, NotCapable, WouldRevert, Reverted, DestinationNotListed, HeldByOrders,
+		Withdrawn, AlreadyLeft, NonceTaken, RelayerRefused, RelayerFailed, NotDeployed,
 	}
 }
 

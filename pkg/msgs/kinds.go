@@ -53,8 +53,8 @@ func OrderKinds() []Type {
 // TxKinds are the kinds of evt.tx.<account>.
 func TxKinds() []Type {
 	return []Type{
-		KindTxQueued, KindTxSealed, KindTxSubmitting, KindTxSubmitted, KindTxMined, KindTxRerouted, KindTxWaiting,
-		KindTxConfirmed, KindTxFailed, KindTxDropped,
+		KindTxOwner, KindTxReady, KindTxHeld, KindTxQueued, KindTxSealed, KindTxSubmitting, KindTxSubmitted, KindTxMined,
+		KindTxRerouted, KindTxWaiting, KindTxReleased, KindTxApprovals, KindTxConfirmed, KindTxFailed, KindTxDropped,
 	}
 }
 
@@ -140,6 +140,16 @@ func newOrderEvent(t Type) Event {
 
 func newTxEvent(t Type) Event {
 	switch t {
+	case KindTxOwner:
+		return new(OrderOwner)
+	case KindTxReady:
+		return new(TxReady)
+	case KindTxHeld:
+		return new(TxHeld)
+	case KindTxReleased:
+		return new(TxReleased)
+	case KindTxApprovals:
+		return new(TxApprovals)
 	case KindTxQueued:
 		return new(TxQueued)
 	case KindTxSealed, KindTxSubmitting, KindTxSubmitted, KindTxMined:

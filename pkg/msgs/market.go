@@ -94,6 +94,7 @@ type Market struct {
 	EndMS       int64             `json:"end_ms,omitempty"`
 	FeeRate     *money.Price      `json:"fee_rate,omitempty" doc:"a taker pays shares × fee_rate × (price × (1 − price))^fee_exponent pUSD; absent: not known"`
 	FeeExponent int               `json:"fee_exponent,omitempty"`
+	QuestionID  string            `json:"question_id,omitempty" doc:"of a neg-risk market: names its event, and its number there"`
 	AtMS        int64             `json:"at_ms" doc:"when the venue was asked"`
 }
 

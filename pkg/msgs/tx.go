@@ -1,6 +1,10 @@
 package msgs
 
-import "sluice/pkg/money"
+import (
+	"encoding/json"
+
+	"sluice/pkg/money"
+)
 
 // Urgency is how long on-chain work may wait for company.
 type Urgency string
@@ -111,6 +115,9 @@ type TxCancel struct {
 
 // Kinds of events about on-chain work.
 const (
+	KindTxOwner      Type = "tx.owner"
+	KindTxReady      Type = "tx.ready"
+	KindTxHeld       Type = "tx.held"
 	KindTxQueued     Type = "tx.queued"
 	KindTxSealed     Type = "tx.sealed"
 	KindTxSubmitting Type = "tx.submitting"
@@ -118,6 +125,8 @@ const (
 	KindTxMined      Type = "tx.mined"
 	KindTxRerouted   Type = "tx.rerouted"
 	KindTxWaiting    Type = "tx.waiting"
+	KindTxReleased   Type = "tx.released"
+	KindTxApprovals  Type = "tx.approvals"
 	KindTxConfirmed  Type = "tx.confirmed"
 	KindTxFailed     Type = "tx.failed"
 	KindTxDropped    Type = "tx.dropped"
@@ -131,10 +140,37 @@ const (
 	ByOwnGas  Carrier = "own_gas"
 )
 
-// TxQueued says that a command is taken and when it leaves at the latest.
+// TxReady says that everything that was stored before the claim is decided: units leave from here on.
+type TxReady struct {
+	Head
+	Accepted bool `json:"accepted,omitempty" doc:"the log was in doubt and is accepted as it stands"`
+}
+
+// TxHeld says that a claimed log may be lost or rolled back. What is asked is dropped, and no unit leaves, until an operator
+// accepts the log: what an earlier log has had executed would be executed again.
+type TxHeld struct {
+	Head
+	Doubts []Error `json:"doubts"`
+}
+
+// Judged says that what the starts have found is judged with this event.
+func (*TxReady) Judged() {}
+
+// Judged says that what the starts have found is judged with this event.
+func (*TxHeld) Judged() {}
+
+// TxQueued says that a command is taken and when it leaves at the latest. It carries the whole command, and what the account
+// knew of its market then.
 type TxQueued struct {
 	Head
-	LeavesByMS int64 `json:"leaves_by_ms"`
+	LeavesByMS int64           `json:"leaves_by_ms"`
+	Verb       string          `json:"verb,omitempty"`
+	Command    json.RawMessage `json:"command,omitempty" schema:"object"`
+	StoredMS   int64           `json:"stored_ms,omitempty" doc:"when the command was stored"`
+	ReplyTo    string          `json:"reply_to,omitempty"`
+	Tokens     []TokenID       `json:"tokens,omitempty" doc:"of the condition, by outcome"`
+	NegRisk    bool            `json:"neg_risk,omitempty"`
+	QuestionID string          `json:"question_id,omitempty" doc:"of a condition whose shares are converted"`
 }
 
 // TxUnit is a step in the life of a unit: sealed, submitting, submitted or mined, by its type.
@@ -145,45 +181,95 @@ type TxUnit struct {
 	Carrier    Carrier     `json:"carrier" enum:"relayer,own_gas"`
 	Nonce      string      `json:"nonce,omitempty"`
 	TxHash     TxHash      `json:"tx_hash,omitempty"`
+	Block      uint64      `json:"block,omitempty" doc:"of mined: not yet final"`
+	RelayerID  string      `json:"relayer_id,omitempty" doc:"of submitted: the relayer's name for it"`
+	Payload    *TxPayload  `json:"payload,omitempty" doc:"of sealed: all that the signature is a function of"`
+	Shares     []TxShare   `json:"shares,omitempty" doc:"of sealed: what each request shall change"`
+}
+
+// TxShare is what one request of a unit shall change. Unknown: what it brings only the chain can tell.
+type TxShare struct {
+	RequestID RequestID `json:"request_id"`
+	Effect    Effect    `json:"effect"`
+	Unknown   bool      `json:"unknown,omitempty"`
 }
 
 // TxRerouted says that a unit goes another way.
 type TxRerouted struct {
 	Head
-	Unit  string  `json:"unit"`
-	From  Carrier `json:"from" enum:"relayer,own_gas"`
-	To    Carrier `json:"to" enum:"relayer,own_gas"`
-	Cause string  `json:"cause"`
+	Unit    string          `json:"unit"`
+	From    Carrier         `json:"from" enum:"relayer,own_gas"`
+	To      Carrier         `json:"to" enum:"relayer,own_gas"`
+	Cause   string          `json:"cause"`
+	Code    Code            `json:"code,omitempty"`
+	Left    bool            `json:"left,omitempty" doc:"signed bytes of it have left, or may have"`
+	Refusal json.RawMessage `json:"refusal,omitempty" schema:"object" doc:"the carrier's, as it was recorded"`
 }
 
-// TxWaiting says what waits, until when, why, and what would help.
+// TxWaiting says what waits, until when, why, and what would help. With a unit: what is sealed waits.
 type TxWaiting struct {
 	Head
-	RequestIDs []RequestID `json:"request_ids"`
-	UntilMS    int64       `json:"until_ms"`
-	Cause      string      `json:"cause"`
-	Fix        string      `json:"fix"`
+	RequestIDs []RequestID     `json:"request_ids"`
+	UntilMS    int64           `json:"until_ms" doc:"0: not known"`
+	Cause      string          `json:"cause"`
+	Fix        string          `json:"fix"`
+	Code       Code            `json:"code,omitempty"`
+	Unit       string          `json:"unit,omitempty"`
+	AgainMS    int64           `json:"again_ms,omitempty" doc:"of a unit: when it is tried again"`
+	Left       bool            `json:"left,omitempty" doc:"of a unit: signed bytes of it have left, or may have"`
+	Refusal    json.RawMessage `json:"refusal,omitempty" schema:"object" doc:"of a unit: the carrier's, as it was recorded"`
 }
 
-// TxConfirmed is the final good word about a request, with its effect on the balances (asset or token id → change).
+// TxReleased says that a unit is over without an effect so far. The requests that it names are queued again.
+type TxReleased struct {
+	Head
+	Unit       string          `json:"unit"`
+	RequestIDs List[RequestID] `json:"request_ids"`
+	Cause      string          `json:"cause"`
+	Code       Code            `json:"code"`
+	Live       bool            `json:"live,omitempty" doc:"it can still have effect at its nonce, which nothing else but units of the same nonce are sealed for until it is used"`
+	Lost       bool            `json:"lost,omitempty" doc:"something foreign has used its nonce"`
+}
+
+// TxApprovals says which permissions the wallet lacks, as read from the chain.
+type TxApprovals struct {
+	Head
+	ReadMS  int64            `json:"read_ms" doc:"when; 0: what was known is doubted, and is read again when it is needed"`
+	Block   uint64           `json:"block"`
+	Missing List[TxApproval] `json:"missing"`
+}
+
+// TxApproval is one permission of a wallet.
+type TxApproval struct {
+	Name      string `json:"name"`
+	Token     string `json:"token" schema:"address"`
+	Spender   string `json:"spender" schema:"address"`
+	Positions bool   `json:"positions,omitempty"`
+}
+
+// TxConfirmed is the final good word about a request, with its effect on the balances (asset or token id → change). Without a
+// unit there was nothing to do on chain. The effects of a unit's requests add up to what the chain shows, and so does gas.
 type TxConfirmed struct {
 	Head
-	Unit    string  `json:"unit"`
-	Carrier Carrier `json:"carrier" enum:"relayer,own_gas"`
-	TxHash  TxHash  `json:"tx_hash"`
-	Block   uint64  `json:"block"`
-	Effect  Effect  `json:"effect"`
-	GasPOL  string  `json:"gas_pol" schema:"decimal18" doc:"POL paid, up to 18 decimals"`
-	Final   bool    `json:"final"`
+	Unit    string          `json:"unit,omitempty"`
+	Carrier Carrier         `json:"carrier,omitempty" enum:"relayer,own_gas"`
+	TxHash  TxHash          `json:"tx_hash,omitempty"`
+	Block   uint64          `json:"block,omitempty"`
+	Effect  Effect          `json:"effect"`
+	GasPOL  string          `json:"gas_pol" schema:"decimal18" doc:"POL paid, up to 18 decimals"`
+	Final   bool            `json:"final"`
+	Late    bool            `json:"late,omitempty" doc:"this contradicts an earlier final word; believe it"`
+	Meta    json.RawMessage `json:"meta,omitempty" schema:"object"`
 }
 
 // TxFailed is the final bad word about a request: failed on chain, or dropped before.
 type TxFailed struct {
 	Head
-	Unit   string `json:"unit,omitempty"`
-	Error  *Error `json:"error"`
-	TxHash TxHash `json:"tx_hash,omitempty"`
-	Final  bool   `json:"final"`
+	Unit   string          `json:"unit,omitempty"`
+	Error  *Error          `json:"error"`
+	TxHash TxHash          `json:"tx_hash,omitempty"`
+	Final  bool            `json:"final"`
+	Meta   json.RawMessage `json:"meta,omitempty" schema:"object"`
 }
 
 // TxQuestion is svc.relayer.<account>.request.

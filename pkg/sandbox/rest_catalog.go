@@ -115,11 +115,13 @@ func (m *market) wire() wireMarket {
 	w := wireMarket{
 		EnableOrderBook: true, Active: true, Closed: m.resolved, AcceptingOrders: !m.resolved, AcceptingOrderTimestamp: opened,
 		MinimumOrderSize: number(minOrderSize), MinimumTickSize: number(m.tick), ConditionID: m.ConditionID,
-		QuestionID: m.ConditionID, Question: m.Question, Description: m.Question, MarketSlug: m.Slug, EndDateISO: ends,
+		QuestionID: m.questionID.Hex(), Question: m.Question, Description: m.Question, MarketSlug: m.Slug, EndDateISO: ends,
 		NotificationsEnabled: true, NegRisk: m.NegRisk, Tokens: m.wireTokens(), Tags: []string{"Sandbox"},
 	}
 	if m.NegRisk {
-		w.NegRiskMarketID = m.ConditionID
+		event := m.questionID
+		event[len(event)-1] = 0 // the rest of a question's id is its event's
+		w.NegRiskMarketID = event.Hex()
 	}
 	return w
 }

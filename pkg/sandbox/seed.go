@@ -3,6 +3,7 @@ package sandbox
 import (
 	"fmt"
 
+	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/common/hexutil"
 	"github.com/ethereum/go-ethereum/crypto"
 
@@ -82,9 +83,10 @@ func Markets() []Market {
 // marketSpec is a market and how the liquidity maker quotes it when it starts.
 type marketSpec struct {
 	Market
-	bestAsk money.Price // of Yes
-	spread  int         // between best bid and best ask, in ticks
-	step    int         // between quoted levels, in ticks
+	questionID common.Hash
+	bestAsk    money.Price // of Yes
+	spread     int         // between best bid and best ask, in ticks
+	step       int         // between quoted levels, in ticks
 }
 
 // marketSpecs is the table of markets. On the ticks finer than a cent both outcomes are offered at 0.4 or 0.625: any
@@ -106,7 +108,7 @@ func spec(slug, question, tick string, bestAsk money.Price, spread, step int) ma
 	m := Market{Slug: slug, Question: question, TickSize: tick, NegRisk: slug == negRiskSlug}
 	c := evm.ConditionOf(m.onChain(), 0)
 	m.ConditionID, m.Tokens = c.ID.Hex(), [2]string{c.Tokens[0].String(), c.Tokens[1].String()}
-	return marketSpec{Market: m, bestAsk: bestAsk, spread: spread, step: step}
+	return marketSpec{Market: m, questionID: c.Question, bestAsk: bestAsk, spread: spread, step: step}
 }
 
 // negRiskSlug is the one neg-risk market.

@@ -190,6 +190,9 @@ func fact(m polymarket.Market, at time.Time) (_ msgs.Market, ok bool) {
 	if end, err := time.Parse(time.RFC3339, m.EndDate); err == nil {
 		f.EndMS = end.UnixMilli()
 	}
+	if m.NegRisk && msgs.ValidHash(m.QuestionID) {
+		f.QuestionID = m.QuestionID
+	}
 	for _, t := range m.Tokens {
 		if !msgs.ValidTokenID(t.TokenID) {
 			return msgs.Market{}, false

@@ -29,12 +29,14 @@ type Asked struct {
 	Err     *msgs.Error
 	Request msgs.RequestID // as far as it could be recovered
 	Hash    string         // of the content
-	ReplyTo string
-	Market  *msgs.Market // of the condition that the command names; nil when it names none or none is known
+	ReplyTo string         // a valid inbox, or empty
+	Market  *msgs.Market   // of the condition that the command names; nil when it names none or none is known
 }
 
-// Look asks for all that packing must know of the world. It is harmless; while one is under way another is not begun.
+// Look asks for all that packing must know of the world. It is harmless. At most one is under way: another that is asked for
+// meanwhile is not begun, unless it would begin earlier than one that still waits for its moment, which it replaces.
 type Look struct {
+	FromMS    int64                // not begun before
 	Tokens    []polymarket.TokenID // positions whose balances matter
 	Approvals bool                 // read which approvals are missing; else the core's cache counts
 }
@@ -69,6 +71,7 @@ type Door struct {
 }
 
 // Rehearse has the endpoints try calls in order, from the wallet, without a signature.
+// While one is under way another is not begun.
 type Rehearse struct{ Pack Pack }
 
 // Pack is what may become a unit: whose requests, and the calls that they come to, in order.
@@ -81,6 +84,8 @@ type Pack struct {
 	Carrier   msgs.Carrier
 	Approvals bool  // calls grant missing approvals
 	AtMS      int64 // of the Look that it was made from
+	Shares    []msgs.TxShare
+	Purpose   quota.Purpose
 }
 
 // PackCall is one call and whose it is; an approval that all need has no request.
@@ -99,7 +104,8 @@ type Rehearsed struct {
 	Nonce  uint64      // the wallet's by the block of the rehearsal
 }
 
-// Submit has the relayer carry a unit: reserve, sign, look up what may have been sent before, send. It gives Submitted.
+// Submit has the relayer carry a unit: reserve, sign, look up what may have been sent before, send. It gives Submitted. The same
+// unit may be submitted again, with the same bytes, also beside one that is under way.
 type Submit struct {
 	Unit    msgs.TxPayload
 	Purpose quota.Purpose
@@ -117,18 +123,28 @@ type Submitted struct {
 	AtMS      int64
 }
 
-// Bring has the owner carry a unit and pay for it. It gives Brought.
-type Bring struct{ Unit msgs.TxPayload }
+// Bring has the owner carry a unit and pay for it. It gives Brought. The same unit may be brought again: what was taken on once
+// is not taken on twice.
+type Bring struct {
+	Unit msgs.TxPayload
+	// Refusal is why nothing but this can perform the unit: the relayer's definite refusal of its only submit, or a RelayerError
+	// that never left, where none was ever sent. Always there for a proxy wallet, which no nonce guards.
+	Refusal *polymarket.RelayerError
+	SendBy  int64 // ms: not taken on later, Brought.Err has deadline_passed then; 0: any time
+}
 
 // Brought is what became of a Bring: taken on durably by the sender, or why not. What the chain makes of it comes as Seen.
 type Brought struct {
 	Unit   string
-	Err    *msgs.Error // not taken on; nothing was signed for the chain
+	Err    *msgs.Error // not taken on; nothing was signed for the chain: no_gas, would_revert, venue_down (no endpoint), deadline_passed …
+	Past   bool        // with Err: in the newest block the wallet's nonce is past the unit's, so Follow will tell what used it
 	Denied *msgs.Error // the last look before the signature refused
 	AtMS   int64
 }
 
-// Follow watches a unit at its carrier and on the chain until it is final. It gives Seen at every change.
+// Follow watches a unit at its carrier and on the chain until it is final. It gives Seen at every change. A unit is watched once:
+// another Follow of it replaces the first, and tells what it sees anew. Several units can be watched at the same time; one whose
+// carrier gave up is watched on for as long as its payload can have effect.
 type Follow struct {
 	Unit    msgs.TxPayload
 	ID      string // the relayer's, when known
@@ -167,4 +183,10 @@ type Step struct {
 	Final   bool
 	Effect  msgs.Effect
 	GasPaid evm.Wei
+}
+
+// Reply sends the present state of a request to an inbox: a copy, at most once.
+type Reply struct {
+	To    string
+	Event msgs.Event
 }
