@@ -20,21 +20,56 @@ import (
 
 type judgeCmd struct {
 	busFlags
-	Journal  string        `name:"journal" required:"" help:"The sandbox's journal: a file, or http://…/_sandbox/journal."`
-	Commands string        `name:"commands" help:"The record of the bus: a file written by --record. Without it the bus itself is read."`
-	Record   string        `name:"record" help:"Also write the record of the bus to this file."`
-	Accounts []string      `name:"accounts" help:"Only these accounts."`
-	Settle   time.Duration `name:"settle" default:"5s" help:"A running plant is judged again for so long while anything is wrong: what is under way looks wrong for a moment."`
+	Journal   string        `name:"journal" required:"" help:"The sandbox's journal: a file, or http://…/_sandbox/journal."`
+	Commands  string        `name:"commands" help:"The record of the bus: a file written by --record. Without it the bus itself is read."`
+	Transfers string        `name:"transfers" help:"The transfers of the sandbox's chain, with which on-chain work is judged: a file, or http://…/_sandbox/transfers. Those of the journal's sandbox when the journal is read from there."`
+	Record    string        `name:"record" help:"Also write the record of the bus to this file."`
+	Accounts  []string      `name:"accounts" help:"Only these accounts."`
+	Settle    time.Duration `name:"settle" default:"5s" help:"A running plant is judged again for so long while anything is wrong: what is under way looks wrong for a moment."`
 }
 
 // judgeEvery is the pause between two looks at a running plant: the sandbox settles a trade in less.
 const judgeEvery = 500 * time.Millisecond
 
+// judged is the verdict on orders, and on on-chain work where its transfers are known.
+type judged struct {
+	judge.Verdict
+	work *judge.Work
+}
+
+func (v *judged) content() bool { return v.Content() && (v.work == nil || v.work.Content()) }
+
+// print says both, in one object or for people.
+func (v *judged) print(a *app) error {
+	if a.cli.Output != "json" {
+		fmt.Fprintln(a.out, v.Verdict)
+		if v.work != nil {
+			fmt.Fprintln(a.out, v.work)
+		}
+		return nil
+	}
+	b, err := json.Marshal(v.Verdict)
+	if err == nil && v.work != nil {
+		var work []byte
+		if work, err = json.Marshal(v.work); err == nil {
+			b = append(append(b[:len(b)-1], ','), work[1:]...)
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("encode verdict: %w", err)
+	}
+	fmt.Fprintf(a.out, "%s\n", b)
+	return nil
+}
+
 // Run judges, prints the verdict, and ends with 1 when something went wrong.
 func (c *judgeCmd) Run(a *app) error {
+	if base, isSandbox := strings.CutSuffix(c.Journal, "/_sandbox/journal"); isSandbox && isURL(c.Journal) && c.Transfers == "" {
+		c.Transfers = base + "/_sandbox/transfers"
+	}
 	end := time.Now().Add(c.Settle)
 	v, err := c.judge(a.ctx)
-	for running := isURL(c.Journal) && c.Commands == ""; running && err == nil && !v.Content() && time.Now().Before(end); {
+	for running := isURL(c.Journal) && c.Commands == ""; running && err == nil && !v.content() && time.Now().Before(end); {
 		select {
 		case <-time.After(judgeEvery):
 		case <-a.ctx.Done():
@@ -45,37 +80,80 @@ func (c *judgeCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	if a.cli.Output == "json" {
-		b, err := json.Marshal(v)
-		if err != nil {
-			return fmt.Errorf("encode verdict: %w", err)
-		}
-		fmt.Fprintf(a.out, "%s\n", b)
-	} else {
-		fmt.Fprintln(a.out, v)
+	if err := v.print(a); err != nil {
+		return err
 	}
-	if !v.Content() {
+	if !v.content() {
 		return exitCode(1)
 	}
 	return nil
 }
 
-// judge looks once. The journal is read before the bus.
-func (c *judgeCmd) judge(ctx context.Context) (v judge.Verdict, err error) {
-	journal, err := c.open(ctx, c.Journal)
+// judge looks once. The journal is read before the chain, and the chain before the bus.
+func (c *judgeCmd) judge(ctx context.Context) (*judged, error) {
+	journal, err := c.read(ctx, c.Journal)
 	if err != nil {
-		return v, err
+		return nil, err
 	}
-	defer journal.Close()
+	transfers, err := c.transfers(ctx)
+	if err != nil {
+		return nil, err
+	}
 	commands, err := c.commands(ctx)
 	if err != nil {
-		return v, err
+		return nil, err
 	}
-	defer commands.Close()
-	if v, err = judge.Judge(journal, commands, judge.Options{Accounts: c.Accounts}); err != nil {
-		return v, fmt.Errorf("judge: %w", err)
+	v, opts := &judged{}, judge.Options{Accounts: c.Accounts}
+	if v.Verdict, err = judge.Judge(bytes.NewReader(journal), bytes.NewReader(commands), opts); err == nil && c.Transfers != "" {
+		v.work = new(judge.Work)
+		*v.work, err = judge.JudgeWork(bytes.NewReader(journal), bytes.NewReader(transfers), bytes.NewReader(commands), opts)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("judge: %w", err)
 	}
 	return v, nil
+}
+
+// read reads a record whole.
+func (c *judgeCmd) read(ctx context.Context, where string) ([]byte, error) {
+	r, err := c.open(ctx, where)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	b, err := io.ReadAll(r)
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", where, err)
+	}
+	return b, nil
+}
+
+// transfers are those of the chain: a file, or page after page from where they are served.
+func (c *judgeCmd) transfers(ctx context.Context) ([]byte, error) {
+	if c.Transfers == "" || !isURL(c.Transfers) {
+		if c.Transfers == "" {
+			return nil, nil
+		}
+		return c.read(ctx, c.Transfers)
+	}
+	var all []byte
+	for after := int64(0); ; {
+		page, err := c.read(ctx, fmt.Sprintf("%s?after=%d&limit=%d", c.Transfers, after, transfersPage))
+		if err != nil {
+			return nil, err
+		}
+		page = bytes.TrimSpace(page)
+		if len(page) == 0 {
+			return all, nil
+		}
+		var last struct {
+			Seq int64 `json:"seq"`
+		}
+		if err := json.Unmarshal(page[bytes.LastIndexByte(page, '\n')+1:], &last); err != nil || last.Seq <= after {
+			return nil, problem("no_transfers", c.Transfers+" does not serve the transfers of a chain", "they are at /_sandbox/transfers of the sandbox")
+		}
+		after, all = last.Seq, append(append(all, page...), '\n')
+	}
 }
 
 func isURL(where string) bool {
@@ -83,9 +161,9 @@ func isURL(where string) bool {
 }
 
 // commands is the record of the bus, from a file or from the bus.
-func (c *judgeCmd) commands(ctx context.Context) (io.ReadCloser, error) {
+func (c *judgeCmd) commands(ctx context.Context) ([]byte, error) {
 	if c.Commands != "" {
-		return c.open(ctx, c.Commands)
+		return c.read(ctx, c.Commands)
 	}
 	var b bytes.Buffer
 	if err := c.recordBus(ctx, &b); err != nil {
@@ -96,7 +174,7 @@ func (c *judgeCmd) commands(ctx context.Context) (io.ReadCloser, error) {
 			return nil, fmt.Errorf("write record: %w", err)
 		}
 	}
-	return io.NopCloser(&b), nil
+	return b.Bytes(), nil
 }
 
 func (c *judgeCmd) open(ctx context.Context, where string) (io.ReadCloser, error) {
@@ -146,13 +224,13 @@ func (c *judgeCmd) recordBus(ctx context.Context, w io.Writer) error {
 	return recordStreams(ctx, js, w)
 }
 
-// recordStreams writes every message of every account's streams to w.
+// recordStreams writes every message of every account's streams to w, and of those that all share.
 func recordStreams(ctx context.Context, js jetstream.JetStream, w io.Writer) error {
 	out := bufio.NewWriter(w)
 	streams := js.ListStreams(ctx)
 	for info := range streams.Info() {
 		name := info.Config.Name
-		if !strings.HasPrefix(name, "ASK_") && !strings.HasPrefix(name, "LOG_") && name != msgs.DeadStream {
+		if !strings.HasPrefix(name, msgs.AskStream("")) && !strings.HasPrefix(name, msgs.LogStream("")) && name != msgs.DeadStream && name != msgs.QuotaStream {
 			continue
 		}
 		if err := recordStream(ctx, js, name, info.State.LastSeq, out); err != nil {

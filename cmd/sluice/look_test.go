@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/nats-io/nats.go"
 
@@ -153,6 +154,31 @@ func TestDoctorSaysWhoHeldTheDirectory(t *testing.T) {
 	says(t, "afterwards", at(), "held by nobody now", strconv.Itoa(os.Getpid()))
 }
 
+// judgesWork shows that what a record tells of on-chain work is held against the chain, whose transfers are asked for by page.
+func judgesWork(t *testing.T, r *running, record string) {
+	b, err := os.ReadFile(record)
+	if err != nil {
+		t.Fatal(err)
+	}
+	line, err := json.Marshal(recordLine{Stream: "LOG_main", Subject: "evt.tx.main", Seq: 1 << 40, StoredUS: time.Now().UnixMicro(),
+		Data: `{"events":[{"type":"tx.confirmed","request_id":"unheard-of","tx_hash":"0xabc","effect":{"pUSD":"5"}}]}`})
+	if err != nil {
+		t.Fatal(err)
+	}
+	forged := filepath.Join(t.TempDir(), "false.jsonl")
+	if err := os.WriteFile(forged, append(append(b, line...), '\n'), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	journal := r.CLOB + "/_sandbox/journal"
+	says(t, "on-chain work", ok(t, "judge", "--journal", journal, "--commands", record), "on-chain work: content")
+	res := call(t, "judge", "--journal", journal, "--commands", forged)
+	refused(t, res)
+	says(t, "made-up work", res.out, "on-chain work: not content", "1  work_unasked", "unheard-of", "1  wrong_effect")
+	if f := call(t, "judge", "-o", "json", "--journal", journal, "--commands", record, "--transfers", journal).failure(t); f.Error.Code != "no_transfers" {
+		t.Errorf("a journal for transfers: %+v", f)
+	}
+}
+
 func judges(t *testing.T, r *running) {
 	journal := []string{"--journal", r.CLOB + "/_sandbox/journal"}
 	record := filepath.Join(t.TempDir(), "record.jsonl")
@@ -160,11 +186,13 @@ func judges(t *testing.T, r *running) {
 	var v struct {
 		Content bool `json:"content"`
 		Filled  int  `json:"orders_filled"`
+		Work    bool `json:"tx_content"`
 	}
 	one(t, ok(t, r.tool(append([]string{"judge", "-o", "json"}, journal...)...)...), &v)
-	if !v.Content || v.Filled == 0 {
+	if !v.Content || !v.Work || v.Filled == 0 {
 		t.Errorf("verdict: %+v", v)
 	}
+	judgesWork(t, r, record)
 
 	// The same record without its first event is not what the judge wants to see.
 	b, err := os.ReadFile(record)

@@ -165,7 +165,7 @@ func (s *Sandbox) dropped(from uint64) (out []common.Hash) {
 		if b.undone || b.block < from {
 			continue
 		}
-		if r := c.Receipt(hash); r == nil || !slices.Equal(s.logsIn(r), b.logs) {
+		if r := c.Receipt(hash); r == nil || !slices.Equal(s.logsIn(r), b.logs) || !cameTo(s.executions(r), b.done) {
 			out = append(out, hash)
 		}
 	}

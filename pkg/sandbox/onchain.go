@@ -100,10 +100,8 @@ func (l *leg) onChain() evm.Leg {
 
 // book books a transaction that has come into a block.
 func (s *Sandbox) book(r *types.Receipt, number uint64) {
-	b := &booked{block: number, seq: len(s.chain.txs), logs: s.logsIn(r), trade: s.evm.settling[r.TxHash]}
-	if s.evm.booked[r.TxHash] == nil {
-		s.recordExecutions(r)
-	}
+	b := &booked{block: number, seq: len(s.chain.txs), logs: s.logsIn(r), done: s.executions(r), trade: s.evm.settling[r.TxHash]}
+	s.recordExecutions(b.done, false)
 	s.evm.booked[r.TxHash] = b
 	if len(b.logs) == 0 {
 		return
@@ -122,6 +120,7 @@ func (s *Sandbox) book(r *types.Receipt, number uint64) {
 func (s *Sandbox) unbook(hash common.Hash) {
 	b := s.evm.booked[hash]
 	b.undone = true
+	s.recordExecutions(b.done, true)
 	if len(b.logs) == 0 {
 		return
 	}
@@ -141,6 +140,7 @@ type booked struct {
 	block  uint64
 	seq    int // how many were told before it
 	logs   []ChainLog
+	done   []executionLine
 	trade  *trade // whose transfers were booked when it was matched
 	undone bool
 }

@@ -5,11 +5,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"math/big"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/ethereum/go-ethereum/common"
+	"github.com/ethereum/go-ethereum/core/types"
 
 	evm "sluice/pkg/sandbox/chain"
 	"sluice/pkg/sandbox/judge"
@@ -111,4 +113,43 @@ func (w *world) bringOwn(c *customer, body string) common.Hash {
 	w.sendRaw(c.account, common.HexToAddress(c.account.Funder), c.ownCall(body))
 	lines := w.journalled("execution")
 	return common.HexToHash(lines[len(lines)-1]["tx_hash"].(string))
+}
+
+// A transaction that a reorganisation has dropped has not done what it did for its wallet, although nothing of it was a transfer:
+// the journal takes it back, and the judge does not count it.
+func TestWhatAReorganisationDropsWasNotExecuted(t *testing.T) {
+	inBubble(t, Config{Chain: true}, func(w *world) {
+		c, eoa, r := w.customer("main"), w.trader("eoa").account, &told{}
+		first := w.s.evm.Head().Number.Int64()
+		allow := c.call("Token", "approve", evm.Polygon().CTF, big.NewInt(7))
+		w.sendRaw(eoa, evm.Polygon().PUSD, allow)
+		lines := w.journalled("execution")
+		hash := lines[len(lines)-1]["tx_hash"].(string)
+		r.add("eoa", "cmd.tx.eoa.approve", map[string]any{"request_id": "a", "set": "trading"})
+		r.add("eoa", "evt.tx.eoa", map[string]any{"events": []any{map[string]any{"type": "tx.confirmed", "request_id": "a", "tx_hash": hash, "effect": map[string]string{}}}})
+		if v := w.judgeWork(r); !v.Content() || v.ByOwnGas != 1 {
+			t.Errorf("executed: %+v", v)
+		}
+		time.Sleep(4 * blockEvery)
+		reorganise := func(drop bool) {
+			w.s.mu.Lock()
+			defer w.s.mu.Unlock()
+			if _, err := w.s.evm.Reorg(int(w.s.evm.Head().Number.Int64()-first), func(x *types.Transaction) bool { return drop && x.Hash().Hex() == hash }); err != nil {
+				t.Fatal(err)
+			}
+			w.s.follow()
+		}
+		reorganise(false)
+		if v := w.judgeWork(r); !v.Content() || v.ByOwnGas != 1 || len(w.journalled("execution")) != len(lines) {
+			t.Errorf("in another block: %+v", v)
+		}
+		reorganise(true)
+		if v := w.judgeWork(r); v.Wrong[judge.NotExecuted] != 1 || len(v.Wrong) != 1 || v.ByOwnGas != 0 {
+			t.Errorf("dropped: %+v", v)
+		}
+		w.sendRaw(eoa, evm.Polygon().PUSD, allow)
+		if v := w.judgeWork(r); !v.Content() || v.ByOwnGas != 1 {
+			t.Errorf("sent again: %+v", v)
+		}
+	})
 }

@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"math/big"
+	"slices"
 	"time"
 
 	"github.com/ethereum/go-ethereum/common"
@@ -61,18 +62,19 @@ type executionLine struct {
 	Key     string `json:"key"`
 	OK      bool   `json:"ok"`
 	GasUsed uint64 `json:"gas_used"`
-	GasWei  string `json:"gas_wei"` // paid by the sender
+	GasWei  string `json:"gas_wei"`          // paid by the sender
+	Undone  bool   `json:"undone,omitempty"` // written before, and stands on the chain no more
 }
 
-// recordExecutions writes down what a transaction of a new block did for wallets.
-func (s *Sandbox) recordExecutions(r *types.Receipt) {
+// executions are what a transaction did for wallets.
+func (s *Sandbox) executions(r *types.Receipt) (out []executionLine) {
 	tx := s.evm.Transaction(r.TxHash)
 	if tx == nil {
-		return
+		return nil
 	}
 	from, err := types.Sender(types.LatestSignerForChainID(big.NewInt(evm.ID)), tx)
 	if err != nil {
-		return // the chain takes none that is not signed
+		return nil // the chain takes none that is not signed
 	}
 	carrier := "own_gas"
 	if from == evm.Worker() {
@@ -85,7 +87,7 @@ func (s *Sandbox) recordExecutions(r *types.Receipt) {
 	}
 	for _, e := range done {
 		l := executionLine{
-			Kind: "execution", AtUS: time.Now().UnixMicro(), TxHash: r.TxHash.Hex(), Block: r.BlockNumber.Uint64(), Carrier: carrier, Sender: lower(from),
+			Kind: "execution", TxHash: r.TxHash.Hex(), Block: r.BlockNumber.Uint64(), Carrier: carrier, Sender: lower(from),
 			Type: e.Type, OK: e.OK, GasUsed: r.GasUsed, GasWei: gas.String(),
 		}
 		if e.Wallet != (common.Address{}) {
@@ -97,6 +99,20 @@ func (s *Sandbox) recordExecutions(r *types.Receipt) {
 		if w := s.wallets[e.Wallet]; w != nil {
 			l.Account = w.name
 		}
+		out = append(out, l)
+	}
+	return out
+}
+
+// recordExecutions writes down what a transaction did for wallets, or that it has not done it after all.
+func (s *Sandbox) recordExecutions(done []executionLine, undone bool) {
+	for _, l := range done {
+		l.AtUS, l.Undone = time.Now().UnixMicro(), undone
 		s.journal.add(l)
 	}
+}
+
+// cameTo reports whether a transaction has done for wallets what it had done before, in whatever block.
+func cameTo(now, before []executionLine) bool {
+	return slices.EqualFunc(now, before, func(x, y executionLine) bool { return x.OK == y.OK && x.Key == y.Key && x.Wallet == y.Wallet })
 }

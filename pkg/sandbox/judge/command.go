@@ -65,6 +65,7 @@ type commandBody struct {
 	OrderIDs       list      `json:"order_ids"`
 	ConditionID    text      `json:"condition_id"`
 	Asset          text      `json:"asset"`
+	DeadlineMs     whole     `json:"deadline_ms"`
 	Signed         signedRaw `json:"signed"`
 }
 

@@ -25,6 +25,9 @@ type venue struct {
 	submitted  []int64 // requests that must be charged a unit
 	charges    []charged
 	executions []execution
+	relays     []relay
+	signed     map[int64]string // request → signature in its body
+	leftAt     map[string]int64 // signature → when it came first, whatever became of it
 
 	allowed  *allowed // nil when the journal does not say
 	tiers    []tierChange
@@ -83,6 +86,7 @@ func newVenue(c *court) *venue {
 		court: c, wallets: map[string]string{}, bySlug: map[string]string{}, tokens: map[string][]string{}, market: map[string]string{},
 		orders: map[string]*venueOrder{}, trades: map[string]*trade{},
 		lookups: map[string][]lookup{}, limits: map[string]*excess{}, covers: map[string][]int{},
+		signed: map[int64]string{}, leftAt: map[string]int64{},
 	}
 }
 
@@ -139,6 +143,7 @@ type journalLine struct {
 	Key     text `json:"key"`
 	OK      text `json:"ok"`
 	GasWei  text `json:"gas_wei"`
+	Undone  text `json:"undone"`
 
 	Scope    text `json:"scope"`
 	Endpoint text `json:"endpoint"`
@@ -189,7 +194,7 @@ func (v *venue) take(l *journalLine) string {
 	case "execution":
 		return v.takeExecution(l)
 	case "relay":
-		return "" // what the relayer told its caller: the chain knows better
+		return v.takeRelay(l)
 	case "":
 		return "no kind"
 	}

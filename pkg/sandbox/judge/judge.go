@@ -110,6 +110,7 @@ type court struct {
 	only     map[string]bool
 	forAll   []*command // stored on ASK_all
 	dead     cemetery
+	quota    []message // the books of daily units
 
 	verdict Verdict
 	counts  map[Kind]*int

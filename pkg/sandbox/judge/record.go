@@ -138,6 +138,8 @@ func (c *court) file(m message) {
 		a := c.account(parts[1])
 		a.heard(m.seq)
 		a.feed++
+	case len(parts) == 2 && parts[0] == "quota":
+		c.quota = append(c.quota, m)
 	default:
 		c.unfamiliar("subject " + strings.Join(parts[:min(2, len(parts))], "."))
 	}

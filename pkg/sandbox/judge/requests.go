@@ -91,6 +91,7 @@ func (v *venue) takeRequest(l *journalLine) string {
 		v.court.verdict.PostsThrottled++
 	}
 	v.arrive(l)
+	v.takeSignature(l)
 	if submission(l) && l.Fate != "lost" && l.Status != "429" {
 		v.submitted = append(v.submitted, l.ID.n)
 	}

@@ -2,6 +2,7 @@ package judge
 
 import (
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"io"
 	"math/big"
@@ -19,6 +20,10 @@ const (
 	Unanswered      Kind = "work_unanswered"
 	ToldTwice       Kind = "work_told_twice"
 	Unasked         Kind = "work_unasked"
+	NotExecuted     Kind = "not_executed"
+	LeftLate        Kind = "left_late"
+	UnitsForgotten  Kind = "units_forgotten"
+	UnitsInvented   Kind = "units_invented"
 )
 
 // Work says what became of on-chain work, and what was wrong with it.
@@ -42,10 +47,65 @@ type Work struct {
 // Content reports that nothing is wrong.
 func (w Work) Content() bool { return len(w.Wrong) == 0 }
 
+// MarshalJSON adds "content" to the fields.
+func (w Work) MarshalJSON() ([]byte, error) {
+	type plain Work
+	return json.Marshal(struct {
+		Content bool `json:"tx_content"`
+		plain
+	}{w.Content(), plain(w)})
+}
+
+// String is the verdict for people, over several lines: what was done, then each wrong with its findings.
+func (w Work) String() string {
+	var b strings.Builder
+	word := "content: nothing wrong"
+	if !w.Content() {
+		word = "not content"
+	}
+	units := 0
+	for _, n := range w.Units {
+		units += n
+	}
+	fmt.Fprintf(&b, "on-chain work: %s\n\n", word)
+	fmt.Fprintf(&b, "requests  asked %d  confirmed %d  failed or dropped %d\n", w.Requests, w.Confirmed, w.Failed)
+	fmt.Fprintf(&b, "chain     by the relayer %d  by own gas %d  lost races %d  units charged %d\n\n", w.ByRelayer, w.ByOwnGas, w.LostRaces, units)
+	for _, m := range workCharges() {
+		fmt.Fprintf(&b, "%6d  %-20s %s\n", w.Wrong[m.kind], m.kind, m.means)
+		for _, f := range w.Findings {
+			if f.Kind == m.kind {
+				fmt.Fprintf(&b, "        - %s\n", f)
+			}
+		}
+	}
+	return b.String()
+}
+
+// workCharges lists every kind once, in the order in which people want to read them.
+func workCharges() []charge {
+	return []charge{
+		{kind: ExecutedTwice, means: "a request or a payload executed by two transactions"},
+		{kind: NotExecuted, means: "a request told as confirmed by a transaction that did nothing for its wallet"},
+		{kind: Untold, means: "a transaction that moved the wallet's money, and nobody told"},
+		{kind: WrongEffect, means: "an effect told that was not asked for, or is not what the chain shows"},
+		{kind: LeftLate, means: "a request that left after its deadline"},
+		{kind: Unanswered, means: "a request without an end"},
+		{kind: ToldTwice, means: "a request with two ends"},
+		{kind: Unasked, means: "an end of a request that nobody asked for"},
+		{kind: UnitsMiscounted, means: "a submission that the venue charged twice, or never"},
+		{kind: UnitsOver, means: "a submission beyond the units of a day"},
+		{kind: UnitsForgotten, means: "a unit that the venue has charged and our books have not"},
+		{kind: UnitsInvented, means: "a unit that our books say was spent and the venue has not charged"},
+		{kind: Unreadable, means: "a thing that should have been understood"},
+	}
+}
+
 // JudgeWork holds what the relayers told on evt.tx.<account> (in commands, the record of the bus) against the venue's journal
-// and the chain's transfers: each unit is charged once and none beyond the quota, each payload executed once, each request
-// answered once and with its true effect. It is to be asked when everything has ended.
+// and the chain's transfers: each unit is charged once, none beyond the quota and none that the books of daily units lack, each
+// payload executed once, each request answered once, in time, and with its true effect. What a reorganisation has undone was not
+// executed. It is to be asked when everything has ended.
 //
+// When a request leaves by own gas the venue does not see: there the intent on the log counts.
 // Transfers know pUSD and outcome tokens; effects on anything else are not looked at.
 func JudgeWork(journal, transfers, commands io.Reader, opts Options) (Work, error) {
 	c := newCourt(opts)
@@ -60,13 +120,14 @@ func JudgeWork(journal, transfers, commands io.Reader, opts Options) (Work, erro
 		return Work{}, fmt.Errorf("read commands: %w", err)
 	}
 	c.prepare()
-	w := &works{court: c, books: b, tasks: map[[2]string]*task{}, found: Work{Units: map[string]int{}, Wrong: map[Kind]int{}, Findings: []Finding{}}}
+	w := &works{court: c, books: b, tasks: map[[2]string]*task{}, intents: map[[2]string]int64{}, found: Work{Units: map[string]int{}, Wrong: map[Kind]int{}, Findings: []Finding{}}}
 	for _, a := range c.judged() {
 		w.ask(a)
 		w.replay(a)
 		w.answer(a)
 	}
 	w.units()
+	w.counted()
 	w.executions()
 	w.compare()
 	for _, f := range append(c.verdict.Of(Unreadable), b.found.Findings...) {
@@ -80,10 +141,11 @@ func JudgeWork(journal, transfers, commands io.Reader, opts Options) (Work, erro
 
 // works is the judgement of on-chain work.
 type works struct {
-	court *court
-	books *books
-	tasks map[[2]string]*task // by account and request id
-	found Work
+	court   *court
+	books   *books
+	tasks   map[[2]string]*task // by account and request id
+	intents map[[2]string]int64 // by account and unit: when its first submitting was stored
+	found   Work
 }
 
 // task is one request and its ends.
@@ -92,6 +154,7 @@ type task struct {
 	ends    []string
 	refused bool     // as bad input, which may be said beside an end
 	txs     []string // those that it was confirmed with
+	units   []string // the same
 	effects []map[string]*big.Rat
 }
 
@@ -100,39 +163,6 @@ func (w *works) accuse(k Kind, account, format string, args ...any) {
 	if w.found.Wrong[k] <= w.court.maxFindings {
 		w.found.Findings = append(w.found.Findings, Finding{Kind: k, Account: account, Why: fmt.Sprintf(format, args...)})
 	}
-}
-
-// charged is a unit that the relayer says that it has charged.
-type charged struct {
-	request int64
-	account string
-}
-
-func (v *venue) takeCharge(l *journalLine) string {
-	if !l.Request.set || l.Account == "" {
-		return "a charge without request or account"
-	}
-	v.charges = append(v.charges, charged{l.Request.n, string(l.Account)})
-	return ""
-}
-
-// execution is what a transaction did for a wallet.
-type execution struct {
-	account, tx, carrier, key string
-	ok                        bool
-}
-
-func (v *venue) takeExecution(l *journalLine) string {
-	if l.TxHash == "" || l.Carrier == "" {
-		return "an execution without tx_hash or carrier"
-	}
-	v.executions = append(v.executions, execution{string(l.Account), lower(string(l.TxHash)), string(l.Carrier), lower(string(l.Key)), l.OK == "true"})
-	return ""
-}
-
-// submission reports a request that the relayer has counted: its credentials held.
-func submission(l *journalLine) bool {
-	return l.Method == "POST" && l.Path == "/relayer/submit" && l.Account != ""
 }
 
 // ask files the commands of an account.
@@ -150,7 +180,9 @@ func (w *works) ask(a *account) {
 type workEvent struct {
 	Type      text `json:"type"`
 	RequestID text `json:"request_id"`
+	Unit      text `json:"unit"`
 	TxHash    text `json:"tx_hash"`
+	Late      text `json:"late"`
 	Error     struct {
 		Code text `json:"code"`
 	} `json:"error"`
@@ -182,9 +214,17 @@ func (w *works) replay(a *account) {
 
 func (w *works) event(account string, m message, e *workEvent) {
 	switch e.Type {
+	case "tx.submitting":
+		if u := [2]string{account, string(e.Unit)}; w.intents[u] == 0 {
+			w.intents[u] = m.storedUs
+		}
+		return
 	case "tx.confirmed", "tx.failed", "tx.dropped":
 	default:
 		return
+	}
+	if w.takesBack(account, string(e.RequestID)) {
+		return // the word about a cancel
 	}
 	id := [2]string{account, string(e.RequestID)}
 	t := w.tasks[id]
@@ -195,6 +235,9 @@ func (w *works) event(account string, m message, e *workEvent) {
 	if badInput(string(e.Error.Code)) {
 		t.refused = true
 		return
+	}
+	if e.Late == "true" && len(t.txs) == 0 {
+		t.ends = nil // it says itself that the word before was wrong
 	}
 	t.ends = append(t.ends, string(e.Type))
 	if e.Type != "tx.confirmed" {
@@ -212,7 +255,7 @@ func (w *works) event(account string, m message, e *workEvent) {
 			add(w.books.told, move{account, lower(string(e.TxHash)), asset}, change)
 		}
 	}
-	t.txs, t.effects = append(t.txs, lower(string(e.TxHash))), append(t.effects, effect)
+	t.txs, t.units, t.effects = append(t.txs, lower(string(e.TxHash))), append(t.units, string(e.Unit)), append(t.effects, effect)
 }
 
 // known reports an asset whose transfers are told.
@@ -245,12 +288,18 @@ func (w *works) answer(a *account) {
 		}
 		w.found.Confirmed++
 		w.checkEffect(a.name, id, t)
+		w.checkDeed(a.name, id, t)
 	}
 }
 
 // refused reports an id of a command that had no effect: a repeat with other content, or one that could not be read.
 func (w *works) refused(a *account, id string) bool {
 	return slices.ContainsFunc(a.work, func(k *command) bool { return k.id == id || k.bad })
+}
+
+// takesBack reports the id of a cancel.
+func (w *works) takesBack(account, id string) bool {
+	return slices.ContainsFunc(w.court.account(account).work, func(k *command) bool { return k.verb == "cancel" && k.id == id })
 }
 
 func (w *works) ids(account string) (out []string) {
@@ -303,104 +352,4 @@ func (w *works) wanted(k *command) map[string]*big.Rat {
 		}
 	}
 	return nil
-}
-
-// units counts what the relayer charged: each submission that it let in and did not refuse for want of units, once.
-func (w *works) units() {
-	v := w.court.venue
-	want, got := map[int64]bool{}, map[int64]int{}
-	for _, a := range v.submitted {
-		want[a] = true
-	}
-	for _, c := range v.charges {
-		got[c.request]++
-		w.found.Units[c.account]++
-		if !want[c.request] || got[c.request] > 1 {
-			w.accuse(UnitsMiscounted, "", "request %d is charged to %s: %d times, and should be %s", c.request, c.account, got[c.request], map[bool]string{true: "once", false: "never"}[want[c.request]])
-		}
-	}
-	for _, r := range v.submitted {
-		if got[r] == 0 {
-			w.accuse(UnitsMiscounted, "", "request %d was taken and is not charged", r)
-		}
-	}
-	again := v.recount()
-	for _, name := range sorted(again) {
-		t := again[name]
-		if strings.HasPrefix(name, "relayer ") && strings.HasSuffix(name, " units") {
-			for range t.excess {
-				w.accuse(UnitsOver, "", "%s: %d asked for, %d allowed in a day", name, t.arrived, t.allowed)
-			}
-		}
-	}
-}
-
-// executions counts what was executed for the accounts' wallets, and charges what was executed again under one signature.
-func (w *works) executions() {
-	first := map[string]string{}
-	for _, e := range w.court.venue.executions {
-		switch {
-		case !w.court.judges(e.account):
-			continue
-		case !e.ok:
-			w.found.LostRaces++
-			continue
-		case e.carrier == "relayer":
-			w.found.ByRelayer++
-		default:
-			w.found.ByOwnGas++
-		}
-		if e.key == "" {
-			continue
-		}
-		if tx := first[e.key]; tx != "" && tx != e.tx {
-			w.accuse(ExecutedTwice, e.account, "payload %s is executed by %s and %s", e.key, tx, e.tx)
-		}
-		first[e.key] = e.tx
-	}
-}
-
-// compare holds what each transaction moved for the wallet that executed it against what was told of it.
-func (w *works) compare() {
-	b := w.books
-	executed := map[move]bool{} // by account and transaction
-	for _, e := range w.court.venue.executions {
-		if e.ok && w.court.judges(e.account) {
-			executed[move{account: e.account, tx: e.tx}] = true
-		}
-	}
-	all := map[move]bool{}
-	for k := range b.told {
-		all[k] = true
-	}
-	for k := range b.moved {
-		if executed[move{account: k.account, tx: k.tx}] {
-			all[k] = true
-		}
-	}
-	keys := make([]move, 0, len(all))
-	for k := range all {
-		keys = append(keys, k)
-	}
-	slices.SortFunc(keys, func(x, y move) int {
-		return cmp.Or(cmp.Compare(x.account, y.account), cmp.Compare(x.tx, y.tx), cmp.Compare(x.asset, y.asset))
-	})
-	told := map[move]bool{}
-	for k := range b.told {
-		told[move{account: k.account, tx: k.tx}] = true
-	}
-	silent := map[move]bool{}
-	for _, k := range keys {
-		tx := move{account: k.account, tx: k.tx}
-		switch {
-		case equal(b.told[k], b.moved[k]):
-		case !told[tx]:
-			if !silent[tx] {
-				w.accuse(Untold, k.account, "transaction %s moves the wallet's money, and nobody told", k.tx)
-			}
-			silent[tx] = true
-		default:
-			w.accuse(WrongEffect, k.account, "transaction %s moves %s of %s, and %s is told", k.tx, show(b.moved[k]), k.asset, show(b.told[k]))
-		}
-	}
 }
