@@ -44,6 +44,7 @@ type cli struct {
 	Dead        deadCmd        `cmd:"" help:"Look at what could not be decided."`
 	Judge       judgeCmd       `cmd:"" help:"Recompute from a journal what went wrong."`
 	Limits      limitsCmd      `cmd:"" help:"What the venues allow, how full it is, and how long a queue will take."`
+	Quota       quotaCmd       `cmd:"" help:"How many of the relayer's daily units are used, and when they come back."`
 	Doctor      doctorCmd      `cmd:"" help:"Check this machine, the bus, the venue and the accounts."`
 	Healthcheck healthcheckCmd `cmd:"" help:"Ask a running process whether it is ready."`
 	Version     versionCmd     `cmd:"" help:"Say which version this is."`

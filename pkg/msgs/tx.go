@@ -289,19 +289,19 @@ type TxAnswer struct {
 	Final     bool      `json:"final"`
 }
 
-// QuotaAnswer is the reply to svc.relayer.<account>.quota.
+// QuotaAnswer is the reply to svc.relayer.<account>.quota: the book of the account's credential, which other accounts may use too.
 type QuotaAnswer struct {
 	Tier           string    `json:"tier"`
-	Limit          int       `json:"limit"`
-	Used           int       `json:"used"`
-	Reserved       int       `json:"reserved"`
-	Remaining      int       `json:"remaining"`
-	ResetsMS       int64     `json:"resets_ms"`
-	LastCallMS     int64     `json:"last_call_ms"`
-	Warning        bool      `json:"warning"`
-	RunsOutMS      *int64    `json:"runs_out_ms"`
+	Limit          int       `json:"limit" doc:"units of any 24 hours; 0: no daily limit"`
+	Used           int       `json:"used" doc:"units that are charged, those reserved among them"`
+	Reserved       int       `json:"reserved" doc:"charged, and nobody knows yet what became of them"`
+	Remaining      int       `json:"remaining" doc:"that may be spent now, the last five for redeem and unwrap; 0 while blocked"`
+	ResetsMS       int64     `json:"resets_ms" doc:"when the next unit comes back, or the block ends; 0: nothing is used"`
+	LastCallMS     int64     `json:"last_call_ms" doc:"when a unit was last reserved; 0: never"`
+	Warning        bool      `json:"warning" doc:"half is used"`
+	RunsOutMS      *int64    `json:"runs_out_ms" doc:"at the pace of the last six hours; null: not within a day"`
 	PerMinute      PerMinute `json:"per_minute"`
-	BlockedUntilMS *int64    `json:"blocked_until_ms"`
+	BlockedUntilMS *int64    `json:"blocked_until_ms" doc:"the relayer has refused for want of units until then"`
 }
 
 // PerMinute is the short window beside the daily quota.

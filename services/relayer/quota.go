@@ -170,8 +170,13 @@ func (a *Allowance) refresh(ctx context.Context, trim bool) {
 	}
 }
 
-// Answer is what svc.relayer.<account>.quota is told. Errors: those of the book.
+// Answer is what svc.relayer.<account>.quota is told. Errors: those of the book; *msgs.Error of an account without a credential,
+// whose allowance is nil.
 func (a *Allowance) Answer(ctx context.Context) (msgs.QuotaAnswer, error) {
+	if a == nil {
+		return msgs.QuotaAnswer{}, &msgs.Error{Code: msgs.NotCapable, Cause: "this account has no credentials for the relayer, so that it has no daily units",
+			Fix: "configure a builder's key with secret and passphrase, or a relayer key; wallets that can, go by the owner's gas without them"}
+	}
 	v, err := a.View(ctx)
 	if err != nil {
 		return msgs.QuotaAnswer{}, err

@@ -228,8 +228,9 @@ func TestAccountsOfOneCredentialShareItsBook(t *testing.T) {
 		if a := all.Of(own); a.tier != ownKeyTier || dailyUnits(all.cfg.Profile, a.tier) != 0 || a.book == one.book {
 			t.Errorf("own key: %s, %s", a.book, a.tier)
 		}
-		if all.Of(nil) != nil {
-			t.Error("a book without a credential")
+		_, err := all.Of(nil).Answer(t.Context())
+		if e, ok := errors.AsType[*msgs.Error](err); !ok || e.Code != msgs.NotCapable || e.Fix == "" {
+			t.Errorf("without a credential: %v", err)
 		}
 		if _, err := NewAllowances(AllowanceConfig{Tier: "Gold"}); err == nil || !strings.Contains(err.Error(), "Unverified") {
 			t.Errorf("an unknown tier: %v", err)
