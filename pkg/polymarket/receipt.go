@@ -160,3 +160,11 @@ func readPositions(topic string, data []byte) (ids, amounts []uint256.Int, ok bo
 	}
 	return ids, amounts, true
 }
+
+// SafeTopics are the first topics of the events that a Safe writes, one for each nonce that it uses: success and failure.
+func SafeTopics() []Hash {
+	return []Hash{Hash([]byte(topicExecutionSuccess)), Hash([]byte(topicExecutionFailure))}
+}
+
+// HubTopic is the first topic of the event that the relay hub writes for each nonce that it uses; the owner is the third.
+func HubTopic() Hash { return Hash([]byte(topicRelayed)) }

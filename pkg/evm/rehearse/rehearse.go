@@ -71,14 +71,14 @@ func at(ctx context.Context, n *evm.Node, wallet common.Address, calls []Call, b
 	var said hexutil.Bytes
 	var questions []rpc.BatchElem
 	for i, q := range beside {
-		questions = append(questions, rpc.BatchElem{Method: "eth_call", Args: []any{object(q), head.Number}, Result: &answers[i]})
+		questions = append(questions, rpc.BatchElem{Method: "eth_call", Args: []any{q.Object(), head.Number}, Result: &answers[i]})
 	}
 	if len(calls) > 0 {
 		data, err := pack(calls)
 		if err != nil {
 			return Result{}, err
 		}
-		questions = append(questions, rpc.BatchElem{Method: "eth_call", Args: []any{object(Call{wallet, data}), head.Number, override(wallet)}, Result: &said})
+		questions = append(questions, rpc.BatchElem{Method: "eth_call", Args: []any{Call{wallet, data}.Object(), head.Number, override(wallet)}, Result: &said})
 	}
 	if len(questions) == 0 {
 		return r, nil
@@ -103,7 +103,8 @@ func at(ctx context.Context, n *evm.Node, wallet common.Address, calls []Call, b
 	return r, r.read(n, said, len(calls))
 }
 
-func object(c Call) map[string]any {
+// Object is the call as eth_call takes it.
+func (c Call) Object() map[string]any {
 	return map[string]any{"to": c.To, "data": hexutil.Bytes(c.Data)}
 }
 

@@ -1,0 +1,167 @@
+package relayer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"sync"
+	"time"
+
+	"sluice/pkg/evm"
+	"sluice/pkg/evm/rehearse"
+	"sluice/pkg/evm/sender"
+	"sluice/pkg/msgs"
+	"sluice/pkg/polymarket"
+)
+
+// intentOf is the sender's name for a unit's transaction; an EOA's unit has one for each call.
+func intentOf(u *msgs.TxPayload, call int) string {
+	if u.Kind == polymarket.EOA.String() {
+		return u.Unit + "/" + strconv.Itoa(call)
+	}
+	return u.Unit
+}
+
+// bring has the owner carry a unit. The sender tries each transaction directly before it takes it on, so that a race that is lost is
+// not paid for; what it has taken on it sees to the end, over restarts too. ok is false when the context has cut it short.
+func (p *performer) bring(ctx context.Context, d Bring) (_ Brought, ok bool) {
+	out := Brought{Unit: d.Unit.Unit}
+	done := func() (Brought, bool) {
+		out.AtMS = time.Now().UnixMilli()
+		return out, ctx.Err() == nil
+	}
+	if p.sender == nil {
+		out.Err = &msgs.Error{Code: msgs.NoGas, Cause: "own gas is not switched on", Fix: "switch it on, with RPC endpoints and POL on the owner's account " + p.who.Owner.Hex()}
+		return done()
+	}
+	calls, err := p.pen.ownGas(&d.Unit)
+	for i := 0; err == nil && i < len(calls); i++ {
+		err = p.pen.vet(calls[i].To, calls[i].Data)
+	}
+	if err != nil {
+		p.log.Error("unit not brought", "unit", d.Unit.Unit, "error", err)
+		out.Denied = refusedBy(err)
+		return done()
+	}
+	for i, c := range calls {
+		id := intentOf(&d.Unit, i)
+		p.pass(BeforeBring)
+		refused := p.intend(ctx, id, c)
+		p.pass(AfterBring)
+		if ctx.Err() != nil {
+			return out, false
+		}
+		if p.who.Kind != polymarket.EOA {
+			out.Err = refused
+			return done()
+		}
+		if refused != nil {
+			p.mined.refuse(id, refused) // the other calls are other transactions
+			continue
+		}
+		if i+1 < len(calls) && p.mined.inChain(ctx, p.sender, id) != nil {
+			return out, false
+		}
+	}
+	return done()
+}
+
+// intend hands a transaction to the sender, for as long as it takes. The error says that it was definitely not taken on.
+func (p *performer) intend(ctx context.Context, id string, c polymarket.Call) *msgs.Error {
+	for wait := lookFirst; ; wait = min(2*wait, lookLast) {
+		err := p.sender.Submit(ctx, sender.Intent{ID: id, To: c.To, Data: c.Data})
+		if err == nil || ctx.Err() != nil {
+			return nil
+		}
+		if e, ok := errors.AsType[*evm.Error](err); ok && e.Kind == evm.Reverted {
+			cause := e.Cause
+			if len(e.Data) > 0 {
+				cause = rehearse.Reason(e.Data)
+			}
+			return &msgs.Error{Code: msgs.WouldRevert, Cause: "the transaction would revert: " + cause, Fix: "nothing was paid; look at the wallet's balances and at its nonce"}
+		}
+		if _, conflict := errors.AsType[*sender.ConflictError](err); conflict {
+			return &msgs.Error{Code: msgs.Forbidden, Cause: err.Error(), Fix: "report it: a unit's name stands for one payload"}
+		}
+		p.log.Warn("own transaction not taken on, trying again", "id", id, "error", err, "retry_after_ms", wait.Milliseconds())
+		if pause(ctx, wait) != nil {
+			return nil
+		}
+	}
+}
+
+// minings is what the sender has told of its transactions, for whoever follows them.
+type minings struct {
+	mu      sync.Mutex
+	hash    map[string]polymarket.Hash // the latest attempt that was seen in a block
+	refused map[string]*msgs.Error
+	changed chan struct{} // closed and made anew at each word
+}
+
+func newMinings() *minings {
+	return &minings{hash: map[string]polymarket.Hash{}, refused: map[string]*msgs.Error{}, changed: make(chan struct{})}
+}
+
+// maxMinings bounds what is remembered: the units of some days. What is forgotten is found on the chain.
+const maxMinings = 5_000
+
+// told hears of the sender's progress.
+func (m *minings) told(g sender.Progress) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	switch g.Stage {
+	case sender.Mined:
+		if len(m.hash) >= maxMinings {
+			clear(m.hash)
+		}
+		m.hash[g.ID] = g.Hash
+	case sender.Unmined:
+		delete(m.hash, g.ID)
+	case sender.Ended:
+		m.hash[g.ID] = g.Result.Hash
+	default:
+		return
+	}
+	close(m.changed)
+	m.changed = make(chan struct{})
+}
+
+func (m *minings) refuse(id string, why *msgs.Error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if len(m.refused) >= maxMinings {
+		clear(m.refused)
+	}
+	m.refused[id] = why
+}
+
+func (m *minings) of(id string) (hash polymarket.Hash, refused *msgs.Error, changed <-chan struct{}) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.hash[id], m.refused[id], m.changed
+}
+
+// inChain waits until an intent is in a block, or has ended; its error is the context's.
+func (m *minings) inChain(ctx context.Context, s *sender.Sender, id string) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	ended := make(chan error, 1)
+	go func() { _, err := s.Wait(ctx, id); ended <- err }()
+	for {
+		hash, _, changed := m.of(id)
+		if hash != (polymarket.Hash{}) {
+			cancel()
+			<-ended
+			return nil
+		}
+		select {
+		case <-changed:
+		case err := <-ended:
+			if err != nil && ctx.Err() == nil {
+				err = fmt.Errorf("wait for %s: %w", id, err)
+			}
+			return err
+		}
+	}
+}

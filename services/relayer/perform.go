@@ -1,0 +1,122 @@
+package relayer
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"sluice/pkg/actor"
+	"sluice/pkg/evm"
+	"sluice/pkg/evm/sender"
+	"sluice/pkg/polymarket"
+)
+
+// performer does what the core of one account decides. Every failure is an outcome; what its context cuts short gives none, and
+// stays open.
+type performer struct {
+	who    Identity
+	pen    pen
+	pool   *evm.Pool           // nil: no endpoint is configured
+	relay  *polymarket.Relayer // nil: no relayer is configured
+	units  Units               // nil: no relayer is configured
+	sender *sender.Sender      // nil: own gas is not wanted
+	gasDay evm.Wei             // the most that own gas may cost in a day
+	mined  *minings            // what the sender has told
+	holds  holder
+	sent   *letters
+	log    *slog.Logger
+	count  *counters
+	pass   func(point string)
+
+	following *follows
+}
+
+// holder says what resting orders and unsettled trades need.
+type holder interface {
+	held(ctx context.Context) (Held, error)
+}
+
+// Perform does a job and returns when all of it has ended.
+func (p *performer) Perform(ctx context.Context, job actor.Job) {
+	var running sync.WaitGroup
+	defer running.Wait()
+	deliver := func(outcome any) {
+		if ctx.Err() == nil {
+			p.pass(BeforeAnswer)
+			job.Deliver(outcome)
+		}
+	}
+	for _, d := range job.Deeds {
+		running.Go(func() {
+			switch d := d.(type) {
+			case Look:
+				deliver(p.look(ctx, d))
+			case Rehearse:
+				deliver(p.rehearse(ctx, d))
+			case Submit:
+				if out, ok := p.submit(ctx, d, job.Recovered); ok {
+					deliver(out)
+				}
+			case Bring:
+				if out, ok := p.bring(ctx, d); ok {
+					deliver(out)
+				}
+			case Follow:
+				p.follow(ctx, d, func(s Seen) { deliver(s) })
+			}
+		})
+	}
+}
+
+// letters remembers which units have been sent by this process, so that one that goes again is looked up before.
+type letters struct {
+	mu   sync.Mutex
+	sent map[string]bool
+}
+
+func newLetters() *letters { return &letters{sent: map[string]bool{}} }
+
+func (l *letters) has(unit string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.sent[unit]
+}
+
+// maxLetters is far more than the units of a day; beyond, the record is begun anew, and a unit that goes again meanwhile is still
+// known by its nonce.
+const maxLetters = 20_000
+
+func (l *letters) add(unit string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.sent) >= maxLetters {
+		clear(l.sent)
+	}
+	l.sent[unit] = true
+}
+
+// forget takes back that a unit was sent, when the only copy of it was definitely refused.
+func (l *letters) forget(unit string, earlier bool) {
+	if earlier {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.sent, unit)
+}
+
+// pause waits for a while, or for the end of ctx, whose error it returns.
+func pause(ctx context.Context, d time.Duration) error {
+	if err := ctx.Err(); err != nil || d <= 0 {
+		return err
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
