@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -32,10 +33,10 @@ func (p *performer) bring(ctx context.Context, d Bring) (_ Brought, ok bool) {
 		return out, ctx.Err() == nil
 	}
 	if p.sender == nil {
-		out.Err = &msgs.Error{Code: msgs.NoGas, Cause: "own gas is not switched on", Fix: "switch it on, with RPC endpoints and POL on the owner's account " + p.who.Owner.Hex()}
+		out.Err = p.noSender()
 		return done()
 	}
-	calls, err := p.pen.ownGas(&d.Unit)
+	calls, err := p.pen.ownGas(&d.Unit, d.Refusal)
 	for i := 0; err == nil && i < len(calls); i++ {
 		err = p.pen.vet(calls[i].To, calls[i].Data)
 	}
@@ -47,13 +48,15 @@ func (p *performer) bring(ctx context.Context, d Bring) (_ Brought, ok bool) {
 	for i, c := range calls {
 		id := intentOf(&d.Unit, i)
 		p.pass(BeforeBring)
-		refused := p.intend(ctx, id, c)
+		refused := p.intend(ctx, d, id, c)
 		p.pass(AfterBring)
 		if ctx.Err() != nil {
 			return out, false
 		}
-		if p.who.Kind != polymarket.EOA {
-			out.Err = refused
+		if p.who.Kind != polymarket.EOA || refused != nil && refused.Code != msgs.WouldRevert {
+			if out.Err = refused; refused != nil && refused.Code == msgs.WouldRevert {
+				out.Past = p.past(ctx, d.Unit.Nonce)
+			}
 			return done()
 		}
 		if refused != nil {
@@ -67,8 +70,66 @@ func (p *performer) bring(ctx context.Context, d Bring) (_ Brought, ok bool) {
 	return done()
 }
 
-// intend hands a transaction to the sender, for as long as it takes. The error says that it was definitely not taken on.
-func (p *performer) intend(ctx context.Context, id string, c polymarket.Call) *msgs.Error {
+func (p *performer) noSender() *msgs.Error {
+	return &msgs.Error{Code: msgs.NoGas, Cause: "own gas is not switched on", Fix: "switch it on, with RPC endpoints and POL on the owner's account " + p.who.Owner.Hex()}
+}
+
+// past reports whether the wallet's nonce is past a unit's in the newest block.
+func (p *performer) past(ctx context.Context, nonce uint64) bool {
+	q, has := nonceOf(p.who)
+	if !has {
+		return false
+	}
+	r, err := p.read(ctx, nil, q)
+	if err != nil {
+		return false
+	}
+	in := answers{left: r.Answers}
+	now, _ := in.nonce()
+	return in.err == nil && now > nonce
+}
+
+// taken reports whether the sender has taken an intent on before.
+func (p *performer) taken(ctx context.Context, id string) (bool, error) {
+	st, err := p.sender.Status(ctx)
+	if err != nil {
+		return false, err
+	}
+	if slices.Contains(st.Queued, id) || slices.ContainsFunc(st.Open, func(o sender.Open) bool { return o.ID == id }) {
+		return true, nil
+	}
+	_, err = p.sender.Wait(ctx, id) // at once: it has ended or is unknown
+	if errors.Is(err, sender.ErrUnknown) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// mayIntend refuses what is new and too late, or what could not be paid for.
+func (p *performer) mayIntend(ctx context.Context, d Bring, id string) *msgs.Error {
+	call, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	known, err := p.taken(call, id)
+	switch {
+	case known:
+		return nil
+	case err != nil:
+		return &msgs.Error{Code: msgs.VenueDown, Cause: "the sender of own transactions does not answer: " + err.Error(), Fix: "it is asked again"}
+	case d.SendBy > 0 && time.Now().UnixMilli() > d.SendBy:
+		return &msgs.Error{Code: msgs.DeadlinePassed, Cause: "its deadline passed before the owner brought it", Fix: "ask again with a later deadline"}
+	}
+	if door := p.gasDoor(ctx); !door.Open {
+		return &msgs.Error{Code: msgs.NoGas, Cause: door.Cause, Fix: door.Fix}
+	}
+	return nil
+}
+
+// intend hands a transaction to the sender, for as long as it takes to know whether it has taken it on. The error says that it has
+// not.
+func (p *performer) intend(ctx context.Context, d Bring, id string, c polymarket.Call) *msgs.Error {
+	if refused := p.mayIntend(ctx, d, id); refused != nil {
+		return refused
+	}
 	for wait := lookFirst; ; wait = min(2*wait, lookLast) {
 		err := p.sender.Submit(ctx, sender.Intent{ID: id, To: c.To, Data: c.Data})
 		if err == nil || ctx.Err() != nil {
@@ -83,6 +144,9 @@ func (p *performer) intend(ctx context.Context, id string, c polymarket.Call) *m
 		}
 		if _, conflict := errors.AsType[*sender.ConflictError](err); conflict {
 			return &msgs.Error{Code: msgs.Forbidden, Cause: err.Error(), Fix: "report it: a unit's name stands for one payload"}
+		}
+		if _, none := errors.AsType[*evm.UnavailableError](err); none {
+			return chainDown(err) // it was not even tried, so it was not taken on
 		}
 		p.log.Warn("own transaction not taken on, trying again", "id", id, "error", err, "retry_after_ms", wait.Milliseconds())
 		if pause(ctx, wait) != nil {

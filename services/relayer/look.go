@@ -264,7 +264,8 @@ func (p *performer) gasDoor(ctx context.Context) Door {
 	case can.OwnGas == polymarket.OwnGasNever:
 		return Door{Code: msgs.NotCapable, Cause: can.Waits, Fix: "wait for the relayer"}
 	case p.sender == nil:
-		return Door{Code: msgs.NoGas, Cause: "own gas is not switched on", Fix: "switch it on, with RPC endpoints and POL on the owner's account " + p.who.Owner.Hex()}
+		none := p.noSender()
+		return Door{Code: none.Code, Cause: none.Cause, Fix: none.Fix}
 	}
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()

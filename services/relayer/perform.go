@@ -4,11 +4,13 @@ import (
 	"context"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"sluice/pkg/actor"
 	"sluice/pkg/evm"
 	"sluice/pkg/evm/sender"
+	"sluice/pkg/msgs"
 	"sluice/pkg/polymarket"
 )
 
@@ -29,7 +31,11 @@ type performer struct {
 	count  *counters
 	pass   func(point string)
 
-	following *follows
+	reply func(to string, e msgs.Event)
+
+	following  *follows
+	looking    looks
+	rehearsing turn
 }
 
 // holder says what resting orders and unsettled trades need.
@@ -51,9 +57,17 @@ func (p *performer) Perform(ctx context.Context, job actor.Job) {
 		running.Go(func() {
 			switch d := d.(type) {
 			case Look:
-				deliver(p.look(ctx, d))
+				if out, ok := p.lookFrom(ctx, d); ok {
+					deliver(out)
+				}
 			case Rehearse:
-				deliver(p.rehearse(ctx, d))
+				if p.rehearsing.TryLock() {
+					out := p.rehearse(ctx, d)
+					p.rehearsing.Unlock()
+					deliver(out)
+				}
+			case Reply:
+				p.reply(d.To, d.Event)
 			case Submit:
 				if out, ok := p.submit(ctx, d, job.Recovered); ok {
 					deliver(out)
@@ -119,4 +133,51 @@ func pause(ctx context.Context, d time.Duration) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+}
+
+// turn is one at a time: who comes while another has it does not wait.
+type turn struct{ taken atomic.Bool }
+
+// TryLock takes the turn if it is free.
+func (t *turn) TryLock() bool { return t.taken.CompareAndSwap(false, true) }
+
+// Unlock gives it back.
+func (t *turn) Unlock() { t.taken.Store(false) }
+
+// looks lets one look be under way. One that would begin earlier replaces one that still waits for its moment.
+type looks struct {
+	mu      sync.Mutex
+	running bool
+	waiting int64 // when the one that waits begins, ms; 0: none waits
+	stop    context.CancelFunc
+}
+
+// lookFrom looks at the world at the look's moment, unless another look makes it needless.
+func (p *performer) lookFrom(ctx context.Context, d Look) (_ Looked, ok bool) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	l := &p.looking
+	l.mu.Lock()
+	if l.running || l.waiting != 0 && d.FromMS >= l.waiting {
+		l.mu.Unlock()
+		return Looked{}, false
+	}
+	if l.stop != nil {
+		l.stop()
+	}
+	l.waiting, l.stop = max(d.FromMS, 1), cancel
+	l.mu.Unlock()
+	cut := pause(ctx, time.Until(time.UnixMilli(d.FromMS)))
+	l.mu.Lock()
+	if cut != nil || ctx.Err() != nil {
+		l.mu.Unlock() // replaced: who replaced it waits now; or the end, and nobody waits any more
+		return Looked{}, false
+	}
+	l.running, l.waiting, l.stop = true, 0, nil
+	l.mu.Unlock()
+	out := p.look(ctx, d)
+	l.mu.Lock()
+	l.running = false
+	l.mu.Unlock()
+	return out, true
 }

@@ -313,16 +313,17 @@ func (a *sighting) usedBy(r *receipt) string {
 
 // byHint is the fate of what the owner brought, in the transaction that the sender names.
 func (a *sighting) byHint(ctx context.Context, hints []polymarket.Hash) (fate, error) {
-	want, err := a.pen.ownGas(&a.Unit)
+	calls, err := a.pen.calls(&a.Unit)
 	if err != nil {
 		return fate{}, err
 	}
+	want := polymarket.CallOf(a.who.Contracts.ProxyFactory, polymarket.ProxyCalls{Calls: calls})
 	for _, h := range hints {
 		r, err := a.receipt(ctx, h)
 		if err != nil {
 			return fate{}, err
 		}
-		if r == nil || r.From != a.who.Owner || r.To == nil || *r.To != want[0].To || r.Status != 1 || !bytes.Equal(r.input, want[0].Data) {
+		if r == nil || r.From != a.who.Owner || r.To == nil || *r.To != want.To || r.Status != 1 || !bytes.Equal(r.input, want.Data) {
 			continue
 		}
 		a.tx = r

@@ -129,9 +129,9 @@ func (p pen) relayed(u *msgs.TxPayload) (polymarket.RelayerRequest, error) {
 }
 
 // ownGas is the transactions by which the owner brings a unit and pays for it: one for a wallet, one for each call where the
-// wallet is the owner's account itself. For a Safe they hold the very payload that the relayer gets. That a proxy wallet's unit may go
-// this way is decided before: nothing on chain would stop a second execution.
-func (p pen) ownGas(u *msgs.TxPayload) ([]polymarket.Call, error) {
+// wallet is the owner's account itself. For a Safe they hold the very payload that the relayer gets. A proxy wallet's need the
+// relayer's definite refusal, as nothing on chain would stop a second execution.
+func (p pen) ownGas(u *msgs.TxPayload, refusal *polymarket.RelayerError) ([]polymarket.Call, error) {
 	calls, err := p.calls(u)
 	if err != nil {
 		return nil, err
@@ -143,7 +143,8 @@ func (p pen) ownGas(u *msgs.TxPayload) ([]polymarket.Call, error) {
 	case polymarket.Safe:
 		one, err = p.ownGasOfSafe(u)
 	case polymarket.Proxy:
-		one = polymarket.CallOf(p.who.Contracts.ProxyFactory, polymarket.ProxyCalls{Calls: calls})
+		t := polymarket.ProxyTx{ChainID: p.who.ChainID, Owner: p.who.Owner, Calls: calls}
+		one, err = polymarket.SignedProxyTx{ProxyTx: t, Wallet: p.who.Wallet, Data: polymarket.ProxyCalls{Calls: calls}.Calldata()}.OwnGas(refusal)
 	default:
 		err = fmt.Errorf("bring unit %s: %w: own gas cannot bring work of a %s wallet", u.Unit, polymarket.ErrNoWalletKind, p.who.Kind)
 	}

@@ -39,44 +39,65 @@ func (p *performer) submit(ctx context.Context, d Submit, recovered bool) (_ Sub
 		out.Err = unsent(polymarket.RelayerNoLogin, "no relayer is configured")
 		return done()
 	}
-	unit := d.Unit.Unit
-	exhausted, err := p.reserve(ctx, unit, d)
-	if err != nil {
-		out.Err = unsent(polymarket.RelayerNeverLeft, err.Error())
+	if out.Left {
+		p.submitAgain(ctx, d, &out)
 		return done()
 	}
-	if exhausted != nil && !out.Left {
+	unit := d.Unit.Unit
+	exhausted, err := p.reserve(ctx, unit, d)
+	switch {
+	case err != nil:
+		out.Err = unsent(polymarket.RelayerNeverLeft, err.Error())
+		return done()
+	case exhausted != nil:
 		out.Exhausted = exhausted
 		return done()
 	}
-	request, err := p.pen.relayed(&d.Unit)
+	request, err := p.signed(d, &out)
 	if err != nil {
-		p.log.Error("unit not signed", "unit", unit, "error", err)
 		p.book(ctx, "void", unit, p.units.Void)
-		out.Denied = refusedBy(err)
 		return done()
-	}
-	p.pass(AfterSign)
-	if out.Left {
-		found, err := p.lookUp(ctx, request)
-		switch {
-		case err != nil:
-			out.Err = lost(fmt.Sprintf("whether an earlier copy was accepted is not known: %v", err))
-			return done()
-		case found != "":
-			p.book(ctx, "confirm", unit, p.units.Confirm)
-			out.ID = found
-			return done()
-		}
-		// The earlier copy may have been charged, and this one will be.
-		unit += "@" + strconv.FormatInt(time.Now().UnixMilli(), 10)
-		if exhausted, err = p.reserve(ctx, unit, d); err != nil || exhausted != nil {
-			out.Err = lost("an earlier copy may have left, and there is no unit to send another: " + fmt.Sprint(errors.Join(err, exhaustedError(exhausted))))
-			return done()
-		}
 	}
 	p.send(ctx, d, request, unit, &out)
 	return done()
+}
+
+// signed signs a unit for the relayer, or says in out why it is not.
+func (p *performer) signed(d Submit, out *Submitted) (polymarket.RelayerRequest, error) {
+	request, err := p.pen.relayed(&d.Unit)
+	if err != nil {
+		p.log.Error("unit not signed", "unit", d.Unit.Unit, "error", err)
+		out.Denied = refusedBy(err)
+		return request, err
+	}
+	p.pass(AfterSign)
+	return request, nil
+}
+
+// submitAgain sends another copy of a unit that may have left before, after the relayer has denied knowing the earlier one. That one
+// may have been charged all the same, so the new one has a unit of its own.
+func (p *performer) submitAgain(ctx context.Context, d Submit, out *Submitted) {
+	request, err := p.signed(d, out)
+	if err != nil {
+		return
+	}
+	found, err := p.lookUp(ctx, request)
+	switch {
+	case err != nil:
+		out.Err = lost(fmt.Sprintf("whether an earlier copy was accepted is not known: %v", err))
+		return
+	case found != "":
+		p.book(ctx, "confirm", d.Unit.Unit, p.units.Confirm)
+		out.ID = found
+		return
+	}
+	unit := d.Unit.Unit + "@" + strconv.FormatInt(time.Now().UnixMilli(), 10)
+	exhausted, err := p.reserve(ctx, unit, d)
+	if err != nil || exhausted != nil {
+		out.Err = lost("an earlier copy may have left, and there is no unit to send another: " + errors.Join(err, exhaustedError(exhausted)).Error())
+		return
+	}
+	p.send(ctx, d, request, unit, out)
 }
 
 // exhaustedError makes an error of one, nil of nil.
