@@ -168,9 +168,8 @@ type Actor struct {
 	submit  *lane
 	submits chan record // read ahead of the submit lane
 	hand    *batch
-	asks    []*gate // to be asked for
-	backlog *gate   // of what the express lanes held at the start
-	held    []held  // what is on disk and waits for its gate, in order
+	backlog *gate  // of what the express lanes held at the start
+	held    []held // what is on disk and waits for its gate, in order
 	ends    []laneEnd
 	jobs    int
 	since   uint64 // events since the last snapshot

@@ -2,7 +2,6 @@ package actor
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -59,14 +58,7 @@ func endOfAll(m *nats.Msg) bool { return m.Header.Get("Status") == "204" || none
 // answers it, so nothing trails. Mostly there is none, which is one answer; else the broker answers with the last message of
 // each subject and an end, for which it is asked again.
 func (l *lane) lastOfAll(ctx context.Context, from uint64) (uint64, error) {
-	ask, err := json.Marshal(struct {
-		Seq       uint64   `json:"seq"`
-		MultiLast []string `json:"multi_last"`
-	}{from, l.Subjects})
-	if err != nil {
-		return 0, err
-	}
-	subject := "$JS.API.DIRECT.GET." + l.Stream
+	subject, ask := l.ending(), l.endQuestion(from)
 	m, err := l.a.cfg.JS.Conn().RequestWithContext(ctx, subject, ask)
 	if err != nil || noneAt(m) {
 		return 0, err

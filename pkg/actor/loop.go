@@ -37,6 +37,8 @@ func (r *running) run(ctx context.Context, stopIntake func()) error {
 	defer r.accuse()
 	a, intake, others := r.Actor, r.intake, r.others
 	r.onDisk.n, r.onDisk.at = a.n, a.standing()
+	r.questions = r.openQuestions()
+	defer r.questions.close()
 
 	for _, m := range a.cfg.First {
 		r.decide(m)
@@ -44,7 +46,6 @@ func (r *running) run(ctx context.Context, stopIntake func()) error {
 	r.takeUp()
 	r.decide(r.started())
 	r.flush()
-	r.askNow()
 	a.forgetOutlived()
 	others.Go(func() { a.keepRoom(intake) })
 	for _, l := range a.lanes {
@@ -102,7 +103,6 @@ func (r *running) run(ctx context.Context, stopIntake func()) error {
 		}
 		r.letGo()
 		r.flush()
-		r.askNow()
 		if stopping == nil && a.flying == nil && len(a.pending) == 0 && a.jobs == 0 && len(a.inbox) == 0 && !r.mayLetGo() {
 			a.log.Info("stopped", "n", a.n, "seq", a.seq)
 			return nil
@@ -128,6 +128,7 @@ type running struct {
 	*Actor
 	intake, work context.Context
 	others       *sync.WaitGroup
+	questions    *questions
 }
 
 // handle takes one message of the inbox. After the stop signal nothing of the submit lane is taken any more.
@@ -148,6 +149,8 @@ func (r *running) handle(v any) {
 	case barrierMade:
 		r.cfg.Passing(AfterBarrier)
 		v.gate.ends, v.gate.made = v.ends, v.made
+	case quietLanes:
+		r.answered(v)
 	case grant:
 		r.granted(v)
 	case laneEnd:

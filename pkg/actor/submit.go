@@ -132,22 +132,17 @@ func (r *running) askGate() *gate {
 	return g
 }
 
-// ask has a gate's barrier asked for once the loop has sent what it can.
+// ask has a gate's barrier asked for.
 func (r *running) ask(g *gate) {
 	g.asked, g.made = time.Now(), time.Time{}
-	r.asks = append(r.asks, g)
-}
-
-// askNow asks for the barriers that are wanted, also after the stop signal: deeds may be waiting for them.
-func (r *running) askNow() {
-	for _, g := range r.asks {
-		r.askFor(g)
-	}
-	r.asks = r.asks[:0]
-}
-
-func (r *running) askFor(g *gate) {
 	r.cfg.Passing(BeforeBarrier)
+	if !r.questions.ask(g, r.lanes, r.cursors) {
+		r.askLong(g)
+	}
+}
+
+// askLong asks each lane until it has answered.
+func (r *running) askLong(g *gate) {
 	decided := r.cursors
 	r.others.Go(func() {
 		ends, errs := make([]place, len(r.lanes)), make([]error, len(r.lanes))
@@ -194,6 +189,7 @@ func (r *running) mayLetGo() bool { return len(r.held) > 0 && r.held[0].gate.mad
 
 // doubtGates asks again for gates that stay closed: what they wait for may have been removed from the stream.
 func (r *running) doubtGates() {
+	r.doubtQuestions()
 	r.doubt(r.backlog)
 	if len(r.held) > 0 {
 		r.doubt(r.held[0].gate)
