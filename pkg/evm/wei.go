@@ -100,6 +100,9 @@ func (w Wei) String() string { return w.n.Dec() }
 // Coins is the amount in whole coins, as a decimal number without trailing zeros, rounded down at 10^-9.
 func (w Wei) Coins() string { return w.scaled(gwei, 9) }
 
+// Exactly is the amount in whole coins, as a decimal number without trailing zeros.
+func (w Wei) Exactly() string { return w.scaled(1, 18) }
+
 // Gwei is the price in gwei, rounded down at a thousandth.
 func (w Wei) Gwei() string { return w.scaled(gwei/1000, 3) }
 

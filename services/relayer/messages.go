@@ -51,7 +51,8 @@ type Looked struct {
 	Relay     polymarket.Address             // a proxy wallet's relay worker; zero when the relayer has not said
 	Cash      map[polymarket.Address]Amounts // pUSD and USDC.e by token
 	Positions map[polymarket.TokenID]Amounts
-	Missing   []polymarket.Approval // meaningful when the Look asked
+	Missing   []polymarket.Approval // of the permissions; meaningful when Approvals says so
+	Approvals bool                  // the Look asked for them
 	Unsure    *msgs.Error           // nobody says what resting orders need: every Held is 0 and proves nothing
 	Relayer   Door
 	OwnGas    Door

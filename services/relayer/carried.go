@@ -1,0 +1,290 @@
+package relayer
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"sluice/pkg/limits/quota"
+	"sluice/pkg/msgs"
+	"sluice/pkg/polymarket"
+)
+
+// How a unit is tried again.
+const (
+	retryFirst  = 5 * time.Second
+	retryLast   = time.Minute
+	retryGas    = 30 * time.Second // while the owner's account cannot pay
+	outageLasts = time.Minute      // before a relayer that was down is asked again beside own gas
+	// lostTries is how often a lost answer is asked about again before a Safe's owner brings the same bytes.
+	lostTries = 2
+	// busyTries is the same for a wallet that the relayer says is busy, and for a nonce that it does not see yet.
+	busyTries = 12
+)
+
+// backoff grows with the tries.
+func backoff(tries int) time.Duration { return min(retryLast, retryFirst<<min(max(tries-1, 0), 4)) }
+
+// submitted takes what became of a submit.
+func (t *decision) submitted(m *Submitted) {
+	u := t.unit
+	if u == nil || u.name() != m.Unit || u.Phase == following && m.ID == "" {
+		return
+	}
+	left := u.Left || m.Left
+	switch {
+	case m.ID != "":
+		if u.ID == m.ID {
+			return
+		}
+		e := step(msgs.KindTxSubmitted, u)
+		e.Carrier, e.RelayerID = msgs.ByRelayer, m.ID
+		t.emit(e)
+		f := u.follow()
+		f.ID = m.ID
+		t.deed(f)
+	case u.Carrier != msgs.ByRelayer || u.Phase != carrying:
+	case m.Denied != nil:
+		t.denied(u, m.Denied, left)
+	case m.Exhausted != nil:
+		t.exhausted(u, m.Exhausted, left)
+	case m.Err != nil:
+		t.notTaken(u, m.Err, left)
+	}
+}
+
+// denied ends a unit that must not be signed.
+func (t *decision) denied(u *unit, err *msgs.Error, left bool) {
+	t.giveUp(u, nil, err, left && u.fencedByNonce())
+	for _, r := range t.inUnit(u) {
+		t.fail(r, u, err, "")
+	}
+}
+
+// exhausted takes our own book's refusal: this time nothing has left.
+func (t *decision) exhausted(u *unit, e *quota.Exhausted, left bool) {
+	why := failure(msgs.QuotaExhausted, e.Error(), "wait, or let work go by own gas; a higher tier has a larger quota")
+	able, _ := t.id.Kind.Can()
+	until := e.Until.UnixMilli()
+	switch {
+	case !left:
+		// Nothing has ever left: the queue decides anew, with what the book says.
+		t.giveUp(u, t.inUnit(u), why, false)
+		t.look(0)
+	case able.OwnGas == polymarket.OwnGasSamePayload:
+		t.reroute(u, msgs.ByOwnGas, why, left, nil)
+	default:
+		t.hold(u, why, until, min(t.at(retryLast), max(until, t.at(retryFirst))), left, nil)
+	}
+}
+
+// notTaken takes the relayer's answer to a submit that did not say that it has the unit.
+func (t *decision) notTaken(u *unit, e *polymarket.RelayerError, left bool) {
+	able, _ := t.id.Kind.Can()
+	why := failure(relayerCode(e), e.Error(), e.Fix())
+	before := left
+	nothing := e.Reason == polymarket.RelayerNeverLeft || e.Reason == polymarket.RelayerNoLogin
+	left = left || !nothing
+	until := int64(0)
+	if e.Named {
+		until = t.at(e.After)
+	}
+	again := max(until, t.at(backoff(u.Tries)))
+	same := able.OwnGas == polymarket.OwnGasSamePayload
+	after := able.OwnGas == polymarket.OwnGasAfterRefusal
+	switch {
+	case nothing && !left:
+		t.giveUp(u, t.inUnit(u), why, false)
+		t.wait(t.inUnit(u), why, 0)
+		t.look(backoff(u.Tries))
+	case e.Reason == polymarket.RelayerRateLimited, nothing:
+		t.hold(u, why, until, again, left, e)
+	case e.Reason == polymarket.RelayerWalletBusy, e.Reason == polymarket.RelayerNonce:
+		if same && u.Tries >= busyTries {
+			t.reroute(u, msgs.ByOwnGas, why, left, e)
+			return
+		}
+		t.hold(u, why, until, min(again, t.at(retryFirst)), left, e)
+		t.deed(u.follow())
+	case e.MayBeAccepted():
+		if same && u.Tries >= lostTries {
+			t.reroute(u, msgs.ByOwnGas, why, left, e)
+			return
+		}
+		t.hold(u, why, until, again, left, e)
+		t.deed(u.follow())
+	case !e.Refuses():
+		t.hold(u, why, until, again, left, e)
+	case same, after && !before && len(t.ghosts) == 0:
+		t.reroute(u, msgs.ByOwnGas, why, left, e)
+	case e.Reason == polymarket.RelayerCallBlocked, e.Reason == polymarket.RelayerPrecheck, e.Reason == polymarket.RelayerRejected:
+		// Refused for good, and there is no other way. What was signed dies with its deadline or its nonce.
+		rs := t.inUnit(u)
+		t.giveUp(u, nil, why, true)
+		for _, r := range rs {
+			t.fail(r, u, why, "")
+		}
+	default:
+		t.hold(u, why, until, min(again, t.at(retryLast)), left, e)
+	}
+}
+
+func relayerCode(e *polymarket.RelayerError) msgs.Code {
+	switch e.Reason {
+	case polymarket.RelayerQuota:
+		return msgs.QuotaExhausted
+	case polymarket.RelayerUnauthorised, polymarket.RelayerNoLogin:
+		return msgs.Unauthorised
+	case polymarket.RelayerForbidden:
+		return msgs.Blocked
+	case polymarket.RelayerCallBlocked, polymarket.RelayerRejected:
+		return msgs.RelayerRefused
+	case polymarket.RelayerPrecheck:
+		return msgs.WouldRevert
+	case polymarket.RelayerNonce:
+		return msgs.NonceTaken
+	}
+	return msgs.VenueDown
+}
+
+// brought takes what became of a bring.
+func (t *decision) brought(m *Brought) {
+	u := t.unit
+	if u == nil || u.name() != m.Unit || u.Carrier != msgs.ByOwnGas || u.Phase != carrying {
+		return
+	}
+	rs := t.inUnit(u)
+	switch {
+	case m.Denied != nil:
+		t.denied(u, m.Denied, u.Left)
+	case m.Err == nil:
+		t.emit(step(msgs.KindTxSubmitted, u))
+		t.deed(u.follow())
+	case m.Past:
+		t.hold(u, failure(msgs.NonceTaken, "nonce "+u.nonce()+" of the wallet is used in the newest block", "wait until that is final"), 0, t.at(retryGas), u.Left, nil)
+		t.deed(u.follow())
+	case !u.Left:
+		// Nothing was signed: the queue decides anew.
+		t.handBack(u, rs, m.Err, false)
+		if m.Err.Code != msgs.WouldRevert && m.Err.Code != msgs.DeadlinePassed {
+			t.wait(rs, m.Err, 0)
+			t.look(retryGas)
+		}
+	case m.Err.Code == msgs.WouldRevert, m.Err.Code == msgs.DeadlinePassed:
+		// It cannot be brought as it is, and cannot be made otherwise: the relayer has its signature.
+		t.giveUp(u, nil, m.Err, u.fencedByNonce())
+		for _, r := range rs {
+			t.fail(r, u, m.Err, "")
+		}
+	default:
+		t.hold(u, m.Err, 0, t.at(retryGas), u.Left, nil)
+	}
+}
+
+// handBack gives a unit up and its requests back to the queue. Those that have been in too many units end with the cause.
+func (t *decision) handBack(u *unit, rs []*request, why *msgs.Error, live bool) {
+	var back, over []*request
+	for _, r := range rs {
+		if r.Seals >= maxSeals && (why.Code == msgs.WouldRevert || why.Code == msgs.RelayerFailed) {
+			over = append(over, r)
+		} else {
+			back = append(back, r)
+		}
+	}
+	t.giveUp(u, back, why, live)
+	for _, r := range over {
+		t.fail(r, u, why, "")
+	}
+}
+
+// fencedByNonce reports whether another unit of the same nonce can stand beside what was signed of this one.
+func (u *unit) fencedByNonce() bool {
+	return u.is(polymarket.Safe) || u.is(polymarket.Deposit) || u.is(polymarket.Proxy) && u.Carrier == msgs.ByRelayer
+}
+
+// fail gives the last word about a request of a unit.
+func (t *decision) fail(r *request, u *unit, err *msgs.Error, tx msgs.TxHash) {
+	t.emit(&msgs.TxFailed{Head: r.about(msgs.KindTxFailed), Unit: u.name(), Error: err, TxHash: tx, Final: true, Meta: r.meta()})
+}
+
+// giveUp ends a unit. Those of its requests that are given go back to the queue; live says that it can still have effect.
+func (t *decision) giveUp(u *unit, back []*request, why *msgs.Error, live bool) {
+	t.emit(&msgs.TxReleased{Head: msgs.Head{Type: msgs.KindTxReleased}, Unit: u.name(), RequestIDs: ids(back), Cause: why.Cause, Code: why.Code, Live: live})
+	if live {
+		t.deed(u.follow())
+	}
+}
+
+// reroute has another carrier carry the same payload.
+func (t *decision) reroute(u *unit, to msgs.Carrier, why *msgs.Error, left bool, refusal *polymarket.RelayerError) {
+	t.emit(&msgs.TxRerouted{Head: msgs.Head{Type: msgs.KindTxRerouted}, Unit: u.name(), From: u.Carrier, To: to, Cause: why.Cause, Code: why.Code,
+		Left: left, Refusal: refusalText(refusal)})
+	next := *u
+	next.Carrier, next.Left = to, left
+	if refusal != nil {
+		next.Refusal = refusalText(refusal)
+	}
+	t.deed(t.carry(&next))
+	if left {
+		t.deed(next.follow())
+	}
+}
+
+// hold lets a unit wait for its next try.
+func (t *decision) hold(u *unit, why *msgs.Error, untilMS, againMS int64, left bool, refusal *polymarket.RelayerError) {
+	t.emit(&msgs.TxWaiting{Head: msgs.Head{Type: msgs.KindTxWaiting}, RequestIDs: ids(t.inUnit(u)), UntilMS: untilMS, Cause: why.Cause, Fix: why.Fix,
+		Code: why.Code, Unit: u.name(), AgainMS: againMS, Left: left, Refusal: refusalText(refusal)})
+}
+
+func refusalText(e *polymarket.RelayerError) json.RawMessage {
+	if e == nil {
+		return nil
+	}
+	b, err := json.Marshal(e)
+	if err != nil {
+		panic(fmt.Sprintf("relayer: a refusal does not encode: %v", err)) // it holds texts and numbers only
+	}
+	return b
+}
+
+// retry has a unit that waits carried again, by the carrier that is more likely to be able now.
+func (t *decision) retry() {
+	u := t.unit
+	if u.Phase != waits || u.AgainMS > t.nowMS {
+		return
+	}
+	rs := t.inUnit(u)
+	if d := u.Payload.DeadlineS * 1000; d != 0 && t.nowMS > d {
+		t.hold(u, failure(msgs.RelayerFailed, "the batch's deadline has passed", "wait until that is final; it is signed anew then"), 0, t.at(retryLast), true, nil)
+		t.deed(u.follow())
+		return
+	}
+	if by := sendBy(rs); by != 0 && t.nowMS > by {
+		t.tooLate(u, rs)
+		return
+	}
+	able, _ := t.id.Kind.Can()
+	if able.OwnGas == polymarket.OwnGasSamePayload && u.Carrier == msgs.ByOwnGas && u.BackMS != 0 && u.BackMS <= t.nowMS {
+		t.reroute(u, msgs.ByRelayer, failure(u.Code, "own gas cannot bring it, and the relayer may be able again", "wait"), u.Left, nil)
+		return
+	}
+	t.emit(step(msgs.KindTxSubmitting, u))
+	t.deed(t.carry(u))
+}
+
+// tooLate ends a unit whose time to leave has passed. What never left goes back to the queue, where what is late is dropped.
+func (t *decision) tooLate(u *unit, rs []*request) {
+	why := failure(msgs.DeadlinePassed, "deadline_ms passed before a carrier took it", "send it again with a later deadline_ms")
+	switch {
+	case !u.Left:
+		t.giveUp(u, rs, why, false)
+	case u.is(polymarket.Safe):
+		t.giveUp(u, nil, why, true)
+		for _, r := range rs {
+			t.fail(r, u, why, "")
+		}
+	default:
+		t.hold(u, why, 0, t.at(retryLast), true, nil) // it is watched: its deadline or the relayer's nonce will end it
+		t.deed(u.follow())
+	}
+}
