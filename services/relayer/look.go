@@ -127,7 +127,7 @@ func (p *performer) readWallet(ctx context.Context, d Look, l *Looked) *msgs.Err
 		return chainDown(err)
 	}
 	in := answers{left: r.Answers}
-	l.Block, l.Deployed = r.Block, true
+	l.Block, l.Deployed, l.Approvals = r.Block, true, d.Approvals
 	if hasNonce {
 		l.Nonce, l.Deployed = in.nonce()
 		l.Deployed = l.Deployed || p.who.Kind == polymarket.Proxy

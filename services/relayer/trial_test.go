@@ -15,9 +15,9 @@ import (
 	"sluice/pkg/polymarket"
 )
 
-// bench plays an actor to a core: it numbers and applies what is decided, keeps the log, and holds replay and snapshot against
+// trial plays an actor to a core: it numbers and applies what is decided, keeps the log, and holds replay and snapshot against
 // life.
-type bench struct {
+type trial struct {
 	t    testing.TB
 	id   Identity
 	core *Wallet
@@ -51,28 +51,28 @@ func identity(t testing.TB, kind polymarket.WalletKind) Identity {
 	return Identity{Account: "main", Kind: kind, Owner: owner, Wallet: wallet, ChainID: polymarket.Polygon, Contracts: c, SendTo: []polymarket.Address{common.HexToAddress(listed)}}
 }
 
-func newBench(t testing.TB, kind polymarket.WalletKind) *bench {
-	b := &bench{t: t, id: identity(t, kind), now: time.UnixMilli(1_763_800_000_000)}
+func newTrial(t testing.TB, kind polymarket.WalletKind) *trial {
+	b := &trial{t: t, id: identity(t, kind), now: time.UnixMilli(1_763_800_000_000)}
 	b.core = NewWallet(b.id, Rules{})
 	return b
 }
 
-// begun is a bench whose owner has claimed and read its lane.
-func begun(t testing.TB, kind polymarket.WalletKind) *bench {
-	b := newBench(t, kind)
+// begun is a trial whose owner has claimed and read its lane.
+func begun(t testing.TB, kind polymarket.WalletKind) *trial {
+	b := newTrial(t, kind)
 	b.claim()
 	b.tell(actor.LaneEnd{})
 	return b
 }
 
-func (b *bench) claim() {
+func (b *trial) claim() {
 	o := &msgs.OrderOwner{Owner: "test", Epoch: b.n + 1}
 	o.Type = msgs.KindTxOwner
 	b.take(o)
 	b.tell(actor.Started{})
 }
 
-func (b *bench) take(e msgs.Event) {
+func (b *trial) take(e msgs.Event) {
 	b.n++
 	h := msgs.HeadOf(e)
 	h.V, h.Account, h.Env, h.N, h.AtMS = 1, b.id.Account, msgs.Sandbox, b.n, b.now.UnixMilli()
@@ -89,7 +89,7 @@ func (b *bench) take(e msgs.Event) {
 }
 
 // tell gives the core a message and applies what it decides.
-func (b *bench) tell(m any) actor.Decision {
+func (b *trial) tell(m any) actor.Decision {
 	b.t.Helper()
 	d := b.core.Decide(b.now, m)
 	for _, e := range d.Events {
@@ -99,12 +99,12 @@ func (b *bench) tell(m any) actor.Decision {
 }
 
 // ask is a command as the lane gives it.
-func (b *bench) ask(verb, body string) actor.Decision {
+func (b *trial) ask(verb, body string) actor.Decision {
 	b.t.Helper()
 	return b.tell(b.asked(verb, body))
 }
 
-func (b *bench) asked(verb, body string) *Asked {
+func (b *trial) asked(verb, body string) *Asked {
 	b.t.Helper()
 	b.seq++
 	a := &Asked{Seq: b.seq, Stored: b.now, Verb: verb}
@@ -134,7 +134,7 @@ func marketOf(c msgs.ConditionID) *msgs.Market {
 }
 
 // looks is a world in which everything is open and there is enough of everything.
-func (b *bench) looks(nonce uint64) Looked {
+func (b *trial) looks(nonce uint64) Looked {
 	return Looked{AtMS: b.now.UnixMilli(), Block: 100 + nonce, Deployed: true, Nonce: nonce, Relay: common.HexToAddress("0x01"), Cash: map[polymarket.Address]Amounts{
 		b.id.Contracts.Collateral: {Have: 10_000_000_000}, b.id.Contracts.USDCe: {Have: 10_000_000_000},
 	}, Positions: map[polymarket.TokenID]Amounts{token(yesToken): {Have: 500_000_000}, token(noToken): {Have: 500_000_000}},
@@ -149,10 +149,10 @@ func token(s string) polymarket.TokenID {
 	return id
 }
 
-func (b *bench) wait(d time.Duration) { b.now = b.now.Add(d) }
+func (b *trial) wait(d time.Duration) { b.now = b.now.Add(d) }
 
 // replayed is a core that has folded the log.
-func (b *bench) replayed() *Wallet {
+func (b *trial) replayed() *Wallet {
 	w := NewWallet(b.id, Rules{})
 	for _, e := range b.log {
 		w.Apply(e)
@@ -161,7 +161,7 @@ func (b *bench) replayed() *Wallet {
 }
 
 // consistent holds replay and snapshot against life.
-func (b *bench) consistent() {
+func (b *trial) consistent() {
 	b.t.Helper()
 	life, err := b.core.Snapshot()
 	if err != nil {
@@ -207,7 +207,7 @@ func text(v any) string {
 }
 
 // sealed brings what is due to its Submit or Bring.
-func (b *bench) sealed(l Looked) actor.Decision {
+func (b *trial) sealed(l Looked) actor.Decision {
 	b.t.Helper()
 	deedOf[Look](b.t, b.tell(actor.Tick{}).Early)
 	r := deedOf[Rehearse](b.t, b.tell(l).Early)
@@ -238,7 +238,7 @@ func TestRequestGoesItsWayThroughTheRelayer(t *testing.T) {
 	b.consistent()
 }
 
-func (b *bench) kinds() (out string) {
+func (b *trial) kinds() (out string) {
 	for i, e := range b.log {
 		if i > 0 {
 			out += " "
