@@ -170,7 +170,8 @@ func (d *desk) credentials(ctx context.Context, api polymarket.CLOB) (polymarket
 	if d.cfg.Credentials.Key != "" {
 		return d.cfg.Credentials, nil
 	}
-	for wait := lookFirst; ; wait = min(2*wait, lookLast) {
+	for pauses := looks(); ; {
+		wait := pauses.Next()
 		try, cancel := context.WithTimeout(ctx, callTimeout)
 		creds, err := api.CreateOrDeriveKey(try, 0)
 		cancel()

@@ -103,7 +103,8 @@ func (r refusedBy) Error() string { return r.String() }
 
 // insist does f until it succeeds, later each time, or ctx ends; then the error says what was wrong last.
 func (e *emergency) insist(ctx context.Context, f func() error) error {
-	for wait := lookFirst; ; wait = min(2*wait, lookLast) {
+	for pauses := looks(); ; {
+		wait := pauses.Next()
 		err := f()
 		if err == nil {
 			return nil

@@ -11,6 +11,7 @@ import (
 	"sluice/pkg/actor"
 	"sluice/pkg/limits"
 	"sluice/pkg/limits/door"
+	"sluice/pkg/limits/retry"
 	"sluice/pkg/msgs"
 	"sluice/pkg/polymarket"
 )
@@ -171,10 +172,14 @@ func (p *performer) permit(ctx context.Context, by time.Time, posts []Post) (lim
 	return permit, err == nil
 }
 
+// looks are the pauses of what is asked until it is answered.
+func looks() *retry.Pauses { return retry.Policy{First: lookFirst, Last: lookLast}.Pauses(nil) }
+
 // acquire waits for a permit of a request that must be made some time, whatever the limits say now. Its error is the
 // context's.
 func (p *performer) acquire(ctx context.Context, q limits.Request) (limits.Permit, error) {
-	for wait := lookFirst; ; wait = min(2*wait, lookLast) {
+	for pauses := looks(); ; {
+		wait := pauses.Next()
 		permit, err := p.limits.Acquire(ctx, q)
 		if err == nil {
 			return permit, nil

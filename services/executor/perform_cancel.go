@@ -70,7 +70,8 @@ func (p *performer) cancelEverything(ctx context.Context, job actor.Job, d Cance
 // ask repeats a cancel until there is an answer; ok is false when ctx ended first. Whether a refusal of the whole request is an
 // answer is for final to say.
 func (p *performer) ask(ctx context.Context, q *limits.Request, call func(context.Context) (CancelAnswer, polymarket.Outcome), final func(*CancelAnswer, polymarket.Rejected) bool) (a CancelAnswer, ok bool) {
-	for wait := lookFirst; ; wait = min(2*wait, lookLast) {
+	for pauses := looks(); ; {
+		wait := pauses.Next()
 		permit, err := p.acquire(ctx, *q)
 		if err != nil {
 			return a, false

@@ -115,7 +115,8 @@ func readPages[T any](ctx context.Context, p *performer, what, meanwhile string,
 
 // patiently does f until it succeeds or ctx ends.
 func (p *performer) patiently(ctx context.Context, what, meanwhile string, f func() error) {
-	for wait := lookFirst; ctx.Err() == nil; wait = min(2*wait, lookLast) {
+	for pauses := looks(); ctx.Err() == nil; {
+		wait := pauses.Next()
 		err := f()
 		if err == nil || ctx.Err() != nil {
 			return

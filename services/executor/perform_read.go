@@ -27,7 +27,8 @@ func (p *performer) lookup(ctx context.Context, job actor.Job, l Lookup) {
 	if pauseUntil(ctx, l.FromMS) != nil {
 		return
 	}
-	for wait := lookFirst; ; wait = min(2*wait, lookLast) {
+	for pauses := looks(); ; {
+		wait := pauses.Next()
 		q := limits.Request{Endpoint: string(limits.GetOrder), Account: p.account}
 		permit, err := p.acquire(ctx, q)
 		if err != nil {

@@ -3,6 +3,7 @@ package executor
 import (
 	"time"
 
+	"sluice/pkg/limits/retry"
 	"sluice/pkg/money"
 	"sluice/pkg/msgs"
 	"sluice/pkg/polymarket"
@@ -70,7 +71,7 @@ const (
 
 // backoffMS doubles from retryFirstMS with every try.
 func backoffMS(tries int) int64 {
-	return min(retryLastMS, int64(retryFirstMS)<<min(max(tries-1, 0), 16))
+	return retry.Policy{First: retryFirstMS * time.Millisecond, Last: retryLastMS * time.Millisecond}.Back(max(tries, 1), 0).Milliseconds()
 }
 
 // againMS is when an order is tried again that the venue has refused for now: when it said, and later the more older ones wait for the

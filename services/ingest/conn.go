@@ -12,6 +12,7 @@ import (
 
 	"github.com/gorilla/websocket"
 
+	"sluice/pkg/limits/retry"
 	"sluice/pkg/msgs"
 	"sluice/pkg/polymarket"
 )
@@ -70,7 +71,7 @@ type conn struct {
 	url     string
 	dialer  *websocket.Dialer
 	profile Profile
-	delay   *backoff
+	delay   *retry.Pauses
 	session session
 	status  func(name string, f msgs.FeedStatus)
 	count   *connCounters
@@ -102,7 +103,7 @@ func (c *conn) run(ctx context.Context) {
 		c.report(time.Now(), stateDown, cause.Error())
 		c.count.reconnects.WithLabelValues(c.channel, causeLabel(cause)).Inc()
 		if !errors.Is(cause, errData) { // a frozen feed is no sign of a venue in trouble: dial at once
-			wait(ctx, c.delay.pause())
+			wait(ctx, c.delay.Next())
 		}
 	}
 }
@@ -177,7 +178,7 @@ func (c *conn) read(ctx context.Context, ws *websocket.Conn, out chan<- []byte) 
 		if err != nil {
 			return readError(c.channel, err)
 		}
-		c.delay.reset() // it has answered: connecting works
+		c.delay.Reset() // it has answered: connecting works
 		now := time.Now()
 		if isData(frame) {
 			c.lastData = now

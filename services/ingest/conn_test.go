@@ -55,7 +55,7 @@ func newLine(t *testing.T, b *actortest.Bubble, profile string) (*line, *actorte
 		return dial(ctx, network, addr)
 	}
 	l.conn = &conn{name: "t1", tag: "x", channel: channelMarket, url: "ws://venue/ws", dialer: d, profile: p,
-		delay: newBackoff(p.BaseDelay, rand.New(rand.NewPCG(1, 1))), session: l.to, poke: make(chan struct{}, 1),
+		delay: newPauses(p.BaseDelay, rand.New(rand.NewPCG(1, 1))), session: l.to, poke: make(chan struct{}, 1),
 		status: func(_ string, s msgs.FeedStatus) { l.states = append(l.states, s) }, count: &newCounters().conn}
 	return l, pipe
 }

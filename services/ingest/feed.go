@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"sluice/pkg/limits/retry"
 	"sluice/pkg/msgs"
 	"sluice/pkg/polymarket"
 )
@@ -36,7 +37,7 @@ type feed struct {
 	count   *counters
 	conn    *conn
 	stored  *feedLog
-	pause   *backoff // between attempts of everything but the socket
+	pause   *retry.Pauses // between attempts of everything but the socket
 
 	queue   chan feedItem
 	due     chan struct{} // asks for a reading now
@@ -89,14 +90,14 @@ func (f *feed) prepare(ctx context.Context) error {
 			err = f.stored.open(ctx)
 		}
 		if err == nil {
-			f.pause.reset()
+			f.pause.Reset()
 			return nil
 		}
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
 		f.log.Warn("private feed cannot start yet", "account", f.account.Name, "error", err)
-		wait(ctx, f.pause.pause())
+		wait(ctx, f.pause.Next())
 	}
 }
 

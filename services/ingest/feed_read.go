@@ -38,14 +38,14 @@ func (f *feed) read(ctx context.Context) {
 			if err == nil {
 				f.whole.Store(since)
 				f.conn.wake()
-				f.pause.reset()
+				f.pause.Reset()
 				break
 			}
 			if ctx.Err() != nil {
 				return
 			}
 			f.log.Warn("orders and trades not read", "account", f.account.Name, "error", err)
-			wait(ctx, f.pause.pause())
+			wait(ctx, f.pause.Next())
 		}
 	}
 }

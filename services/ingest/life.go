@@ -83,7 +83,7 @@ func (l *life) run(ctx context.Context) error {
 	for _, f := range l.feeds {
 		l.running.Go(func() { f.run(ctx) })
 	}
-	l.catalogue.run(ctx, newBackoff(l.cfg.Profile.BaseDelay, l.random("markets")))
+	l.catalogue.run(ctx, newPauses(l.cfg.Profile.BaseDelay, l.random("markets")))
 	l.running.Wait()
 	return errors.Join(failed, deaf(), l.flush(ctx))
 }
@@ -181,7 +181,7 @@ func (l *life) shards(ctx context.Context) *shards {
 
 func (l *life) newFeed(i int, a Account) *feed {
 	f := &feed{account: a, env: l.cfg.Env, clob: *l.clob(a.Name), log: l.cfg.Log, count: l.count, stored: newFeedLog(l.js, a.Name),
-		pause: newBackoff(l.cfg.UserProfile.BaseDelay, l.random("feed "+string(a.Name))),
+		pause: newPauses(l.cfg.UserProfile.BaseDelay, l.random("feed "+string(a.Name))),
 		queue: make(chan feedItem, feedQueue), due: make(chan struct{}, 1)}
 	f.clob.Creds, f.clob.Key, f.clob.Address = a.Credentials, a.Key, a.Address
 	f.conn = l.newConn("u"+strconv.Itoa(i+1), channelUser, l.cfg.WSUser, l.cfg.UserProfile, f)
@@ -206,7 +206,7 @@ func (l *life) newConn(name, channel, url string, p Profile, to session) *conn {
 	l.mu.Lock()
 	l.states[name] = stateDown
 	l.mu.Unlock()
-	return &conn{name: name, channel: channel, url: url, dialer: l.cfg.Dialer, profile: p, delay: newBackoff(p.BaseDelay, l.random(name)),
+	return &conn{name: name, channel: channel, url: url, dialer: l.cfg.Dialer, profile: p, delay: newPauses(p.BaseDelay, l.random(name)),
 		session: to, status: l.status, poke: make(chan struct{}, 1), count: &l.count.conn, tag: l.tag}
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
+	"sluice/pkg/limits/retry"
 	"sluice/pkg/money"
 	"sluice/pkg/msgs"
 	"sluice/pkg/polymarket"
@@ -81,9 +82,9 @@ func (k *catalogue) republish() {
 }
 
 // run loads the facts, then keeps them until ctx ends.
-func (k *catalogue) run(ctx context.Context, delay *backoff) {
+func (k *catalogue) run(ctx context.Context, delay *retry.Pauses) {
 	for k.refresh(ctx) != nil {
-		wait(ctx, delay.pause())
+		wait(ctx, delay.Next())
 		if ctx.Err() != nil {
 			return
 		}

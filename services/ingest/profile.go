@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"time"
+
+	"sluice/pkg/limits/retry"
 )
 
 // Profile is how patient a connection is.
@@ -37,30 +39,14 @@ func ProfileNamed(name string) (Profile, error) {
 	return Profile{}, fmt.Errorf("unknown profile %q: want %s, %s, %s or %s", name, ProfileHFT, ProfileDashboard, ProfileLow, ProfileBatch)
 }
 
-const (
-	// maxDelay is the longest pause before dialling again, jitter apart: a venue that was away for an hour is
-	// found within a minute of its return.
-	maxDelay = 60 * time.Second
-	// maxJitter spreads the connections that one cut ended, so that they do not come back as one burst.
-	maxJitter = time.Second
-)
+// permille is the whole of a chance.
+const permille = 1000
 
-// backoff is the pauses between attempts: the base, doubled each time up to maxDelay, each with a jitter on top.
-type backoff struct {
-	base, next time.Duration
-	random     *rand.Rand
+// newPauses are those between attempts: the base, doubled each time up to a minute, so that a venue that was away for an hour is
+// found within a minute of its return; with up to a second more, so that the connections that one cut ended do not come back as one
+// burst.
+func newPauses(base time.Duration, random *rand.Rand) *retry.Pauses {
+	p := retry.Standard()
+	p.First = base
+	return p.Pauses(func() int { return random.IntN(permille) })
 }
-
-func newBackoff(base time.Duration, random *rand.Rand) *backoff {
-	return &backoff{base: base, next: base, random: random}
-}
-
-// pause is how long to wait before the next attempt.
-func (b *backoff) pause() time.Duration {
-	d := b.next
-	b.next = min(2*b.next, maxDelay)
-	return d + time.Duration(b.random.Int64N(int64(maxJitter)))
-}
-
-// reset starts again from the base, after a success.
-func (b *backoff) reset() { b.next = b.base }

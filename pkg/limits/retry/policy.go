@@ -57,7 +57,7 @@ func (p Policy) Wait(n int, s signal.Signal, chance int) (time.Duration, bool) {
 	if n >= p.Attempts || !p.repeats(s.Kind) {
 		return 0, false
 	}
-	back := p.backoff(n) + p.Random*time.Duration(chance)/permille
+	back := p.Back(n, chance)
 	if !s.Named {
 		return back, true
 	}
@@ -82,13 +82,40 @@ func (p Policy) repeats(k signal.Kind) bool {
 	return false
 }
 
+// Back is the wait after attempt n (from 1) where nobody names one. Chance is a random number in permille.
+func (p Policy) Back(n, chance int) time.Duration {
+	return p.backoff(n) + p.Random*time.Duration(chance)/permille
+}
+
 func (p Policy) backoff(n int) time.Duration {
 	if p.Linear {
 		return min(p.Last, p.First*time.Duration(n))
 	}
 	d := p.First
 	for range n - 1 {
-		d = min(p.Last, 2*d)
+		if d >= p.Last {
+			break
+		}
+		d *= 2
 	}
 	return min(p.Last, d)
 }
+
+// Pauses are the waits of one who goes on until it succeeds, for as long as that takes. They are for one goroutine.
+type Pauses struct {
+	policy Policy
+	chance func() int
+	n      int
+}
+
+// Pauses begins them. Chance draws in permille; nil: always 0. The policy's attempts do not count.
+func (p Policy) Pauses(chance func() int) *Pauses { return &Pauses{policy: p, chance: chance} }
+
+// Next is how long to wait after one more attempt that failed.
+func (w *Pauses) Next() time.Duration {
+	w.n++
+	return w.policy.Back(w.n, Options{Chance: w.chance}.chance())
+}
+
+// Reset begins again, after a success.
+func (w *Pauses) Reset() { w.n = 0 }

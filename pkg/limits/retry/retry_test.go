@@ -140,3 +140,25 @@ func TestOrderIsNeverRepeatedBlindly(t *testing.T) {
 		}
 	})
 }
+
+// TestPausesGrowUntilTheyAreReset takes the waits of somebody who goes on until it succeeds.
+func TestPausesGrowUntilTheyAreReset(t *testing.T) {
+	t.Run("S0-65 S1-16 S1-17 without end", func(t *testing.T) {
+		chance := 0
+		w := Standard().Pauses(func() int { return chance })
+		for range 2 {
+			for i, want := range []time.Duration{1, 2, 4, 8, 16, 32, 60, 60, 60} {
+				if d := w.Next(); d != want*time.Second {
+					t.Errorf("pause %d is %s, want %d s", i+1, d, want)
+				}
+			}
+			w.Reset()
+		}
+		if chance = 500; w.Next() != 1500*time.Millisecond {
+			t.Error("nothing is random about it")
+		}
+		if d := (Policy{First: time.Millisecond, Last: time.Second}).Back(1<<40, 0); d != time.Second {
+			t.Errorf("after very many attempts %s", d)
+		}
+	})
+}
