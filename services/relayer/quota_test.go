@@ -325,20 +325,26 @@ func TestRelayersResetIsObeyedHoweverWrongItIs(t *testing.T) {
 			if w := l.lines("the relayer has no daily units left; nothing is submitted before its reset"); len(w) == 0 || w[0]["level"] != "WARN" {
 				t.Errorf("S2-66: %v", w)
 			}
+			p.stop()
 			other.stop()
-			time.Sleep(time.Until(until) + time.Second)
-			gone(0)
-			for end := time.Now().Add(8 * time.Hour); time.Now().Before(end); time.Sleep(time.Minute) {
-				_ = p.submit("c") // the refusal, or that the book is closed
+			time.Sleep(time.Until(until) - time.Minute)
+			again := l.process("again", builder(0))
+			if err := again.submit("b"); !errors.As(err, &exhausted) || l.submits != 1 {
+				t.Errorf("after a start of all, a minute before the reset: %v, %d submits", err, l.submits)
 			}
-			if l.submits < 8 || l.submits > 15 {
-				t.Errorf("%d submits in eight hours of a relayer that prints a reset of 0 seconds", l.submits)
+			time.Sleep(time.Minute + time.Second)
+			gone(0)
+			for end := time.Now().Add(4 * time.Hour); time.Now().Before(end); time.Sleep(time.Minute) {
+				_ = again.submit("c") // the refusal, or that the book is closed
+			}
+			if l.submits < 7 || l.submits > 11 {
+				t.Errorf("%d submits in four hours of a relayer that prints a reset of 0 seconds", l.submits)
 			}
 			l.mu.Lock()
 			l.instead = nil
 			l.mu.Unlock()
 			time.Sleep(2 * time.Hour)
-			if err := p.submit("d"); err != nil {
+			if err := again.submit("d"); err != nil {
 				t.Errorf("when there are units again: %v", err)
 			}
 			synctest.Wait()
