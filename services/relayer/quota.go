@@ -26,6 +26,8 @@ type Allowance struct {
 	held  []*limits.Permit // of units that are reserved, and whose requests have not left
 }
 
+var _ Units = (*Allowance)(nil)
+
 // Reserve charges a unit before the submit that costs it; the submit must leave by a client of Client, within a minute. While the
 // minute has no place, it waits: a unit that is charged too long before it arrives would come back too soon. Errors:
 // *quota.Exhausted; the context's; the book's, and then nothing may leave.
