@@ -156,8 +156,11 @@ func (d *demo) startIngest() error {
 }
 
 func (d *demo) startLedger() (err error) {
-	serve := ledgerServeCmd{serviceFlags: d.flags}
-	if d.ledger, err = ledger.New(serve.config(d.app, d.nc, d.accounts, d.log)); err != nil {
+	cfg, err := (&ledgerServeCmd{serviceFlags: d.flags}).config(d.app, d.nc, d.accounts, d.log)
+	if err != nil {
+		return err
+	}
+	if d.ledger, err = ledger.New(cfg); err != nil {
 		return err
 	}
 	d.run("ledger", d.ledger.Run)

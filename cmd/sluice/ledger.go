@@ -11,6 +11,8 @@ import (
 
 	"sluice/pkg/money"
 	"sluice/pkg/msgs"
+	"sluice/pkg/polymarket"
+	"sluice/pkg/sandbox"
 	"sluice/services/ledger"
 )
 
@@ -36,16 +38,14 @@ func (f *bookFlags) path(data string) string {
 type ledgerServeCmd struct {
 	serviceFlags
 	bookFlags
+	chainFlags
+	FromBlock uint64 `name:"from-block" env:"SLUICE_FROM_BLOCK" help:"Of a real chain: the first block of new books, not after the first transaction of any wallet."`
 	Owner     string `name:"owner" env:"SLUICE_OWNER" help:"Name of this process in the log; host name and pid when absent."`
 	Tolerance string `name:"tolerance" help:"How many pUSD (or shares) a settlement may be off its trade, beside roundings and fees; 0 when absent."`
 }
 
 // Run runs the ledger by itself.
 func (c *ledgerServeCmd) Run(a *app) error {
-	if a.cli.Env != string(msgs.Sandbox) {
-		return problem("not_capable", "the ledger follows the chain of the local venue only, and --env is "+a.cli.Env,
-			"leave out --env and --live; for a real account see the balances at the venue")
-	}
 	log := a.logger(a.err)
 	accounts, ignored, err := a.accounts()
 	if err != nil {
@@ -53,6 +53,10 @@ func (c *ledgerServeCmd) Run(a *app) error {
 	}
 	warnIgnored(log, ignored)
 	c.venueFlags = c.in(a.cli.Env)
+	cfg, err := c.config(a, nil, accounts, log)
+	if err != nil {
+		return err
+	}
 	if err := a.checkVenue(log, c.CLOB); err != nil {
 		return err
 	}
@@ -62,7 +66,7 @@ func (c *ledgerServeCmd) Run(a *app) error {
 	}
 	defer nc.Close()
 	metrics := newRegistry()
-	cfg := c.config(a, nc, accounts, log)
+	cfg.NATS = nc
 	cfg.Metrics = metrics
 	if t, err := decimal[money.Cash]("tolerance", c.Tolerance); err != nil {
 		return err
@@ -76,13 +80,55 @@ func (c *ledgerServeCmd) Run(a *app) error {
 	return c.serveAlone(a, log, alone{name: "ledger", service: s, metrics: metrics})
 }
 
-func (c *ledgerServeCmd) config(a *app, nc *nats.Conn, accounts []account, log *slog.Logger) ledger.Config {
-	cfg := ledger.Config{Env: msgs.Env(a.cli.Env), Owner: c.Owner, NATS: nc, Replicas: c.Replicas, Path: c.path(c.Data),
-		Transfers: ledger.SandboxTransfers(c.CLOB, &http.Client{}), Log: log.With("service", "ledger")}
+func (c *ledgerServeCmd) config(a *app, nc *nats.Conn, accounts []account, log *slog.Logger) (ledger.Config, error) {
+	cfg := ledger.Config{Env: msgs.Env(a.cli.Env), Owner: c.Owner, NATS: nc, Replicas: c.Replicas, Path: c.path(c.Data), Log: log.With("service", "ledger")}
 	for _, acc := range accounts {
 		cfg.Accounts = append(cfg.Accounts, ledger.Account{Name: acc.Name, Wallet: acc.Funder.Hex()})
 	}
-	return cfg
+	var err error
+	cfg.Transfers, err = c.transfers(a, accounts, cfg.Log)
+	return cfg, err
+}
+
+// transfers are the chain as the books see it: the final logs of the RPC endpoints, or without any what the local venue tells.
+func (c *ledgerServeCmd) transfers(a *app, accounts []account, log *slog.Logger) (ledger.Transfers, error) {
+	local := a.cli.Env == string(msgs.Sandbox)
+	if local && len(c.RPC) == 0 {
+		return ledger.SandboxTransfers(c.CLOB, &http.Client{}), nil
+	}
+	pool, err := c.pool(a.cli.Env, c.CLOB, log)
+	if err != nil {
+		return nil, err
+	}
+	at, err := polymarket.ContractsOn(polymarket.Polygon)
+	if err != nil {
+		return nil, fmt.Errorf("find contracts: %w", err)
+	}
+	if c.FromBlock == 0 && !local {
+		return nil, problem("no_from_block", "nothing says from which block on the books of a real chain are kept",
+			"give --from-block: one not after the first transaction of any wallet, such as the block in which the oldest was created; the books are read from there once")
+	}
+	chain := ledger.Onchain{Pool: pool, Cash: at.Collateral, Positions: at.ConditionalTokens, Exchanges: []polymarket.Address{at.Exchange, at.NegRiskExchange},
+		From: c.FromBlock, Local: local}
+	for _, acc := range accounts {
+		chain.Wallets = append(chain.Wallets, acc.Funder)
+	}
+	if local {
+		if chain.Held, err = ledger.TokenIDs(sandboxTokens()); err != nil {
+			return nil, err
+		}
+	}
+	return ledger.FinalLogs(chain), nil
+}
+
+// sandboxTokens are the outcome tokens that the local venue gives to its accounts.
+func sandboxTokens() (all []msgs.TokenID) {
+	for _, m := range sandbox.Markets() {
+		for _, t := range m.Tokens {
+			all = append(all, msgs.TokenID(t))
+		}
+	}
+	return all
 }
 
 type ledgerBalancesCmd struct {

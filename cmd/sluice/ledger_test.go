@@ -3,14 +3,23 @@ package main
 import (
 	"database/sql"
 	"encoding/json"
+	"math/big"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
+	"github.com/ethereum/go-ethereum"
+	"github.com/ethereum/go-ethereum/common"
+	"github.com/ethereum/go-ethereum/ethclient"
 	"github.com/nats-io/nats.go/jetstream"
 	_ "modernc.org/sqlite" // to change the books behind the ledger's back
 
+	"sluice/pkg/money"
 	"sluice/pkg/msgs"
+	"sluice/pkg/polymarket"
+	"sluice/pkg/sandbox"
+	"sluice/services/ledger"
 )
 
 // The tools of the ledger against a running plant: what is there, what has changed it, and whether the books are whole.
@@ -80,9 +89,72 @@ func empty(t *testing.T, bus busFlags, subject string) {
 	}
 }
 
-func TestLedgerOfARealAccountIsRefused(t *testing.T) {
-	e := call(t, "ledger", "--env", "live", "-o", "json")
-	if e.code != exitFailed || !strings.Contains(e.err, `"not_capable"`) {
-		t.Errorf("code %d, %s%s", e.code, e.out, e.err)
+// Books of a real chain are kept by its final logs: nobody guesses at which endpoints, and from which block on.
+func TestLedgerOfARealAccountNeedsEndpointsAndABlock(t *testing.T) {
+	key, _ := newKey(t)
+	t.Setenv("POLYMARKET_PRIVATE_KEY", key)
+	for _, c := range []struct {
+		code, fix string
+		flags     []string
+	}{
+		{"no_rpc", "--rpc", nil},
+		{"bad_rpc", "https://host/path", []string{"--rpc", "ftp://127.0.0.1/"}},
+		{"no_from_block", "--from-block", []string{"--rpc", "http://127.0.0.1:1"}},
+	} {
+		args := append([]string{"ledger", "--env", "live", "-o", "json", "--nats", "nats://127.0.0.1:1", "--data", t.TempDir()}, c.flags...)
+		if f := call(t, args...).failure(t); f.Error.Code != c.code || !strings.Contains(f.Error.Fix, c.fix) {
+			t.Errorf("%v: %+v", c.flags, f)
+		}
 	}
+}
+
+// A ledger that follows the chain by its final logs has what the contracts say, from the start and after a trade, and its books
+// are whole; after a restart of everything the chain is another one, and so are the balances.
+func TestLedgerOfFinalLogsHasWhatTheContractsSay(t *testing.T) {
+	dir := t.TempDir()
+	for range 2 {
+		r := up(t, dir, nil, "--final-logs")
+		buy(t, r)
+		var b msgs.BalancesAnswer
+		eventually(t, "the purchase is final on the chain and in the books", func() bool {
+			one(t, ok(t, "ledger", "balances", "--nats", r.NATS, "-o", "json"), &b)
+			return b.Cash.UnsettledOut == 0 && b.Cash.Total < 100_000*money.Unit && b.Cash.Total > 99_000*money.Unit
+		})
+		client, err := ethclient.DialContext(t.Context(), r.RPC)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(client.Close)
+		for _, p := range b.Positions {
+			if got := sharesOf(t, client, p.TokenID); got != int64(p.Total) {
+				t.Errorf("the contract has %d of %s, the books %s", got, p.TokenID, p.Total)
+			}
+		}
+		if len(b.Positions) < 14 {
+			t.Errorf("%d positions, want those of seven markets", len(b.Positions))
+		}
+		says(t, "verify", ok(t, "ledger", "verify", "--nats", r.NATS, "--data", dir), "main", "whole")
+		if e := r.end(t, syscall.SIGTERM); e.code != 0 {
+			t.Fatalf("code %d: %s", e.code, e.err)
+		}
+	}
+}
+
+// sharesOf is what the contract says that main has of a token.
+func sharesOf(t *testing.T, client *ethclient.Client, token msgs.TokenID) int64 {
+	t.Helper()
+	at, err := polymarket.ContractsOn(polymarket.Polygon)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ids, err := ledger.TokenIDs([]msgs.TokenID{token})
+	if err != nil {
+		t.Fatal(err)
+	}
+	data := append(common.FromHex("0x00fdd58e"), common.LeftPadBytes(common.HexToAddress(sandbox.Accounts()[0].Funder).Bytes(), 32)...)
+	b, err := client.CallContract(t.Context(), ethereum.CallMsg{To: &at.ConditionalTokens, Data: append(data, ids[0].FillBytes(make([]byte, 32))...)}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return new(big.Int).SetBytes(b).Int64()
 }

@@ -22,6 +22,7 @@ type upCmd struct {
 	Data       string `name:"data" env:"SLUICE_DATA" default:"data" type:"path" help:"Where everything is kept."`
 	NATSListen string `name:"nats-listen" default:"127.0.0.1:4222" help:"Address of the NATS server."`
 	Listen     string `name:"sandbox-listen" default:"127.0.0.1:8090" help:"Address of the local venue."`
+	FinalLogs  bool   `name:"final-logs" help:"Keep the books from the final logs of the chain's JSON-RPC endpoints, as of a real chain, and not from the list that the local venue makes."`
 	URLFile    string `name:"url-file" help:"Write where the venue is to this file, as JSON, once ready."`
 	httpFlags
 	capFlags
@@ -142,7 +143,16 @@ func (c *upCmd) plant(a *app, server *natsd.Server, log *slog.Logger) (*plant, e
 	if err != nil {
 		return nil, err
 	}
-	books := (&ledgerServeCmd{serviceFlags: flags}).config(a, nc, accounts, log)
+	serve := &ledgerServeCmd{serviceFlags: flags}
+	if c.FinalLogs {
+		for _, e := range serve.chainAt(a.cli.Env, urls.CLOB) {
+			serve.RPC = append(serve.RPC, e.URL.Reveal())
+		}
+	}
+	books, err := serve.config(a, nc, accounts, log)
+	if err != nil {
+		return nil, err
+	}
 	books.Metrics = metrics
 	ledgerService, err := ledger.New(books)
 	if err != nil {

@@ -26,6 +26,7 @@
 //     three inputs may be read in any interleaving and lead to the same balances.
 //   - A transaction that a reorganisation drops is reversed by an entry of its own, and what it had settled is leaving and
 //     coming again; it can be booked again.
+//   - Of a chain that is followed by its final logs (FinalLogs) nothing is undone: only final blocks are read.
 //   - How far an input is booked is committed with what it led to. Events are told after the commit, in order, each once.
 //
 // # How it fails

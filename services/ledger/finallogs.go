@@ -39,6 +39,11 @@ type Onchain struct {
 	Exchanges []common.Address // that tell OrderFilled
 	Wallets   []common.Address
 	From      uint64 // the first block: not after the first transaction of any wallet
+	// Local is a chain that begins anew with its program, and on which wallets have something from the start. It is told from
+	// others by its first block; From is the one after it, and what wallets have there of the collateral and of Held is told as
+	// the first transaction. The endpoints must still know the first block's state when a file of books begins.
+	Local bool
+	Held  []*big.Int
 }
 
 // finalLogs reads the final blocks of a chain by their logs. What is final is not taken back, so that nothing it tells is ever
@@ -46,7 +51,8 @@ type Onchain struct {
 // can go on from any without a memory.
 type finalLogs struct {
 	cfg   Onchain
-	chain string
+	chain string // empty: a local one that was not asked yet
+	given *Tx    // what wallets of a local chain had from the start
 
 	next uint64 // first block that was not read
 	last common.Hash
@@ -56,7 +62,11 @@ type finalLogs struct {
 
 // FinalLogs follows a chain through its RPC endpoints. One question is put at a time.
 func FinalLogs(cfg Onchain) Transfers {
-	return &finalLogs{cfg: cfg, chain: "evm " + strconv.FormatUint(cfg.Pool.ChainID(), 10), span: rangeMost}
+	f := &finalLogs{cfg: cfg, span: rangeMost}
+	if !cfg.Local {
+		f.chain = "evm " + strconv.FormatUint(cfg.Pool.ChainID(), 10)
+	}
+	return f
 }
 
 // ForkError reports a final block that stands on another than the final one before it.
@@ -79,8 +89,19 @@ func (e *ForkError) Fix() string {
 
 // After reads on from a transaction.
 func (f *finalLogs) After(ctx context.Context, chain string, seq uint64, wait time.Duration) (Page, error) {
+	if f.chain == "" {
+		if err := f.begin(ctx); err != nil {
+			return Page{Chain: chain}, err
+		}
+	}
 	p := Page{Chain: f.chain}
 	if chain != "" && chain != f.chain {
+		return p, nil
+	}
+	if f.given != nil && seq == 0 {
+		given := *f.given
+		f.given, p.Txs = nil, []Tx{given}
+		f.next, f.told = f.cfg.From, given.Seq
 		return p, nil
 	}
 	if f.next == 0 || seq != f.told {
@@ -91,6 +112,9 @@ func (f *finalLogs) After(ctx context.Context, chain string, seq uint64, wait ti
 		final := f.cfg.Pool.Finalized(ctx)
 		for f.next <= final && len(p.Txs) == 0 {
 			txs, err := f.read(ctx, final)
+			if _, forked := errors.AsType[*ForkError](err); forked && f.cfg.Local {
+				f.chain, f.next = "", 0 // it has begun anew
+			}
 			if err != nil {
 				return p, err
 			}
