@@ -19,6 +19,7 @@ type account struct {
 	Funder      polymarket.Address
 	Kind        polymarket.WalletKind
 	Credentials polymarket.Credentials
+	Relay       polymarket.RelayerAuth // nil: none is configured
 }
 
 // customary are the names under which tools for this venue find their secrets.
@@ -133,6 +134,7 @@ func credentialsFile(path string) (polymarket.Credentials, error) {
 
 func sandboxAccounts() ([]account, error) {
 	var list []account
+	b := sandbox.BuilderKeys()[0]
 	for _, s := range sandbox.Accounts() {
 		key, err := polymarket.ParseKey(s.PrivateKey)
 		if err != nil {
@@ -142,7 +144,8 @@ func sandboxAccounts() ([]account, error) {
 		if err != nil {
 			return nil, fmt.Errorf("sandbox account %s: %w", s.Name, err)
 		}
-		list = append(list, account{Name: msgs.Account(s.Name), Key: key, Funder: funder, Kind: polymarket.WalletKind(s.SignatureType)})
+		list = append(list, account{Name: msgs.Account(s.Name), Key: key, Funder: funder, Kind: polymarket.WalletKind(s.SignatureType),
+			Relay: polymarket.BuilderCredentials{Key: b.Key, Secret: polymarket.Secret(b.Secret), Passphrase: polymarket.Secret(b.Passphrase)}})
 	}
 	return list, nil
 }
@@ -179,7 +182,35 @@ func (a *app) realAccount(s accountSetting) (account, error) {
 			return account{}, problem("bad_config", fmt.Sprintf("account %s: api_credentials_file: %v", s.Name, err), `the file holds {"key":"…","secret":"…","passphrase":"…"}`)
 		}
 	}
+	if s.RelayerKeyFile != "" {
+		if acc.Relay, err = relayerCredentials(s.RelayerKeyFile, key.Address()); err != nil {
+			return account{}, problem("bad_config", fmt.Sprintf("account %s: relayer_credentials_file: %v", s.Name, err),
+				`the file holds a builder's {"key":"…","secret":"…","passphrase":"…"}, or {"relayer_key":"…"} of the account's own`)
+		}
+	}
 	return acc, nil
+}
+
+// relayerCredentials reads what proves an account to the relayer: a builder's credentials, or a relayer key of the owner's own.
+func relayerCredentials(path string, owner polymarket.Address) (polymarket.RelayerAuth, error) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	var own struct {
+		Key string `json:"relayer_key"`
+	}
+	if json.Unmarshal(b, &own) == nil && own.Key != "" {
+		return polymarket.RelayerCredentials{Key: polymarket.Secret(own.Key), Address: owner}, nil
+	}
+	c, err := credentialsFile(path)
+	if err == nil && c.Key == "" {
+		err = fmt.Errorf("%s holds no key", path)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return polymarket.BuilderCredentials{Key: c.Key, Secret: c.Secret, Passphrase: c.Passphrase}, nil
 }
 
 // secret reads a private key from a file, from an environment variable, or from the file that NAME_FILE names, and says

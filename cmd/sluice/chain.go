@@ -50,3 +50,19 @@ func (f chainFlags) pool(env, clob string, log *slog.Logger) (*evm.Pool, error) 
 	}
 	return p, nil
 }
+
+// relayerFlags say where the venue's relayer is.
+type relayerFlags struct {
+	Relayer string `name:"relayer" env:"SLUICE_RELAYER" help:"Base URL of the venue's relayer; the local venue's in env sandbox."`
+}
+
+// relayerAt is the relayer for an env, in which a local venue is at clob.
+func (f relayerFlags) relayerAt(env, clob string) string {
+	switch {
+	case f.Relayer != "":
+		return strings.TrimSuffix(f.Relayer, "/")
+	case env == string(msgs.Sandbox):
+		return strings.TrimSuffix(clob, "/") + "/relayer"
+	}
+	return "https://relayer-v2." + realHost
+}

@@ -34,6 +34,8 @@ type accountSetting struct {
 	SignatureType string `yaml:"signature_type"`
 	// APIKeyFile is JSON: {"key":…,"secret":…,"passphrase":…}. Without it the credentials are created or derived with the key.
 	APIKeyFile string `yaml:"api_credentials_file"`
+	// RelayerKeyFile is JSON: a builder's {"key":…,"secret":…,"passphrase":…}, or {"relayer_key":…} of the account's own.
+	RelayerKeyFile string `yaml:"relayer_credentials_file"`
 }
 
 // configPath is the file that args or the environment name, before the rest of the arguments is understood.
@@ -75,7 +77,7 @@ func readFile(path string) (*file, error) {
 		}
 		if err != nil {
 			return nil, problem("bad_config", fmt.Sprintf("accounts of %s: %v", f.path, err),
-				"an account has name, private_key_file or private_key_env, funder, signature_type, api_credentials_file")
+				"an account has name, private_key_file or private_key_env, funder, signature_type, api_credentials_file, relayer_credentials_file")
 		}
 	}
 	seen := map[string]bool{}

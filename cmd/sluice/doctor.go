@@ -18,6 +18,8 @@ import (
 type doctorCmd struct {
 	busFlags
 	venueFlags
+	chainFlags
+	relayerFlags
 	HTTP string `name:"http" env:"SLUICE_HTTP" default:"127.0.0.1:8080" help:"Where a service answers /readyz."`
 }
 
@@ -44,6 +46,7 @@ func (c *doctorCmd) Run(a *app) error {
 	list = append(list, c.disk()...)
 	list = append(list, c.bus(a.ctx, a.cli.Env, accounts)...)
 	list = append(list, c.venue(a.ctx)...)
+	list = append(list, c.chain(a, accounts)...)
 	rows, bad := [][]string{}, 0
 	for _, f := range list {
 		mark := "ok"

@@ -119,7 +119,8 @@ func doctors(t *testing.T, r *running) {
 	}
 	for check, saw := range map[string]string{
 		"accounts": "deposit (deposit)", "services": "ready", "bus": r.NATS, "account main": "venue ok", "stream LOG_main": "messages",
-		"venue": r.CLOB, "clock": "within", "settings": "env sandbox", "data": "held by process " + strconv.Itoa(r.cmd.Process.Pid),
+		"venue": r.CLOB, "clock": "within", "wallet of main": "a Safe of", "gas of eoa": "1000 POL", "approvals of proxy": "all that orders need", "address of deposit": "is the deposit wallet of",
+		"relayer for main": "takes the credentials", "settings": "env sandbox", "data": "held by process " + strconv.Itoa(r.cmd.Process.Pid),
 	} {
 		if f := c.finding(t, check); f.Error.Code != "true" || !strings.Contains(f.Error.Cause, saw) {
 			t.Errorf("%s: %+v, want it to say %q", check, f, saw)
