@@ -295,7 +295,7 @@ type QuotaAnswer struct {
 	Limit          int       `json:"limit" doc:"units of any 24 hours; 0: no daily limit"`
 	Used           int       `json:"used" doc:"units that are charged, those reserved among them"`
 	Reserved       int       `json:"reserved" doc:"charged, and nobody knows yet what became of them"`
-	Remaining      int       `json:"remaining" doc:"that may be spent now, the last five for redeem and unwrap; 0 while blocked"`
+	Remaining      int       `json:"remaining" doc:"that may be spent now, the last five for money that must come home; 0 while blocked"`
 	ResetsMS       int64     `json:"resets_ms" doc:"when the next unit comes back, or the block ends; 0: nothing is used"`
 	LastCallMS     int64     `json:"last_call_ms" doc:"when a unit was last reserved; 0: never"`
 	Warning        bool      `json:"warning" doc:"half is used"`
