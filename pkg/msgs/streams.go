@@ -30,6 +30,7 @@ const (
 	MaxAskAllBytes = 8 << 20   // control commands to every account are few
 	MaxMarketBytes = 128 << 20 // a hundred thousand books of about a kilobyte, in memory
 	MaxQuotaBytes  = 128 << 20 // two days of four credentials that submit all that 25 a minute allow; the rest is trimmed
+	MaxGasBytes    = 256 << 20 // a quarter of a million transactions of about a kilobyte; nothing of them may ever go
 	MaxDeadBytes   = 64 << 20  // a thousand of the largest messages; the oldest go
 )
 
@@ -89,6 +90,11 @@ func SharedStreams() []Stream {
 			Name: QuotaStream, Subjects: []string{QuotaSubject("*")}, Storage: File, Sync: true,
 			MaxBytes: MaxQuotaBytes, Discard: DiscardNew,
 			Doc: "the books of daily units, one subject for each credential: for their keepers alone, trimmed by them, never by age",
+		},
+		{
+			Name: GasStream, Subjects: []string{GasSubject("*", "*")}, Storage: File, Sync: true,
+			MaxBytes: MaxGasBytes, Discard: DiscardNew,
+			Doc: "the transactions that owners pay for, one subject for each account on each chain: for their senders alone",
 		},
 	}
 }

@@ -41,6 +41,7 @@ const (
 	MarketStream = "MARKET"  // last book and market fact per subject, in memory
 	DeadStream   = "DEAD"    // what could not be tied to an account
 	QuotaStream  = "QUOTA"   // the books of daily units
+	GasStream    = "GAS"     // what owners' accounts have signed and sent
 )
 
 // CmdSubject is where a command is published: cmd.<family>.<account>.<verb>.
@@ -74,6 +75,10 @@ func DeadSubject(service string, reason Code) string { return "dead." + service 
 
 // QuotaSubject is where the book of the daily units of one credential is kept: quota.<book>. Nobody but its keepers reads it.
 func QuotaSubject(book string) string { return "quota." + book }
+
+// GasSubject is where the journal of the transactions of one owner's account on one chain is kept: gas.<owner>.<chain>. Nobody
+// but its sender reads it.
+func GasSubject(owner, chain string) string { return "gas." + strings.ToLower(owner) + "." + chain }
 
 // SplitCmd takes a command's subject apart; ok is false when it is not one.
 func SplitCmd(subject string) (family string, a Account, verb string, ok bool) {

@@ -35,7 +35,7 @@ type performer struct {
 
 	following  *follows
 	looking    looks
-	rehearsing turn
+	rehearsing single
 }
 
 // holder says what resting orders and unsettled trades need.
@@ -135,14 +135,14 @@ func pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// turn is one at a time: who comes while another has it does not wait.
-type turn struct{ taken atomic.Bool }
+// single is one at a time: who comes while another has it does not wait.
+type single struct{ taken atomic.Bool }
 
 // TryLock takes the turn if it is free.
-func (t *turn) TryLock() bool { return t.taken.CompareAndSwap(false, true) }
+func (t *single) TryLock() bool { return t.taken.CompareAndSwap(false, true) }
 
 // Unlock gives it back.
-func (t *turn) Unlock() { t.taken.Store(false) }
+func (t *single) Unlock() { t.taken.Store(false) }
 
 // looks lets one look be under way. One that would begin earlier replaces one that still waits for its moment.
 type looks struct {

@@ -90,3 +90,6 @@ func (l Limits) Check() error {
 	}
 	return errors.Join(errs...)
 }
+
+// DayBound is the most that any 24 hours cost, its default filled in.
+func (l Limits) DayBound() evm.Wei { return l.orDefault().MaxDay }
