@@ -100,6 +100,7 @@ func TestStreamsStoreExactlyWhatTheTableSays(t *testing.T) {
 		"MARKET":   {"md.*.book.*", "md.*.market.*"},
 		"DEAD":     {"dead.>"},
 		"QUOTA":    {"quota.*"},
+		"GAS":      {"gas.*.*"},
 	}
 	for _, s := range streams {
 		if !slices.Equal(s.Subjects, want[s.Name]) {
