@@ -55,7 +55,12 @@ func (e txEvent) String() string {
 			line += "\n  → " + e.Fix
 		}
 		return line
+	case msgs.KindTxReleased:
+		return line + fmt.Sprintf("unit %s  is over: %s; what it was for is queued again", e.Unit, e.Cause)
 	case msgs.KindTxConfirmed:
+		if e.TxHash == "" {
+			return line + e.ReqID + "  nothing was left to do on chain  " + effect(e.Effect)
+		}
 		return line + fmt.Sprintf("%s  block %d  %s%s", e.ReqID, e.Block, effect(e.Effect), gasOf(e.GasPOL))
 	}
 	if e.Error != nil {

@@ -137,6 +137,7 @@ func TestRequestIsFollowedToItsEnd(t *testing.T) {
 		s.say(unit(msgs.KindTxSubmitted, "stranger"))
 		s.say(&msgs.TxRerouted{Head: headOf(msgs.KindTxRerouted, c.ID(), 0), Unit: "u-19", From: msgs.ByRelayer, To: msgs.ByOwnGas, Cause: "no unit is left"})
 		s.say(&msgs.TxWaiting{Head: msgs.Head{Type: msgs.KindTxWaiting}, RequestIDs: []msgs.RequestID{msgs.RequestID(c.ID())}, Cause: "the owner has no gas", Fix: "send POL"})
+		s.say(&msgs.TxReleased{Head: msgs.Head{Type: msgs.KindTxReleased}, Unit: "u-19", RequestIDs: msgs.List[msgs.RequestID]{msgs.RequestID(c.ID())}, Cause: "its nonce is used"})
 		s.say(failed(msgs.KindTxFailed, "other", 1, msgs.WouldRevert), confirmed(c.ID(), seq))
 	})
 	r := s.call("tx", "split", "--id", "s1", "--market", "sandbox-coin", "--amount", "25")
@@ -145,7 +146,7 @@ func TestRequestIsFollowedToItsEnd(t *testing.T) {
 	}
 	at := 0
 	for _, line := range []string{"tx.queued      s1  leaves by", "tx.sealed      unit u-19 of 2 requests  by relayer  nonce 7", "tx.submitting", "tx.rerouted    unit u-19  from relayer to own_gas: no unit is left",
-		"tx.waiting     the owner has no gas", "→ send POL", "tx.confirmed   s1  block 77  -25 pUSD  +25 123  for 0.0123 POL of gas"} {
+		"tx.waiting     the owner has no gas", "→ send POL", "tx.released    unit u-19  is over: its nonce is used", "tx.confirmed   s1  block 77  -25 pUSD  +25 123  for 0.0123 POL of gas"} {
 		i := strings.Index(r.out[at:], line)
 		if i < 0 {
 			t.Fatalf("no %q, or not in this order:\n%s", line, r.out)
@@ -173,6 +174,8 @@ func TestRequestThatFailsIsAnError(t *testing.T) {
 		switch c.ID() {
 		case "good":
 			s.say(confirmed("good", seq))
+		case "nothing":
+			s.say(&msgs.TxConfirmed{Head: headOf(msgs.KindTxConfirmed, "nothing", seq), Final: true})
 		case "again":
 			s.say(failed(msgs.KindTxFailed, "again", seq, msgs.DuplicateID))
 		default:
@@ -180,6 +183,9 @@ func TestRequestThatFailsIsAnError(t *testing.T) {
 		}
 	})
 	if r := s.call("tx", "wrap", "--amount", "1", "--id", "good"); r.code != 0 || strings.Contains(r.out, "duplicate") {
+		t.Errorf("exit code %d: %s%s", r.code, r.out, r.err)
+	}
+	if r := s.call("tx", "wrap", "--amount", "1", "--id", "nothing"); r.code != 0 || !strings.Contains(r.out, "nothing was left to do on chain") {
 		t.Errorf("exit code %d: %s%s", r.code, r.out, r.err)
 	}
 	for id, code := range map[string]string{"again": "duplicate_id", "late": "deadline_passed"} {
