@@ -9,6 +9,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -85,6 +86,19 @@ type process struct {
 	stop  func()
 }
 
+// run lets a process share its minute; stop ends that, which spares a virtual day its thousands of beats.
+func (p *process) run() {
+	ctx, stop := context.WithCancel(p.t.Context())
+	var running sync.WaitGroup
+	running.Go(func() {
+		if err := p.all.Run(ctx); err != nil {
+			p.t.Error(err)
+		}
+	})
+	p.stop = func() { stop(); running.Wait() }
+	p.t.Cleanup(p.stop)
+}
+
 func (l *till) process(name string, auth polymarket.RelayerAuth) *process {
 	l.t.Helper()
 	nc := l.b.Connect()
@@ -98,16 +112,9 @@ func (l *till) process(name string, auth polymarket.RelayerAuth) *process {
 		l.t.Fatal(err)
 	}
 	of := all.Of(auth)
-	ctx, stop := context.WithCancel(l.t.Context())
-	var running sync.WaitGroup
-	running.Go(func() {
-		if err := all.Run(ctx); err != nil {
-			l.t.Error(err)
-		}
-	})
-	end := func() { stop(); running.Wait() }
-	l.t.Cleanup(end)
-	return &process{stop: end, till: l, all: all, of: of, relay: &polymarket.Relayer{BaseURL: "http://relayer.test/relayer", HTTP: of.Client(l.pipe.Client()), Auth: auth}}
+	p := &process{till: l, all: all, of: of, relay: &polymarket.Relayer{BaseURL: "http://relayer.test/relayer", HTTP: of.Client(l.pipe.Client()), Auth: auth}}
+	p.run()
+	return p
 }
 
 // Write takes a line of a log.
@@ -187,6 +194,13 @@ func TestTwoProcessesSpendOneBuildersUnits(t *testing.T) {
 			}
 			if l.minute.Violations != 0 {
 				t.Errorf("S2-10: %d of %d arrived above 25 a minute", l.minute.Violations, l.minute.Arrived)
+			}
+			kv, err := b.JetStream().KeyValue(t.Context(), "LIMITS")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if keys, err := kv.Keys(t.Context()); err != nil || !slices.Equal(keys, []string{"relayer-relayer_test"}) {
+				t.Errorf("the minute is shared under %v, %v: whoever else calls this host has other limits", keys, err)
 			}
 			if took := time.Since(l.began); took > 5*time.Minute {
 				t.Errorf("a hundred submits took %s", took)
@@ -340,10 +354,26 @@ func TestRelayersResetIsObeyedHoweverWrongItIs(t *testing.T) {
 			if l.submits < 7 || l.submits > 11 {
 				t.Errorf("%d submits in four hours of a relayer that prints a reset of 0 seconds", l.submits)
 			}
+			for _, c := range l.lines("relayer called") {
+				if c["status"] != float64(http.StatusTooManyRequests) || c["level"] != "WARN" {
+					t.Fatalf("S2-66: %v", c)
+				}
+			}
+			time.Sleep(2 * time.Hour)
+			gone(1_000_000_000)
+			if err := again.submit("c"); err == nil {
+				t.Error("the refusal is not told")
+			}
+			again.stop()
 			l.mu.Lock()
 			l.instead = nil
 			l.mu.Unlock()
-			time.Sleep(2 * time.Hour)
+			time.Sleep(25*time.Hour + time.Second)
+			_, err = again.of.View(t.Context())
+			if err != nil {
+				t.Error(err)
+			}
+			again.run()
 			if err := again.submit("d"); err != nil {
 				t.Errorf("when there are units again: %v", err)
 			}
