@@ -78,7 +78,7 @@ func (w *Wallet) stepped(h *msgs.Head, e *msgs.TxUnit) {
 		u.Phase, u.AgainMS = carrying, 0
 		u.Tries++
 	case msgs.KindTxSubmitted:
-		u.Phase, u.Left, u.Code = following, true, ""
+		u.Phase, u.Left, u.Code, u.SinceMS = following, true, "", h.AtMS
 		u.ID = cmp.Or(e.RelayerID, u.ID)
 		u.Carrier = e.Carrier
 	case msgs.KindTxMined:

@@ -53,7 +53,9 @@ func (p *performer) bring(ctx context.Context, d Bring) (_ Brought, ok bool) {
 		if ctx.Err() != nil {
 			return out, false
 		}
-		if p.who.Kind != polymarket.EOA || refused != nil && refused.Code != msgs.WouldRevert {
+		alone := refused != nil && (refused.Code == msgs.WouldRevert || i > 0 && refused.Code == msgs.DeadlinePassed)
+		if p.who.Kind != polymarket.EOA || refused != nil && !alone {
+			out.Part = i > 0
 			if out.Err = refused; refused != nil && refused.Code == msgs.WouldRevert {
 				out.Past = p.past(ctx, d.Unit.Nonce)
 			}

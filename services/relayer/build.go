@@ -40,7 +40,7 @@ func build(id Identity, l *Looked, rs []*request, missing []polymarket.Approval)
 		bad, err := b.fill(newPurse(id, l), rs)
 		if bad != nil {
 			failed = append(failed, verdict{r: bad, err: err})
-			rs = slices.DeleteFunc(slices.Clone(rs), func(r *request) bool { return r == bad })
+			rs = but(rs, func(r *request) bool { return r == bad })
 			continue
 		}
 		b.grant(missing)

@@ -20,6 +20,8 @@ const (
 	lostTries = 2
 	// busyTries is the same for a wallet that the relayer says is busy, and for a nonce that it does not see yet.
 	busyTries = 12
+	// idle is how long the relayer may sit on a Safe's unit before its owner brings it.
+	idle = 10 * time.Minute
 )
 
 // backoff grows with the tries.
@@ -163,6 +165,8 @@ func (t *decision) brought(m *Brought) {
 	case m.Past:
 		t.hold(u, failure(msgs.NonceTaken, "nonce "+u.nonce()+" of the wallet is used in the newest block", "wait until that is final"), 0, t.at(retryGas), u.Left, nil)
 		t.deed(u.follow())
+	case m.Part:
+		t.hold(u, m.Err, 0, t.at(retryGas), u.Left, nil)
 	case !u.Left:
 		// Nothing was signed: the queue decides anew.
 		t.handBack(u, rs, m.Err, false)
@@ -250,6 +254,11 @@ func refusalText(e *polymarket.RelayerError) json.RawMessage {
 // retry has a unit that waits carried again, by the carrier that is more likely to be able now.
 func (t *decision) retry() {
 	u := t.unit
+	able, _ := t.id.Kind.Can()
+	if u.Phase == following && u.Carrier == msgs.ByRelayer && u.Block == 0 && t.nowMS-u.SinceMS > idle.Milliseconds() && able.OwnGas == polymarket.OwnGasSamePayload {
+		t.reroute(u, msgs.ByOwnGas, failure(msgs.RelayerFailed, "the relayer took the unit and has not brought it for "+idle.String(), "wait"), true, nil)
+		return
+	}
 	if u.Phase != waits || u.AgainMS > t.nowMS {
 		return
 	}
@@ -263,7 +272,6 @@ func (t *decision) retry() {
 		t.tooLate(u, rs)
 		return
 	}
-	able, _ := t.id.Kind.Can()
 	if able.OwnGas == polymarket.OwnGasSamePayload && u.Carrier == msgs.ByOwnGas && u.BackMS != 0 && u.BackMS <= t.nowMS {
 		t.reroute(u, msgs.ByRelayer, failure(u.Code, "own gas cannot bring it, and the relayer may be able again", "wait"), u.Left, nil)
 		return

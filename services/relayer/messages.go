@@ -139,6 +139,7 @@ type Brought struct {
 	Unit   string
 	Err    *msgs.Error // not taken on; nothing was signed for the chain: no_gas, would_revert, venue_down (no endpoint), deadline_passed …
 	Past   bool        // with Err: in the newest block the wallet's nonce is past the unit's, so Follow will tell what used it
+	Part   bool        // with Err: earlier calls of an EOA's unit may have been taken on, so it must be brought to its end
 	Denied *msgs.Error // the last look before the signature refused
 	AtMS   int64
 }

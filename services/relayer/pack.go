@@ -50,25 +50,21 @@ type plan struct {
 // plan packs the queue: the earliest to leave first, as much as fits into a unit, by the carrier that is open.
 func (t *decision) plan(l *Looked) plan {
 	rs := t.queue()
-	rs = slices.DeleteFunc(rs, func(r *request) bool { return r.late(t.nowMS) }) // the next tick drops it
+	rs = but(rs, func(r *request) bool { return r.late(t.nowMS) }) // the next tick drops it
 	if p, only := t.planCreation(l, rs); only {
 		return p
 	}
 	var p plan
 	if l.Unsure != nil {
-		rs = slices.DeleteFunc(rs, func(r *request) bool {
-			if r.needsHeld() {
-				p.waiting, p.why = append(p.waiting, r), l.Unsure
-			}
-			return r.needsHeld()
-		})
+		p.waiting, p.why = but(rs, func(r *request) bool { return !r.needsHeld() }), l.Unsure
+		rs = but(rs, (*request).needsHeld)
 	}
 	rs = fitting(rs)
 	missing := t.approvals.missing(t.id.Contracts)
 	c := t.choose(l, rs)
-	rs = slices.DeleteFunc(rs, func(r *request) bool { return slices.Contains(c.waiting, r) })
+	rs = but(rs, func(r *request) bool { return slices.Contains(c.waiting, r) })
 	if len(c.waiting) > 0 {
-		p.waiting, p.why, p.untilMS = append(p.waiting, c.waiting...), c.why, c.untilMS
+		p.waiting, p.why, p.untilMS = slices.Concat(p.waiting, c.waiting), c.why, c.untilMS
 	}
 	b, ends := build(t.id, l, rs, missing)
 	p.ends = ends

@@ -164,6 +164,16 @@ func ids(rs []*request) []msgs.RequestID {
 	return out
 }
 
+// but lists all except those of which out says so; the list itself stays as it is.
+func but(rs []*request, out func(*request) bool) (in []*request) {
+	for _, r := range rs {
+		if !out(r) {
+			in = append(in, r)
+		}
+	}
+	return in
+}
+
 // noted keeps what the latest event about a request was.
 func (r *request) noted(h *msgs.Head) { r.Last, r.N, r.AtMS = h.Type, h.N, h.AtMS }
 

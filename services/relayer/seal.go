@@ -60,7 +60,7 @@ func (t *decision) unsettled(nonce uint64) bool {
 
 // dueNow lists what is due.
 func (t *decision) dueNow() []*request {
-	return slices.DeleteFunc(t.queue(), func(r *request) bool { return r.LeavesByMS > t.nowMS })
+	return but(t.queue(), func(r *request) bool { return r.LeavesByMS > t.nowMS })
 }
 
 // end gives the final word about a request that needs no unit.
@@ -126,7 +126,7 @@ func (t *decision) wouldRevert(m *Rehearsed, rs []*request) {
 	bad := rs
 	if m.Failed < len(m.Pack.Calls) {
 		if own := m.Pack.Calls[m.Failed].Requests; len(own) > 0 {
-			bad = slices.DeleteFunc(slices.Clone(rs), func(r *request) bool { return !slices.Contains(own, r.ID) })
+			bad = but(rs, func(r *request) bool { return !slices.Contains(own, r.ID) })
 		}
 	}
 	for _, r := range bad {

@@ -32,12 +32,12 @@ type unit struct {
 	ID      string          `json:"relayer_id,omitempty"`
 	Tries   int             `json:"tries,omitempty"` // that the present carrier was asked
 	AgainMS int64           `json:"again_ms,omitempty"`
-	BackMS  int64           `json:"back_ms,omitempty"` // when the relayer may be asked again, as far as is known
-	Left    bool            `json:"left,omitempty"`    // signed bytes have left, or may have
-	Gone    bool            `json:"gone,omitempty"`    // the owner's account has taken it on
-	Code    msgs.Code       `json:"code,omitempty"`    // of what it waits for
-	Refusal json.RawMessage `json:"refusal,omitempty"` // the relayer's, the last
-	TxHash  msgs.TxHash     `json:"tx_hash,omitempty"` // it was last seen mined in
+	SinceMS int64           `json:"since_ms,omitempty"` // its carrier has it
+	BackMS  int64           `json:"back_ms,omitempty"`  // when the relayer may be asked again, as far as is known
+	Left    bool            `json:"left,omitempty"`     // signed bytes have left, or may have
+	Code    msgs.Code       `json:"code,omitempty"`     // of what it waits for
+	Refusal json.RawMessage `json:"refusal,omitempty"`  // the relayer's, the last
+	TxHash  msgs.TxHash     `json:"tx_hash,omitempty"`  // it was last seen mined in
 	Block   uint64          `json:"block,omitempty"`
 }
 
