@@ -22,21 +22,22 @@ const (
 // batch is calls in the making, in the order in which they can build on each other: approve, wrap, merge, redeem, convert, split,
 // unwrap, transfer.
 type batch struct {
-	id     Identity
-	calls  []PackCall
-	grants int
-	needed []polymarket.Approval // that some call takes
-	shares []msgs.TxShare
-	splits []netted
-	done   []verdict // whose requests need no call
-	rs     []*request
+	id      Identity
+	ghostly func(msgs.RequestID) bool // stands in a payload that was given up and can still have effect
+	calls   []PackCall
+	grants  int
+	needed  []polymarket.Approval // that some call takes
+	shares  []msgs.TxShare
+	splits  []netted
+	done    []verdict // whose requests need no call
+	rs      []*request
 }
 
 // build makes the calls of requests. What cannot be done with what the wallet has ends alone; what nets to nothing is done.
-func build(id Identity, l *Looked, rs []*request, missing []polymarket.Approval) (*batch, []verdict) {
+func build(id Identity, l *Looked, rs []*request, missing []polymarket.Approval, ghostly func(msgs.RequestID) bool) (*batch, []verdict) {
 	var failed []verdict
 	for {
-		b := &batch{id: id, rs: rs}
+		b := &batch{id: id, ghostly: ghostly, rs: rs}
 		bad, err := b.fill(newPurse(id, l), rs)
 		if bad != nil {
 			failed = append(failed, verdict{r: bad, err: err})

@@ -286,8 +286,8 @@ func (t *decision) tooLate(u *unit, rs []*request) {
 	switch {
 	case !u.Left:
 		t.giveUp(u, rs, why, false)
-	case u.is(polymarket.Safe):
-		t.giveUp(u, nil, why, true)
+	case u.Payload.DeadlineS == 0:
+		t.giveUp(u, nil, why, u.fencedByNonce())
 		for _, r := range rs {
 			t.fail(r, u, why, "")
 		}

@@ -146,6 +146,9 @@ func net(p *purse, g []*request) (n netted, bad *request, err *msgs.Error) {
 func (b *batch) set(p *purse, n netted) (*request, *msgs.Error) {
 	g := n.of
 	tokens := g[0].positions()
+	// What nets to nothing is done without a call, unless one of them may yet be executed by a unit that was given up: then both are
+	// called, so that whichever unit it is executes all of its own.
+	both := n.amount == 0 && slices.ContainsFunc(g, func(r *request) bool { return b.ghostly(r.ID) })
 	if n.amount > p.pusd.Have && !p.unknown {
 		last := of(g, msgs.VerbSplit)
 		return last[len(last)-1], short(assetPUSD, n.amount, p.pusd.Have, p.pusd.Have)
@@ -160,7 +163,7 @@ func (b *batch) set(p *purse, n netted) (*request, *msgs.Error) {
 			a = -a
 		}
 		e := msgs.Effect{assetPUSD: -a, tokens[0].String(): a, tokens[1].String(): a}
-		if n.amount == 0 {
+		if n.amount == 0 && !both {
 			b.done = append(b.done, verdict{r: r, Effect: e})
 		} else {
 			b.share(r, e, false)
@@ -168,6 +171,15 @@ func (b *batch) set(p *purse, n netted) (*request, *msgs.Error) {
 	}
 	condition := hashOf(conditionOf(g[0].command))
 	switch {
+	case both:
+		var sum int64
+		for i, r := range g {
+			if r.Verb == msgs.VerbSplit {
+				sum = plus(sum, n.parts[i])
+			}
+		}
+		b.call(of(g, msgs.VerbSplit), b.id.Contracts.Split(g[0].NegRisk, condition, polymarket.Units(sum)))
+		b.call(of(g, msgs.VerbMerge), b.id.Contracts.Merge(g[0].NegRisk, condition, polymarket.Units(sum)))
 	case n.amount > 0:
 		b.call(with(g, msgs.VerbSplit), b.id.Contracts.Split(g[0].NegRisk, condition, polymarket.Units(n.amount)))
 	case n.amount < 0:

@@ -66,7 +66,7 @@ func (t *decision) plan(l *Looked) plan {
 	if len(c.waiting) > 0 {
 		p.waiting, p.why, p.untilMS = slices.Concat(p.waiting, c.waiting), c.why, c.untilMS
 	}
-	b, ends := build(t.id, l, rs, missing)
+	b, ends := build(t.id, l, rs, missing, t.ghostly)
 	p.ends = ends
 	if len(b.calls) == 0 {
 		return p

@@ -19,22 +19,23 @@ import (
 // world is a chain with one wallet, a relayer and an owner with gas, all of which fail in every way that is known.
 type world struct {
 	*trial
-	r     *rand.Rand
-	kind  polymarket.WalletKind
-	calm  bool // no new faults
-	jobs  []*job
-	units map[string]*body
-	order []string
-	sent  map[string]bool // by this process
-	nonce uint64          // in the newest block
-	past  []string        // what used each nonce: a unit, or "" for somebody else
-	final int             // of past, so many are final
-	ran   map[msgs.RequestID]int
-	asked []msgs.RequestID
-	spent int
-	cuts  int
-	seals int
-	late  int
+	r      *rand.Rand
+	kind   polymarket.WalletKind
+	calm   bool // no new faults
+	jobs   []*job
+	units  map[string]*body
+	order  []string
+	sent   map[string]bool // by this process
+	nonce  uint64          // in the newest block
+	others int             // transactions of others that are under way
+	past   []string        // what used each nonce: a unit, or "" for somebody else
+	final  int             // of past, so many are final
+	ran    map[msgs.RequestID]int
+	asked  []msgs.RequestID
+	spent  int
+	cuts   int
+	seals  int
+	late   int
 }
 
 // body is what became of a unit in the world.
@@ -264,7 +265,7 @@ func (w *world) sign(b *body, own bool) {
 				continue
 			}
 			if w.kind == polymarket.EOA || o.unit.Nonce != b.unit.Nonce || w.kind == polymarket.Proxy && (own || o.own) {
-				w.t.Fatalf("request %s is signed for in %s (nonce %d) and %s (nonce %d), and both can have effect\n%s", id, name, o.unit.Nonce, b.unit.Unit, b.unit.Nonce, w.kinds())
+				w.t.Fatalf("request %s is signed for in %s (nonce %d) and %s (nonce %d), and both can have effect\nfinal %d used by %v\n%+v\n%s", id, name, o.unit.Nonce, b.unit.Unit, b.unit.Nonce, w.final, w.past, *o, w.story(id))
 			}
 		}
 	}
@@ -384,6 +385,9 @@ func (w *world) block() {
 		cut := w.final + w.r.IntN(len(w.past)-w.final)
 		for _, name := range w.past[cut:] {
 			w.count(name, -1)
+			if name == "" {
+				w.others++
+			}
 		}
 		w.past = w.past[:cut]
 		w.nonce = uint64(len(w.past))
@@ -392,6 +396,10 @@ func (w *world) block() {
 		}
 	}
 	if w.chance(2) {
+		w.others++
+	}
+	if w.others > 0 && w.r.IntN(3) == 0 {
+		w.others--
 		w.past = append(w.past, "")
 		w.nonce++
 	}

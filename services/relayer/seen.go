@@ -21,6 +21,7 @@ func (t *decision) seen(m *Seen) {
 		t.seenSteps(u, m)
 	case m.Executed && m.Final:
 		t.executed(u, m, t.inUnit(u))
+	case m.NonceUsed && u.is(polymarket.Proxy) && u.Carrier == msgs.ByOwnGas: // the hub's nonce says nothing about what the owner brings
 	case m.NonceUsed:
 		t.nonceUsed(u, m)
 	case m.Expired:
