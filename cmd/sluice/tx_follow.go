@@ -118,6 +118,7 @@ type pursuit struct {
 
 	seq      uint64 // of cmd
 	last     msgs.Type
+	units    []string // that the request is or was in
 	deserted int // how often in a row nobody was there to be asked
 }
 
@@ -244,7 +245,16 @@ func (p *pursuit) concerns(e *txEvent) bool {
 		return false
 	}
 	id := msgs.RequestID(e.ReqID)
-	return id == p.id || p.also != "" && id == p.also || slices.Contains(e.RequestIDs, p.id)
+	switch {
+	case id == p.id || slices.Contains(e.RequestIDs, p.id):
+		if e.Unit != "" && !slices.Contains(p.units, e.Unit) {
+			p.units = append(p.units, e.Unit)
+		}
+		return true
+	case id != "" || len(e.RequestIDs) > 0: // of others
+		return p.also != "" && id == p.also
+	}
+	return slices.Contains(p.units, e.Unit)
 }
 
 // patientLooks is how often in a row nobody may be there to be asked: between two owners that is so for a moment.

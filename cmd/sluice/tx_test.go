@@ -135,7 +135,8 @@ func TestRequestIsFollowedToItsEnd(t *testing.T) {
 		s.say(&msgs.TxQueued{Head: headOf(msgs.KindTxQueued, c.ID(), seq), LeavesByMS: time.Now().UnixMilli()}, &msgs.TxQueued{Head: headOf(msgs.KindTxQueued, "other", 1)})
 		s.say(unit(msgs.KindTxSealed, "other", msgs.RequestID(c.ID())), unit(msgs.KindTxSubmitting, "other", msgs.RequestID(c.ID())))
 		s.say(unit(msgs.KindTxSubmitted, "stranger"))
-		s.say(&msgs.TxRerouted{Head: headOf(msgs.KindTxRerouted, c.ID(), 0), Unit: "u-19", From: msgs.ByRelayer, To: msgs.ByOwnGas, Cause: "no unit is left"})
+		s.say(&msgs.TxRerouted{Head: msgs.Head{Type: msgs.KindTxRerouted}, Unit: "u-20", From: msgs.ByRelayer, To: msgs.ByOwnGas, Cause: "strange"},
+			&msgs.TxRerouted{Head: msgs.Head{Type: msgs.KindTxRerouted}, Unit: "u-19", From: msgs.ByRelayer, To: msgs.ByOwnGas, Cause: "no unit is left"})
 		s.say(&msgs.TxWaiting{Head: msgs.Head{Type: msgs.KindTxWaiting}, RequestIDs: []msgs.RequestID{msgs.RequestID(c.ID())}, Cause: "the owner has no gas", Fix: "send POL"})
 		s.say(&msgs.TxReleased{Head: msgs.Head{Type: msgs.KindTxReleased}, Unit: "u-19", RequestIDs: msgs.List[msgs.RequestID]{msgs.RequestID(c.ID())}, Cause: "its nonce is used"})
 		s.say(failed(msgs.KindTxFailed, "other", 1, msgs.WouldRevert), confirmed(c.ID(), seq))
@@ -153,7 +154,7 @@ func TestRequestIsFollowedToItsEnd(t *testing.T) {
 		}
 		at += i
 	}
-	if strings.Contains(r.out, "stranger") || strings.Contains(r.out, "tx.submitted") || strings.Contains(r.out, "tx.failed") {
+	if strings.Contains(r.out, "strange") || strings.Contains(r.out, "tx.submitted") || strings.Contains(r.out, "tx.failed") {
 		t.Errorf("it speaks of others:\n%s", r.out)
 	}
 	var e msgs.TxConfirmed

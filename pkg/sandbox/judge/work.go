@@ -32,6 +32,8 @@ type Work struct {
 	Requests  int `json:"tx_requests"`
 	Confirmed int `json:"tx_confirmed"`
 	Failed    int `json:"tx_failed"`
+	// Waiting are those without an end of which the last word is that they wait: for what is said with it.
+	Waiting int `json:"tx_waiting"`
 	// Units are those that the relayer has charged, by who pays.
 	Units map[string]int `json:"tx_units"`
 	// ByRelayer and ByOwnGas are the good executions of the accounts' wallets, LostRaces the bad ones.
@@ -68,7 +70,7 @@ func (w Work) String() string {
 		units += n
 	}
 	fmt.Fprintf(&b, "on-chain work: %s\n\n", word)
-	fmt.Fprintf(&b, "requests  asked %d  confirmed %d  failed or dropped %d\n", w.Requests, w.Confirmed, w.Failed)
+	fmt.Fprintf(&b, "requests  asked %d  confirmed %d  failed or dropped %d  waiting %d\n", w.Requests, w.Confirmed, w.Failed, w.Waiting)
 	fmt.Fprintf(&b, "chain     by the relayer %d  by own gas %d  lost races %d  units charged %d\n\n", w.ByRelayer, w.ByOwnGas, w.LostRaces, units)
 	for _, m := range workCharges() {
 		fmt.Fprintf(&b, "%6d  %-20s %s\n", w.Wrong[m.kind], m.kind, m.means)
@@ -153,6 +155,7 @@ type task struct {
 	command *command // nil when nobody asked
 	ends    []string
 	refused bool     // as bad input, which may be said beside an end
+	waits   bool     // the last word about it is tx.waiting
 	txs     []string // those that it was confirmed with
 	units   []string // the same
 	effects []map[string]*big.Rat
@@ -180,6 +183,7 @@ func (w *works) ask(a *account) {
 type workEvent struct {
 	Type      text `json:"type"`
 	RequestID text `json:"request_id"`
+	Requests  list `json:"request_ids"`
 	Unit      text `json:"unit"`
 	TxHash    text `json:"tx_hash"`
 	Late      text `json:"late"`
@@ -213,6 +217,11 @@ func (w *works) replay(a *account) {
 }
 
 func (w *works) event(account string, m message, e *workEvent) {
+	for _, id := range append(e.Requests.texts(), string(e.RequestID)) {
+		if t := w.tasks[[2]string{account, id}]; t != nil {
+			t.waits = e.Type == "tx.waiting"
+		}
+	}
 	switch e.Type {
 	case "tx.submitting":
 		if u := [2]string{account, string(e.Unit)}; w.intents[u] == 0 {
@@ -270,6 +279,9 @@ func (w *works) answer(a *account) {
 		switch {
 		case len(t.ends) == 0 && t.refused:
 			w.found.Failed++
+			continue
+		case len(t.ends) == 0 && t.waits:
+			w.found.Waiting++
 			continue
 		case len(t.ends) == 0 && (t.command == nil || !a.purged()):
 			w.accuse(Unanswered, a.name, "request %s has no end", id)

@@ -145,6 +145,9 @@ func TestLawfulWorkIsAcquitted(t *testing.T) {
 			c.told[2]["late"] = true
 			c.told = append([]fields{{"type": "tx.failed", "request_id": "t"}}, c.told...)
 		},
+		"it waits": func(c *workCase) {
+			c.told = append(c.told[:4:4], fields{"type": "tx.waiting", "request_ids": []string{"x", "m"}})
+		},
 		"a cancel that came too late": func(c *workCase) {
 			c.told = append(c.told, fields{"type": "tx.failed", "request_id": "c", "error": fields{"code": "already_left"}})
 		},
@@ -166,7 +169,7 @@ func TestLawfulWorkIsAcquitted(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			c := newWorkCase()
 			change(c)
-			if w := c.judge(t); !w.Content() || w.Confirmed+w.Failed != w.Requests {
+			if w := c.judge(t); !w.Content() || w.Confirmed+w.Failed+w.Waiting != w.Requests {
 				t.Errorf("%v: %v, %+v", w.Wrong, w.Findings, w)
 			}
 		})
@@ -256,6 +259,9 @@ func TestBrokenWorkIsChargedExactly(t *testing.T) {
 		}, map[Kind]int{ExecutedTwice: 1}},
 		"confirmed and failed":    {func(c *workCase) { c.told = append(c.told, fields{"type": "tx.failed", "request_id": "t"}) }, map[Kind]int{ToldTwice: 1}},
 		"no end":                  {func(c *workCase) { c.told = c.told[:4] }, map[Kind]int{Unanswered: 1}},
+		"waited, left, and no end": {func(c *workCase) {
+			c.told = append(c.told[:4:4], fields{"type": "tx.waiting", "request_ids": []string{"m"}}, fields{"type": "tx.submitting", "unit": "u3", "request_ids": []string{"m"}})
+		}, map[Kind]int{Unanswered: 1}},
 		"dropped, but executed":   {func(c *workCase) { c.told[2] = fields{"type": "tx.dropped", "request_id": "t"} }, map[Kind]int{Untold: 1}},
 		"never asked":             {func(c *workCase) { c.order = append(c.order[:2:2], c.order[3:]...) }, map[Kind]int{Unasked: 1}},
 		"an effect without sense": {func(c *workCase) { c.told[2]["effect"] = fields{"pUSD": "seven"} }, map[Kind]int{Unreadable: 1, WrongEffect: 1, Untold: 1}},
