@@ -119,7 +119,7 @@ type pursuit struct {
 	seq      uint64 // of cmd
 	last     msgs.Type
 	units    []string // that the request is or was in
-	deserted int // how often in a row nobody was there to be asked
+	deserted int      // how often in a row nobody was there to be asked
 }
 
 // ownWord takes the end of the request: good only when it is confirmed.

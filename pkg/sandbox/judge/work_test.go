@@ -257,8 +257,8 @@ func TestBrokenWorkIsChargedExactly(t *testing.T) {
 			c.journal = append(c.journal, c.executed("0xcc", "0xk3", "relayer", true))
 			c.move("0xcc", "0xF1", "0xF2", "pUSD", 7)
 		}, map[Kind]int{ExecutedTwice: 1}},
-		"confirmed and failed":    {func(c *workCase) { c.told = append(c.told, fields{"type": "tx.failed", "request_id": "t"}) }, map[Kind]int{ToldTwice: 1}},
-		"no end":                  {func(c *workCase) { c.told = c.told[:4] }, map[Kind]int{Unanswered: 1}},
+		"confirmed and failed": {func(c *workCase) { c.told = append(c.told, fields{"type": "tx.failed", "request_id": "t"}) }, map[Kind]int{ToldTwice: 1}},
+		"no end":               {func(c *workCase) { c.told = c.told[:4] }, map[Kind]int{Unanswered: 1}},
 		"waited, left, and no end": {func(c *workCase) {
 			c.told = append(c.told[:4:4], fields{"type": "tx.waiting", "request_ids": []string{"m"}}, fields{"type": "tx.submitting", "unit": "u3", "request_ids": []string{"m"}})
 		}, map[Kind]int{Unanswered: 1}},
