@@ -384,3 +384,36 @@ func TestRelayersResetIsObeyedHoweverWrongItIs(t *testing.T) {
 		})
 	})
 }
+
+// TestBooksAreTrimmedByTheirKeepers spends thirty units, lets three days pass, and starts anew: what was spent then is not kept.
+func TestBooksAreTrimmedByTheirKeepers(t *testing.T) {
+	actortest.Run(t, func(t *testing.T, b *actortest.Bubble) {
+		l := openTill(t, b)
+		p := l.process("p", builder(0))
+		for i := range 30 {
+			if err := p.submit(fmt.Sprint(i)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		kept := func() uint64 {
+			st, err := b.JetStream().Stream(t.Context(), msgs.QuotaStream)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return st.CachedInfo().State.Msgs
+		}
+		if n := kept(); n != 60 {
+			t.Errorf("%d events of thirty units that count", n)
+		}
+		p.stop()
+		time.Sleep(3 * quota.Day)
+		p = l.process("again", builder(0))
+		if err := p.submit("next"); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(trimEvery + lookEvery)
+		if n := kept(); n != 2 {
+			t.Errorf("%d events are kept of one unit that counts", n)
+		}
+	})
+}
