@@ -247,3 +247,13 @@ func (b *trial) kinds() (out string) {
 	}
 	return out
 }
+
+// signatureOf is the function that a call of a unit calls.
+func signatureOf(t testing.TB, c msgs.TxCall) string {
+	t.Helper()
+	m, err := polymarket.DecodeCalldata(common.FromHex(c.Data))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m.Signature()
+}
