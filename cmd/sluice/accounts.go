@@ -20,6 +20,9 @@ type account struct {
 	Kind        polymarket.WalletKind
 	Credentials polymarket.Credentials
 	Relay       polymarket.RelayerAuth // nil: none is configured
+	// SendTo and Calls are what the settings file allows on chain beyond trading.
+	SendTo []polymarket.Address
+	Calls  []polymarket.AllowedCall
 }
 
 // customary are the names under which tools for this venue find their secrets.
@@ -147,6 +150,13 @@ func sandboxAccounts() ([]account, error) {
 		list = append(list, account{Name: msgs.Account(s.Name), Key: key, Funder: funder, Kind: polymarket.WalletKind(s.SignatureType),
 			Relay: polymarket.BuilderCredentials{Key: b.Key, Secret: polymarket.Secret(b.Secret), Passphrase: polymarket.Secret(b.Passphrase)}})
 	}
+	for i := range list { // they may send to each other, so that transfers can be tried
+		for j := range list {
+			if i != j {
+				list[i].SendTo = append(list[i].SendTo, list[j].Funder)
+			}
+		}
+	}
 	return list, nil
 }
 
@@ -187,6 +197,9 @@ func (a *app) realAccount(s accountSetting) (account, error) {
 			return account{}, problem("bad_config", fmt.Sprintf("account %s: relayer_credentials_file: %v", s.Name, err),
 				`the file holds a builder's {"key":"…","secret":"…","passphrase":"…"}, or {"relayer_key":"…"} of the account's own`)
 		}
+	}
+	if err := acc.mayDo(s); err != nil {
+		return account{}, problem("bad_config", fmt.Sprintf("account %s: %v", s.Name, err), "send_to is a list of 0x addresses, allowed_calls one of {target: 0x…, selector: 0x…}")
 	}
 	return acc, nil
 }

@@ -36,6 +36,9 @@ type accountSetting struct {
 	APIKeyFile string `yaml:"api_credentials_file"`
 	// RelayerKeyFile is JSON: a builder's {"key":…,"secret":…,"passphrase":…}, or {"relayer_key":…} of the account's own.
 	RelayerKeyFile string `yaml:"relayer_credentials_file"`
+	// SendTo are the only addresses that transfers go to, Calls the only functions that may be called besides the venue's own.
+	SendTo []string      `yaml:"send_to"`
+	Calls  []callSetting `yaml:"allowed_calls"`
 }
 
 // configPath is the file that args or the environment name, before the rest of the arguments is understood.
@@ -77,7 +80,7 @@ func readFile(path string) (*file, error) {
 		}
 		if err != nil {
 			return nil, problem("bad_config", fmt.Sprintf("accounts of %s: %v", f.path, err),
-				"an account has name, private_key_file or private_key_env, funder, signature_type, api_credentials_file, relayer_credentials_file")
+				"an account has name, private_key_file or private_key_env, funder, signature_type, api_credentials_file, relayer_credentials_file, send_to, allowed_calls")
 		}
 	}
 	seen := map[string]bool{}

@@ -10,6 +10,7 @@ import (
 
 	"sluice/pkg/msgs"
 	"sluice/services/executor"
+	"sluice/services/relayer"
 )
 
 // crashVariable says where a process of the sandbox shall end itself, so that tests can kill or stop it exactly there:
@@ -47,8 +48,8 @@ func parseCrash(text string) (*crashPoint, error) {
 		return nil, fmt.Errorf("%d parts, want 3", len(parts))
 	}
 	c := &crashPoint{point: parts[0]}
-	if !slices.Contains(executor.Points(), c.point) {
-		return nil, fmt.Errorf("no point %q; there are %s", c.point, strings.Join(executor.Points(), ", "))
+	if points := crashPoints(); !slices.Contains(points, c.point) {
+		return nil, fmt.Errorf("no point %q; there are %s", c.point, strings.Join(points, ", "))
 	}
 	var err error
 	if c.nth, err = strconv.ParseInt(parts[1], 10, 64); err != nil || c.nth < 1 {
@@ -63,6 +64,17 @@ func parseCrash(text string) (*crashPoint, error) {
 		return nil, fmt.Errorf("signal %q is neither KILL nor STOP", parts[2])
 	}
 	return c, nil
+}
+
+// crashPoints are those of the executor and of the relayer.
+func crashPoints() []string {
+	points := executor.Points()
+	for _, p := range relayer.Points() {
+		if !slices.Contains(points, p) {
+			points = append(points, p)
+		}
+	}
+	return points
 }
 
 // pass sends the signal at the nth time. What passes at that moment goes no further.

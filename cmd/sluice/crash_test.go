@@ -17,7 +17,7 @@ func TestCrashVariableIsForTheSandboxOnly(t *testing.T) {
 }
 
 func TestCrashVariableNamesAPoint(t *testing.T) {
-	for _, point := range executor.Points() {
+	for _, point := range crashPoints() {
 		c, err := parseCrash(point + ":3:STOP")
 		if err != nil || c.point != point || c.nth != 3 || c.signal != syscall.SIGSTOP {
 			t.Errorf("%s:3:STOP is read as %+v, %v", point, c, err)

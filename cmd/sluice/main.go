@@ -34,6 +34,7 @@ type cli struct {
 	Sandbox     sandboxCmd     `cmd:"" help:"Serve the local venue."`
 	Ingest      ingestCmd      `cmd:"" help:"Republish the venue's sockets to NATS."`
 	Executor    executorCmd    `cmd:"" help:"Drain the order queues to the venue."`
+	Relayer     relayerCmd     `cmd:"" help:"Bring on-chain work onto the chain, by the venue's relayer or by own gas."`
 	Ledger      ledgerCmd      `cmd:"" help:"Keep the books, and look at them."`
 	Order       orderCmd       `cmd:"" help:"Send orders and look at them."`
 	Tx          txCmd          `cmd:"" help:"On-chain work: split, merge, redeem, wrap, transfer, and what became of it."`

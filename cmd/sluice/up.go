@@ -16,6 +16,7 @@ import (
 	"sluice/services/executor"
 	"sluice/services/ingest"
 	"sluice/services/ledger"
+	"sluice/services/relayer"
 )
 
 type upCmd struct {
@@ -29,9 +30,10 @@ type upCmd struct {
 	lossFlags
 	limitFlags
 	doubtFlags
+	gasFlags
 }
 
-// Run starts NATS, the local venue, ingest and the executor, says when they are ready, and runs until it is told to stop.
+// Run starts NATS, the local venue, ingest, the executor, the relayer and the ledger, says when they are ready, and runs until it is told to stop.
 func (c *upCmd) Run(a *app) error {
 	if a.cli.Env != "sandbox" {
 		return problem("wrong_env", "sluice up runs against the local sandbox only, and --env is "+a.cli.Env,
@@ -158,12 +160,22 @@ func (c *upCmd) plant(a *app, server *natsd.Server, log *slog.Logger) (*plant, e
 	if err != nil {
 		return nil, err
 	}
+	work, err := (&relayerCmd{serviceFlags: flags, gasFlags: c.gasFlags, AcceptLog: c.UnknownOrders == string(executor.Accept)}).config(a, nc, accounts, log)
+	if err != nil {
+		return nil, err
+	}
+	work.Metrics = metrics
+	relayerService, err := relayer.New(work)
+	if err != nil {
+		return nil, err
+	}
 	g := newGroup(log)
-	p := &plant{group: g, nc: nc, ready: ready(server.Healthy, ingestService.Ready, executorService.Ready, ledgerService.Ready), box: urls.CLOB, http: "http://" + health.Addr().String()}
+	p := &plant{group: g, nc: nc, ready: ready(server.Healthy, ingestService.Ready, executorService.Ready, relayerService.Ready, ledgerService.Ready), box: urls.CLOB, http: "http://" + health.Addr().String()}
 	g.add("sandbox", func(ctx context.Context) error { return box.Serve(ctx, boxListener, c.URLFile) })
 	g.add("ingest", ingestService.Run)
 	g.add("executor", executorService.Run)
 	g.add("limits", func(ctx context.Context) error { return c.reload(ctx, log, executorService.SetLimits) })
+	g.add("relayer", relayerService.Run)
 	g.add("ledger", ledgerService.Run)
 	g.add("health", func(ctx context.Context) error { return serveHealth(ctx, health, p.ready, metrics) })
 	return p, nil
