@@ -158,6 +158,12 @@ func TestLawfulOddityIsNotCharged(t *testing.T) {
 				s.record = kept
 			}
 		}),
+		"the wallet's owner takes over": h.then("rest", func(s *story) {
+			for epoch := range 2 {
+				s.store("LOG_main", "evt.tx.main", asJSON(fields{"env": "sandbox", "epoch": epoch + 1, "owner": "relayer", "events": []fields{
+					{"v": 1, "type": "tx.owner", "account": "main", "n": epoch + 1, "at_ms": s.now / 1000, "owner": "relayer", "epoch": epoch + 1}}}))
+			}
+		}),
 		"an owner takes over": h.then("rest", func(s *story) {
 			s.epoch, s.owner = 5, "executor-2"
 			s.tell(fields{"type": "order.owner", "owner": s.owner, "epoch": s.epoch})

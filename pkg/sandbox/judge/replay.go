@@ -66,7 +66,7 @@ func (a *account) accuse(k Kind, m message, why string) {
 func (a *account) checkFence(m message, f *family, e *envelope, events []event) {
 	for i := range events {
 		ev := &events[i]
-		if ev.Type != "order.owner" {
+		if ev.Type != "order.owner" && ev.Type != "tx.owner" {
 			continue
 		}
 		if ev.falls() && ev.Epoch.n == f.epoch && (string(ev.Owner) == f.owner || f.owner == "") {
