@@ -132,7 +132,8 @@ func (p *performer) intend(ctx context.Context, d Bring, id string, c polymarket
 	if refused := p.mayIntend(ctx, d, id); refused != nil {
 		return refused
 	}
-	for wait := lookFirst; ; wait = min(2*wait, lookLast) {
+	for pauses := newPauses(); ; {
+		wait := pauses.Next()
 		err := p.sender.Submit(ctx, sender.Intent{ID: id, To: c.To, Data: c.Data})
 		if err == nil || ctx.Err() != nil {
 			return nil

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"sluice/pkg/limits/quota"
+	"sluice/pkg/limits/retry"
 	"sluice/pkg/msgs"
 	"sluice/pkg/polymarket"
 )
@@ -25,7 +26,9 @@ const (
 )
 
 // backoff grows with the tries.
-func backoff(tries int) time.Duration { return min(retryLast, retryFirst<<min(max(tries-1, 0), 4)) }
+func backoff(tries int) time.Duration {
+	return retry.Policy{First: retryFirst, Last: retryLast}.Back(max(tries, 1), 0)
+}
 
 // submitted takes what became of a submit.
 func (t *decision) submitted(m *Submitted) {

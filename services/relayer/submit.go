@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"sluice/pkg/limits/quota"
+	"sluice/pkg/limits/retry"
 	"sluice/pkg/polymarket"
 )
 
@@ -100,6 +101,9 @@ func (p *performer) submitAgain(ctx context.Context, d Submit, out *Submitted) {
 	p.send(ctx, d, request, unit, out)
 }
 
+// newPauses are those of what is asked until it is answered.
+func newPauses() *retry.Pauses { return retry.Policy{First: lookFirst, Last: lookLast}.Pauses(nil) }
+
 // exhaustedError makes an error of one, nil of nil.
 func exhaustedError(e *quota.Exhausted) error {
 	if e == nil {
@@ -156,7 +160,8 @@ func (p *performer) send(ctx context.Context, d Submit, request polymarket.Relay
 // reserve charges a unit, for as long as it takes to reach the book while the unit may still leave.
 func (p *performer) reserve(ctx context.Context, id string, d Submit) (*quota.Exhausted, error) {
 	p.pass(BeforeReserve)
-	for wait := lookFirst; ; wait = min(2*wait, lookLast) {
+	for pauses := newPauses(); ; {
+		wait := pauses.Next()
 		err := p.units.Reserve(ctx, id, d.Purpose)
 		if err == nil {
 			p.pass(AfterReserve)
@@ -188,13 +193,17 @@ func (p *performer) book(ctx context.Context, what, id string, write func(contex
 // or the context's.
 func (p *performer) lookUp(ctx context.Context, request polymarket.RelayerRequest) (id string, err error) {
 	began := time.Now()
-	for wait := lookFirst; ; wait = min(2*wait, lookLast) {
+	for pauses := newPauses(); ; {
+		wait := pauses.Next()
 		asked := time.Now()
 		if id, err = p.find(ctx, request); id != "" {
 			return id, nil
 		}
 		if err == nil && asked.Sub(began) >= visible || err != nil && time.Since(began) >= lookPatience {
 			return "", err
+		}
+		if said, ok := errors.AsType[*polymarket.RelayerError](err); ok && said.Named {
+			wait = min(max(wait, said.After), lookPatience)
 		}
 		if cut := pause(ctx, wait); cut != nil {
 			return "", cut
