@@ -1,8 +1,8 @@
 # Sourced by .ci/run with the containers up: orders sent from this machine to
 # the containers' NATS, as a strategy's would be, are filled at the sandbox,
-# one before and one after the executor is killed; then the judge compares the
-# venue's journal with what was asked and told, and the ledger says what is
-# left. Needs $work and fail.
+# one before and one after the executor is killed, and a split and a merge are
+# brought onto the chain; then the judge compares the venue's journal with what
+# was asked and told, and the ledger says what is left. Needs $work and fail.
 # shellcheck shell=bash
 
 nats=127.0.0.1:$SLUICE_NATS_PORT
@@ -33,9 +33,17 @@ crash() {
   fail "the executor does not come back: $state"
 }
 
+# work asks for on-chain work and sees it through to its final block.
+work() {
+  timeout 120 "$work/sluice" tx "$@" --nats "nats://strategy:strategy@$nats" --account main --market sandbox-coin --urgency high -o json | tee "$work/tx.json"
+  grep -q '"type":"tx.confirmed".*"final":true' "$work/tx.json" || fail "tx $1 is not confirmed"
+}
+
 buy
 crash
 buy
+work split --amount 5
+work merge --amount 5 # and the balances are as before
 
 timeout 60 "$work/sluice" judge -o json --journal "$venue/_sandbox/journal" --nats "nats://service:service@$nats" | tee "$work/verdict.json"
 # Who has seen nothing is content too.
