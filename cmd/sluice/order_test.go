@@ -61,6 +61,9 @@ func TestToolsAgainstARunningPlant(t *testing.T) {
 	t.Run("doctor", func(t *testing.T) { doctors(t, r) })
 	t.Run("judge", func(t *testing.T) { judges(t, r) })
 	t.Run("limits status", func(t *testing.T) { limitStatus(t, r) })
+	t.Run("quota", func(t *testing.T) {
+		says(t, "quota", ok(t, r.tool("quota")...), "main", "second", "unverified", "/100", "/20")
+	})
 }
 
 func submits(t *testing.T, r *running) {
