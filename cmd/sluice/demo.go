@@ -52,17 +52,23 @@ type demoReport struct {
 	LedgerTransactions  int   `json:"ledger_transactions"`
 	LedgerDiscrepancies int   `json:"ledger_discrepancies"`
 	FillsPending        int   `json:"fills_pending"`
+	TxRequests          int   `json:"tx_requests"`
+	TxConfirmed         int   `json:"tx_confirmed"`
+	TxByRelayer         int   `json:"tx_by_relayer"`
+	TxByOwnGas          int   `json:"tx_by_own_gas"`
+	TxWrong             int   `json:"tx_wrong"`
 }
 
-// sentence is what the judge says of a demonstration: of its orders, and of its books.
+// sentence is what the judge says of a demonstration: of its orders, of its books, and of its work on chain.
 type sentence struct {
 	judge.Verdict
 	books judge.Books
+	work  judge.Work
 }
 
 // content reports that nothing was wrong and nothing is under way any more.
 func (s *sentence) content() bool {
-	return s.Content() && s.books.Discrepancies == 0 && s.FillsPending == 0 && s.OrdersUnknownOpen == 0
+	return s.Content() && s.books.Discrepancies == 0 && s.FillsPending == 0 && s.OrdersUnknownOpen == 0 && s.work.Content() && s.work.Waiting == 0
 }
 
 // Run trades for a while in bad weather and ends with 1 when the judge finds anything wrong.
@@ -97,6 +103,9 @@ func (c *demoCmd) Run(a *app) (err error) {
 	fmt.Fprintln(a.err, v.Verdict)
 	for _, f := range v.books.Findings {
 		fmt.Fprintln(a.err, "books:", f)
+	}
+	if !v.work.Content() || v.work.Waiting > 0 {
+		fmt.Fprintln(a.err, v.work)
 	}
 	fmt.Fprintf(a.err, "what happened is in %s: journal.jsonl, record.jsonl, transfers.jsonl, sluice.log\n", dir)
 	return exitCode(1)
@@ -134,10 +143,16 @@ func (c *demoCmd) play(a *app, dir string) (*demo, *sentence, error) {
 	a.say(fmt.Sprintf("trading for %s in bad weather: lost requests and answers, cut sockets, a restart of the venue's engine, a crash of the executor", c.For))
 	trading, stop := context.WithTimeout(a.ctx, c.For)
 	defer stop()
-	weather := d.weather(trading, c.For)
+	weather, work := d.weather(trading, c.For), make(chan error, 1)
+	working, leave := context.WithCancel(a.ctx)
+	defer leave()
+	go func() { work <- d.onChain(working) }()
 	err = d.strategy(c.Seed).trade(trading)
 	stop()
-	if err = errors.Join(err, <-weather); err == nil {
+	if err != nil {
+		leave()
+	}
+	if err = errors.Join(err, <-weather, <-work); err == nil {
 		err = d.calm(a.ctx)
 	}
 	if err != nil {
@@ -199,6 +214,9 @@ func (d *demo) judge(ctx context.Context) (*sentence, error) {
 	if err == nil {
 		s.books, err = judge.JudgeBooks(bytes.NewReader(journal), bytes.NewReader(transfers), bytes.NewReader(record.Bytes()), judge.Options{})
 	}
+	if err == nil {
+		s.work, err = judge.JudgeWork(bytes.NewReader(journal), bytes.NewReader(transfers), bytes.NewReader(record.Bytes()), judge.Options{})
+	}
 	if err != nil {
 		return nil, fmt.Errorf("judge the demonstration: %w", err)
 	}
@@ -231,7 +249,10 @@ func (a *app) report(d *demo, v *sentence) error {
 	r := demoReport{OrdersSubmitted: v.OrdersSubmitted, OrdersAccepted: v.OrdersAccepted, OrdersFilled: v.OrdersFilled, OrdersCancelled: v.OrdersCancelled,
 		OrdersRejected: v.OrdersRejected, OrdersUnknownOpen: v.OrdersUnknownOpen, DuplicatesAtVenue: v.DuplicatesAtVenue, Lost: v.Lost, LateSends: v.LateSends,
 		BooksPublished: d.books.Load(), FeedEvents: v.FeedEvents, LedgerTransactions: v.books.Transactions, LedgerDiscrepancies: v.books.Discrepancies,
-		FillsPending: v.FillsPending}
+		FillsPending: v.FillsPending, TxRequests: v.work.Requests, TxConfirmed: v.work.Confirmed, TxByRelayer: v.work.ByRelayer, TxByOwnGas: v.work.ByOwnGas}
+	for _, n := range v.work.Wrong {
+		r.TxWrong += n
+	}
 	b, err := json.Marshal(r)
 	if err != nil {
 		return fmt.Errorf("encode report: %w", err)

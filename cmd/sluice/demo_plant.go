@@ -22,6 +22,7 @@ import (
 	"sluice/services/executor"
 	"sluice/services/ingest"
 	"sluice/services/ledger"
+	"sluice/services/relayer"
 )
 
 // demoStart is how long everything may take to be ready, a takeover after a crash included.
@@ -44,6 +45,7 @@ type demo struct {
 
 	feed      *ingest.Service
 	ledger    *ledger.Service
+	relayer   *relayer.Service
 	mu        sync.Mutex
 	executor  *demoExecutor   // the present one; under mu
 	fallen    []*demoExecutor // those before; under mu
@@ -85,6 +87,9 @@ func (c *demoCmd) start(a *app, dir string) (d *demo, err error) {
 		return nil, err
 	}
 	if err := d.startLedger(); err != nil {
+		return nil, err
+	}
+	if err := d.startRelayer(); err != nil {
 		return nil, err
 	}
 	return d, d.startExecutor()
@@ -267,7 +272,7 @@ func (d *demo) present() *demoExecutor {
 func (d *demo) ready(ctx context.Context) error {
 	var last error
 	for end := time.Now().Add(demoStart); time.Now().Before(end); {
-		if last = errors.Join(d.feed.Ready(), d.ledger.Ready(), d.owned()); last == nil {
+		if last = errors.Join(d.feed.Ready(), d.ledger.Ready(), d.relayer.Ready(), d.owned()); last == nil {
 			return nil
 		}
 		if err := d.wait(ctx, 20*time.Millisecond); err != nil {

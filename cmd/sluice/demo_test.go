@@ -54,6 +54,8 @@ type demoEvent struct {
 	ClientOrderID                       string `json:"client_order_id"`
 	OrderType                           string `json:"order_type"`
 	Error                               struct{ Code string }
+	TxHash                              string `json:"tx_hash"`
+	Carrier                             string
 }
 
 // TestDemoCountsWhatHappened runs a short demonstration and counts again, from the files that it leaves and by other code than the
@@ -85,11 +87,11 @@ func demonstrate(t *testing.T, length string) (missing []string) {
 		t.Fatalf("not one object: %v in %q", err, out)
 	}
 	want := []string{"books_published", "duplicates_at_venue", "feed_events", "fills_pending", "late_sends", "ledger_discrepancies", "ledger_transactions", "lost", "orders_accepted", "orders_cancelled",
-		"orders_filled", "orders_rejected", "orders_submitted", "orders_unknown_open"}
+		"orders_filled", "orders_rejected", "orders_submitted", "orders_unknown_open", "tx_by_own_gas", "tx_by_relayer", "tx_confirmed", "tx_requests", "tx_wrong"}
 	if got := sorted(report); !slices.Equal(got, want) {
 		t.Errorf("the report says %v, want %v", got, want)
 	}
-	submitted, accepted, last, feed := map[string]bool{}, map[string]bool{}, map[string]string{}, 0
+	submitted, accepted, last, feed, asked := map[string]bool{}, map[string]bool{}, map[string]string{}, 0, 0
 	happened, ours, settled := map[string]int{}, map[string]bool{}, map[string]bool{}
 	for _, a := range sandbox.Accounts() {
 		ours[a.Name] = true
@@ -104,6 +106,19 @@ func demonstrate(t *testing.T, length string) (missing []string) {
 				t.Fatal(err)
 			}
 			submitted[l.Stream+c.ID] = true
+		case strings.HasPrefix(l.Subject, "cmd.tx."):
+			asked++
+		case strings.HasPrefix(l.Subject, "evt.tx."):
+			var m struct{ Events []demoEvent }
+			if err := json.Unmarshal([]byte(l.Data), &m); err != nil {
+				t.Fatal(err)
+			}
+			for _, e := range m.Events {
+				happened[e.Type+" "+e.Carrier]++
+				if e.Type == "tx.confirmed" {
+					settled[e.Account+e.TxHash] = true
+				}
+			}
 		case strings.HasPrefix(l.Subject, "feed."):
 			feed++
 		case strings.HasPrefix(l.Subject, "evt.order."):
@@ -144,6 +159,8 @@ func demonstrate(t *testing.T, length string) (missing []string) {
 	for name, n := range map[string]int{"orders_submitted": len(submitted), "orders_accepted": len(accepted), "orders_filled": states["filled"],
 		"orders_cancelled": states["cancelled"], "orders_rejected": states["rejected"], "orders_unknown_open": states["unknown"] + states["submitting"],
 		"feed_events": feed, "ledger_transactions": len(settled) + len(ours), // and each wallet was given something once
+		"tx_requests": asked, "tx_confirmed": 3, "tx_by_relayer": happened["tx.confirmed relayer"],
+		"tx_by_own_gas": happened["tx.confirmed own_gas"], "tx_wrong": 0,
 		"ledger_discrepancies": 0, "duplicates_at_venue": 0, "lost": 0, "late_sends": 0, "fills_pending": 0} {
 		if report[name] != n {
 			t.Errorf("%s is told as %d, and is %d", name, report[name], n)
@@ -155,7 +172,7 @@ func demonstrate(t *testing.T, length string) (missing []string) {
 	for _, what := range []string{"order.accepted GTC", "order.accepted GTD", "order.filled GTC", "order.filled FOK", "order.filled FAK", "order.settled FAK",
 		"order.cancelled requested  ", "order.cancelled killed_in_queue  ", "order.rejected  expired_in_queue ", "order.rejected  price_off_tick ",
 		"order.rejected  halted ", "order.halted demonstration  ", "order.resumed   ", "order.cancel_all_done   ", "order.unknown   ",
-		"order.owner   demo-1", "order.owner   demo-2", "request dropped", "request lost", "engine restarting"} {
+		"tx.rerouted ", "tx.confirmed relayer", "tx.confirmed own_gas", "order.owner   demo-1", "order.owner   demo-2", "request dropped", "request lost", "engine restarting"} {
 		if happened[what] == 0 {
 			missing = append(missing, what)
 		}

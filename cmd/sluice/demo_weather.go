@@ -47,7 +47,9 @@ func (d *demo) weather(ctx context.Context, length time.Duration) <-chan error {
 }
 
 func (d *demo) blow(ctx context.Context, length time.Duration) error {
-	defer d.box.SetFaults(func(f *sandbox.Faults) { *f = sandbox.Faults{Restarting: f.Restarting, PostOnlyMode: f.PostOnlyMode} })
+	defer d.box.SetFaults(func(f *sandbox.Faults) { // the end of the day's units is no weather
+		*f = sandbox.Faults{Restarting: f.Restarting, PostOnlyMode: f.PostOnlyMode, QuotaGone: f.QuotaGone, QuotaResetS: f.QuotaResetS}
+	})
 	began := time.Now()
 	for _, s := range storms() {
 		at := time.NewTimer(time.Until(began.Add(length * time.Duration(s.percent) / 100)))

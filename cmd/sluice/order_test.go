@@ -59,6 +59,7 @@ func TestToolsAgainstARunningPlant(t *testing.T) {
 	t.Run("markets", func(t *testing.T) { markets(t, r) })
 	t.Run("dead list", func(t *testing.T) { deadLetters(t, r) })
 	t.Run("doctor", func(t *testing.T) { doctors(t, r) })
+	t.Run("tx", func(t *testing.T) { works(t, r) })
 	t.Run("judge", func(t *testing.T) { judges(t, r) })
 	t.Run("limits status", func(t *testing.T) { limitStatus(t, r) })
 	t.Run("quota", func(t *testing.T) {

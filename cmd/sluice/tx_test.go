@@ -341,3 +341,38 @@ func TestRequestsThatCannotBeAreNotSent(t *testing.T) {
 		t.Errorf("requests wait for company for %s", got)
 	}
 }
+
+// The tools against the relayer itself: a request is final, asking again does nothing, other content is refused, a cancel is in time
+// as long as nothing has left, and money goes nowhere that is not listed.
+func works(t *testing.T, r *running) {
+	split := func(amount string) told {
+		return call(t, r.tool("tx", "split", "--id", "t1", "--market", "sandbox-coin", "--amount", amount, "--urgency", "high")...)
+	}
+	first := split("3")
+	if first.code != 0 {
+		t.Fatalf("exit code %d: %s%s", first.code, first.out, first.err)
+	}
+	says(t, "split", first.out, "tx.queued", "tx.sealed", "tx.submitting", "tx.submitted", "tx.confirmed", "-3 pUSD")
+	if again := split("3"); again.code != 0 || strings.Contains(again.out, "tx.sealed") {
+		t.Errorf("the same again: exit code %d: %s%s", again.code, again.out, again.err)
+	}
+	refused(t, split("4"), "used for another command")
+	var s msgs.TxAnswer
+	one(t, ok(t, r.tool("tx", "get", "t1", "-o", "json")...), &s)
+	if !s.Final || s.Last != msgs.KindTxConfirmed || s.TxHash == "" || s.Carrier != msgs.ByRelayer {
+		t.Errorf("get: %+v", s)
+	}
+
+	ok(t, r.tool("tx", "wrap", "--id", "t2", "--amount", "1", "--urgency", "low", "--no-wait")...)
+	says(t, "cancel", ok(t, r.tool("tx", "cancel", "t2")...), "tx.dropped", "t2")
+	says(t, "what was taken back", ok(t, r.tool("tx", "get", "t2")...), "tx.dropped", "true")
+	for _, id := range []string{"t1", "never-asked"} {
+		if f := call(t, r.tool("tx", "cancel", id, "-o", "json")...).failure(t); f.Error.Code == "no_event" {
+			t.Errorf("cancel of %s: %+v", id, f)
+		}
+	}
+	f := call(t, r.tool("tx", "transfer", "--asset", "pUSD", "--amount", "1", "--to", "0x00000000000000000000000000000000000000aa", "--urgency", "high", "-o", "json")...).failure(t)
+	if f.Error.Code != "destination_not_listed" {
+		t.Errorf("a payment to a stranger: %+v", f)
+	}
+}
