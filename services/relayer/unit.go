@@ -71,8 +71,8 @@ func (w *Wallet) carry(u *unit) actor.Deed {
 	if u.Carrier == msgs.ByRelayer {
 		return Submit{Unit: u.Payload, Purpose: purposeOf(rs), SendBy: sendBy(rs)}
 	}
-	b := Bring{Unit: u.Payload, SendBy: sendBy(rs), Refusal: u.refusal()}
-	if b.Refusal == nil {
+	b := Bring{Unit: u.Payload, SendBy: sendBy(rs)}
+	if b.Refusal = u.refusal(); b.Refusal == nil && u.is(polymarket.Proxy) {
 		b.Refusal = &polymarket.RelayerError{Method: http.MethodPost, Path: "/submit", Reason: polymarket.RelayerNeverLeft, Message: "it was never sent to the relayer"}
 	}
 	return b
