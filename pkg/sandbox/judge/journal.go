@@ -23,6 +23,7 @@ type venue struct {
 	limits  map[string]*excess
 
 	submitted  []int64 // requests that must be charged a unit
+	answered   []int64 // submissions that were answered, let in or not
 	charges    []charged
 	executions []execution
 	relays     []relay

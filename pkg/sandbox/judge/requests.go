@@ -92,6 +92,9 @@ func (v *venue) takeRequest(l *journalLine) string {
 	}
 	v.arrive(l)
 	v.takeSignature(l)
+	if l.Method == "POST" && l.Path == submitPath && l.Fate != "lost" {
+		v.answered = append(v.answered, l.ID.n)
+	}
 	if submission(l) && l.Fate != "lost" && l.Status != "429" {
 		v.submitted = append(v.submitted, l.ID.n)
 	}

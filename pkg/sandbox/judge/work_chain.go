@@ -42,7 +42,7 @@ func (v *venue) takeRelay(l *journalLine) string {
 
 // takeSignature notes when signed bytes came first. A body that cannot be read has none.
 func (v *venue) takeSignature(l *journalLine) {
-	if l.Method != "POST" || l.Path != "/relayer/submit" {
+	if l.Method != "POST" || l.Path != submitPath {
 		return
 	}
 	var body struct {
@@ -152,5 +152,29 @@ func (w *works) compare() {
 		default:
 			w.accuse(WrongEffect, k.account, "transaction %s moves %s of %s, and %s is told", k.tx, show(b.moved[k]), k.asset, show(b.told[k]))
 		}
+	}
+	w.hidden(silent)
+}
+
+// hidden charges a payload that was executed and that no confirmed request names, whatever it has moved: transfers do not know all
+// assets. What was charged already is not charged again.
+func (w *works) hidden(charged map[move]bool) {
+	named := map[move]bool{}
+	for id, t := range w.tasks {
+		for _, tx := range t.txs {
+			named[move{account: id[0], tx: tx}] = true
+		}
+	}
+	known := map[string]bool{} // payloads of named transactions: that they were executed again is charged elsewhere
+	for _, e := range w.court.venue.executions {
+		known[e.key] = known[e.key] || e.ok && named[move{account: e.account, tx: e.tx}]
+	}
+	for _, e := range w.court.venue.executions {
+		at := move{account: e.account, tx: e.tx}
+		if !e.ok || e.key == "" || !w.court.judges(e.account) || named[at] || known[e.key] || charged[at] {
+			continue
+		}
+		w.accuse(Untold, e.account, "transaction %s executes payload %s, and nobody told", e.tx, e.key)
+		charged[at] = true
 	}
 }

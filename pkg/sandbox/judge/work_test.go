@@ -164,6 +164,20 @@ func TestLawfulWorkIsAcquitted(t *testing.T) {
 			c.booked("reserved", "refused")
 			c.booked("voided", "refused")
 		},
+		"one unit for a request that was sent again, two for one that was answered": func(c *workCase) {
+			for _, kind := range []string{"reserved", "reserved", "confirmed", "reserved", "confirmed"} {
+				c.booked(kind, "u1")
+			}
+		},
+		"booked, refused, and not charged": func(c *workCase) {
+			refusal := c.submitted(3, 403)
+			refusal["account"] = ""
+			c.journal = append(c.journal, refusal)
+			for _, id := range []string{"u1", "u2", "u3"} {
+				c.booked("reserved", id)
+				c.booked("confirmed", id)
+			}
+		},
 		"a trimmed book": func(c *workCase) { c.books = []fields{{"v": 1, "after": 7, "kind": "reserved", "id": "u9"}} },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -245,6 +259,9 @@ func TestBrokenWorkIsChargedExactly(t *testing.T) {
 			c.move("0xcc", "0xF1", "0xff", "pUSD", 250)
 			c.move("0xcc", "0x0", "0xF1", yes, 250)
 		}, map[Kind]int{Untold: 1}},
+		"two payloads of what transfers do not know": {func(c *workCase) {
+			c.journal = append(c.journal, c.executed("0xcc", "0xk3", "relayer", true), c.executed("0xcd", "0xk4", "own_gas", true), c.executed("0xce", "0xk5", "own_gas", false))
+		}, map[Kind]int{Untold: 2}},
 		"told with another effect": {func(c *workCase) { c.told[2]["effect"] = fields{"pUSD": "-8"} }, map[Kind]int{WrongEffect: 2}}, // not what was asked, not what was done
 		"asked for another amount": {func(c *workCase) { c.asked["wrap w"]["amount"] = "41" }, map[Kind]int{WrongEffect: 1}},
 		"a merge instead of a split": {func(c *workCase) {
@@ -276,6 +293,11 @@ func TestBrokenWorkIsChargedExactly(t *testing.T) {
 			}
 		}, map[Kind]int{UnitsInvented: 2}},
 		"one unit counted for two": {func(c *workCase) { c.booked("reserved", "u1") }, map[Kind]int{UnitsForgotten: 1}},
+		"a request sent again after its answer, for nothing": {func(c *workCase) {
+			for _, kind := range []string{"reserved", "confirmed", "confirmed", "reserved", "voided"} {
+				c.booked(kind, "u1")
+			}
+		}, map[Kind]int{UnitsForgotten: 1}},
 		"an approval that was never executed": {func(c *workCase) {
 			c.ask("approve", "a", fields{"set": "trading"})
 			c.confirmed("a", "0xcc", fields{})

@@ -1,6 +1,7 @@
 package judge
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 )
@@ -19,9 +20,12 @@ func (v *venue) takeCharge(l *journalLine) string {
 	return ""
 }
 
+// submitPath is where the relayer takes submissions.
+const submitPath = "/relayer/submit"
+
 // submission reports a request that the relayer has counted: its credentials held.
 func submission(l *journalLine) bool {
-	return l.Method == "POST" && l.Path == "/relayer/submit" && l.Account != ""
+	return l.Method == "POST" && l.Path == submitPath && l.Account != ""
 }
 
 // units counts what the relayer charged: each submission that it let in and did not refuse for want of units, once.
@@ -63,49 +67,68 @@ type entry struct {
 }
 
 // counted holds the books of daily units, where there are any, against what the venue has charged the credentials that brought
-// work of the accounts. A unit whose answer was lost may stand in a book and not be charged: only one that was confirmed must be.
+// work of the accounts. A book may have more: a unit whose answer was lost, and one for a submission that was refused and, as it
+// happens, not charged. It never has less.
 func (w *works) counted() {
-	reserved, confirmed, foreign := map[string]bool{}, map[string]bool{}, int64(0)
-	slices.SortFunc(w.court.quota, func(x, y message) int { return int(x.seq - y.seq) })
-	first := map[string]bool{}
+	books, whole := w.readBooks()
+	if !whole {
+		return
+	}
+	ours, charged, free := w.payers(), 0, len(w.court.venue.answered)
+	for _, c := range w.court.venue.charges {
+		if ours[c.account] {
+			charged++
+		}
+		if slices.Contains(w.court.venue.answered, c.request) {
+			free--
+		}
+	}
+	has := books.spent + books.foreign + len(books.open)
+	for range charged - has {
+		w.accuse(UnitsForgotten, "", "the venue has charged %d units, and the books have %d", charged, has)
+	}
+	for range books.spent - charged - max(0, free) {
+		w.accuse(UnitsInvented, "", "the books say that %d units were spent, and the venue has charged %d and refused %d without charging", books.spent, charged, free)
+	}
+}
+
+// unitBooks is what all books of units come to.
+type unitBooks struct {
+	open           map[string]bool // reserved, and nothing known of what became of them
+	spent, foreign int
+}
+
+// readBooks adds the books up; whole is false where there are none, or where what came first is trimmed.
+func (w *works) readBooks() (b unitBooks, whole bool) {
+	b.open = map[string]bool{}
+	slices.SortFunc(w.court.quota, func(x, y message) int { return cmp.Compare(x.seq, y.seq) })
+	begun := map[string]bool{}
 	for _, m := range w.court.quota {
 		var e entry
 		if why := decode([]byte(m.data), &e); why != "" {
 			w.accuse(Unreadable, "", "%s: %s", m.where(), why)
 			continue
 		}
-		if !first[m.subject] && e.After.n != 0 {
-			return // what was before is trimmed
+		if !begun[m.subject] && e.After.n != 0 {
+			return b, false
 		}
-		first[m.subject] = true
+		begun[m.subject] = true
 		id := m.subject + " " + string(e.ID)
 		switch e.Kind {
 		case "reserved":
-			reserved[id] = true
+			b.open[id] = true // again: its request is sent again, for one unit
 		case "confirmed":
-			confirmed[id] = true
+			if b.open[id] {
+				b.spent++
+			}
+			delete(b.open, id)
 		case "voided":
-			delete(reserved, id)
-			delete(confirmed, id)
+			delete(b.open, id)
 		case "foreign":
-			foreign += e.N.n
+			b.foreign += int(e.N.n)
 		}
 	}
-	if len(first) == 0 {
-		return
-	}
-	ours, charged := w.payers(), int64(0)
-	for _, c := range w.court.venue.charges {
-		if ours[c.account] {
-			charged++
-		}
-	}
-	for range charged - int64(len(reserved)) - foreign {
-		w.accuse(UnitsForgotten, "", "the venue has charged %d units, and the books have %d and %d of others", charged, len(reserved), foreign)
-	}
-	for range int64(len(confirmed)) - charged {
-		w.accuse(UnitsInvented, "", "the books say that %d units were spent, and the venue has charged %d", len(confirmed), charged)
-	}
+	return b, len(begun) > 0
 }
 
 // payers are those whose units have brought work of a judged account.
