@@ -131,6 +131,7 @@ func (c *doctorCmd) bus(ctx context.Context, env string, accounts []account) []f
 		list = append(list, f)
 		list = append(list, doubted(acc.Name, s.Doubts)...)
 		list = append(list, throttled(s)...)
+		list = append(list, worksFor(nc, acc.Name))
 	}
 	return append(list, c.streams(ctx)...)
 }

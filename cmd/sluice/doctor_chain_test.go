@@ -12,10 +12,12 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/ethereum/go-ethereum/common/hexutil"
 
 	"sluice/pkg/evm"
+	"sluice/pkg/msgs"
 	"sluice/pkg/polymarket"
 	"sluice/pkg/sandbox"
 	"sluice/pkg/sandbox/chain"
@@ -260,6 +262,29 @@ func TestDoctorLogsInToTheRelayer(t *testing.T) {
 		if acc.Kind == polymarket.EOA && len((&doctorCmd{}).relayer(t.Context(), url, []account{acc})) != 0 {
 			t.Error("an account that needs no relayer is asked for its credentials")
 		}
+	}
+}
+
+// Who brings an account's work onto the chain is asked on the bus; that nobody does is no fault of an account that only trades.
+func TestDoctorSaysWhoBringsWorkOntoTheChain(t *testing.T) {
+	t.Parallel()
+	s := relayerSays(t, func(*scripted, msgs.Command, uint64) {})
+	wants(t, worksFor(s.nc, "main"), true, "nobody brings work onto the chain", "sluice relayer")
+	var q msgs.QuotaAnswer
+	s.answer(msgs.SvcSubject("relayer", "main", "quota"), func([]byte) any { return q })
+	for _, c := range []struct {
+		quota    msgs.QuotaAnswer
+		ok       bool
+		saw, fix string
+	}{
+		{msgs.QuotaAnswer{Limit: 100, Used: 12}, true, "12 of 100 units", ""},
+		{msgs.QuotaAnswer{Used: 3}, true, "without a daily limit", ""},
+		{msgs.QuotaAnswer{Limit: 100, Used: 51, Warning: true}, true, "51 of 100", "sluice quota"},
+		{msgs.QuotaAnswer{Limit: 100, Used: 1, BlockedUntilMS: new(time.Now().Add(time.Hour).UnixMilli())}, false, "carries nothing until", "sluice quota"},
+		{msgs.QuotaAnswer{Limit: 100, Used: 1, BlockedUntilMS: new(time.Now().Add(-time.Hour).UnixMilli())}, true, "1 of 100", ""},
+	} {
+		q = c.quota
+		wants(t, worksFor(s.nc, "main"), c.ok, c.saw, c.fix)
 	}
 }
 

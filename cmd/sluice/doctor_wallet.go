@@ -7,11 +7,14 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/ethereum/go-ethereum/common"
+	"github.com/nats-io/nats.go"
 
 	"sluice/pkg/evm"
 	"sluice/pkg/evm/rehearse"
+	"sluice/pkg/msgs"
 	"sluice/pkg/polymarket"
 )
 
@@ -126,6 +129,29 @@ func approvals(ctx context.Context, pool *evm.Pool, at polymarket.Contracts, acc
 		f.Saw = fmt.Sprintf("all that orders need; %s will be granted with the first request that needs one", strings.Join(work, ", "))
 	default:
 		f.Saw = fmt.Sprintf("all %d that trading needs", len(needed))
+	}
+	return f
+}
+
+// worksFor says who brings the account's work onto the chain, and how much of that the venue's relayer still carries today. An
+// account that only trades needs nobody.
+func worksFor(nc *nats.Conn, account msgs.Account) finding {
+	f := finding{Check: "work of " + string(account), OK: true}
+	var q msgs.QuotaAnswer
+	if err := ask(nc, msgs.SvcSubject("relayer", account, "quota"), msgs.Empty{}, &q); err != nil {
+		f.Saw, f.Fix = "nobody brings work onto the chain: requests are stored and wait ("+explain(err).Cause+")", "where there is such work, start: sluice relayer"
+		return f
+	}
+	f.Saw = fmt.Sprintf("a relayer runs; %d of %d units of today are used", q.Used, q.Limit)
+	if q.Limit == 0 {
+		f.Saw = fmt.Sprintf("a relayer runs; %d units are used, without a daily limit", q.Used)
+	}
+	switch {
+	case q.BlockedUntilMS != nil && *q.BlockedUntilMS > time.Now().UnixMilli():
+		f.OK, f.Saw = false, f.Saw+"; the venue carries nothing until "+time.UnixMilli(*q.BlockedUntilMS).UTC().Format(time.DateTime)+" UTC"
+		f.Fix = "work goes by the owner's gas where the wallet can, else it waits: see sluice quota"
+	case q.Warning:
+		f.Fix = "more than half is gone: see sluice quota for when they run out"
 	}
 	return f
 }

@@ -111,6 +111,9 @@ func (c *judgeCmd) judge(ctx context.Context) (*judged, error) {
 	if err != nil {
 		return nil, fmt.Errorf("judge: %w", err)
 	}
+	if v.work != nil {
+		delete(v.Unfamiliar, "command cmd.tx") // it was judged, by the other
+	}
 	return v, nil
 }
 

@@ -120,7 +120,7 @@ func doctors(t *testing.T, r *running) {
 	for check, saw := range map[string]string{
 		"accounts": "deposit (deposit)", "services": "ready", "bus": r.NATS, "account main": "venue ok", "stream LOG_main": "messages",
 		"venue": r.CLOB, "clock": "within", "wallet of main": "a Safe of", "gas of eoa": "1000 POL", "approvals of proxy": "all that orders need", "address of deposit": "is the deposit wallet of",
-		"relayer for main": "takes the credentials", "settings": "env sandbox", "data": "held by process " + strconv.Itoa(r.cmd.Process.Pid),
+		"relayer for main": "takes the credentials", "work of main": "units of today", "settings": "env sandbox", "data": "held by process " + strconv.Itoa(r.cmd.Process.Pid),
 	} {
 		if f := c.finding(t, check); f.Error.Code != "true" || !strings.Contains(f.Error.Cause, saw) {
 			t.Errorf("%s: %+v, want it to say %q", check, f, saw)
@@ -171,7 +171,11 @@ func judgesWork(t *testing.T, r *running, record string) {
 		t.Fatal(err)
 	}
 	journal := r.CLOB + "/_sandbox/journal"
-	says(t, "on-chain work", ok(t, "judge", "--journal", journal, "--commands", record), "on-chain work: content")
+	out := ok(t, "judge", "--journal", journal, "--commands", record)
+	says(t, "on-chain work", out, "on-chain work: content", "confirmed 1")
+	if strings.Contains(out, "unfamiliar") {
+		t.Errorf("what was judged is unfamiliar:\n%s", out)
+	}
 	res := call(t, "judge", "--journal", journal, "--commands", forged)
 	refused(t, res)
 	says(t, "made-up work", res.out, "on-chain work: not content", "1  work_unasked", "unheard-of", "1  wrong_effect")
