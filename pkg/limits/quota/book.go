@@ -167,7 +167,6 @@ func (b *Book) Hear(now time.Time, remaining int) (Event, bool) {
 
 // Apply takes in what was recorded at a position; positions grow.
 func (b *Book) Apply(pos uint64, e Event) {
-	b.forget(e.At)
 	b.pos = pos
 	switch i := b.find(e.ID); e.Kind {
 	case Reserved:
@@ -215,11 +214,11 @@ func later(a, b time.Time) time.Time {
 	return a
 }
 
-// memory is for how long a book remembers what has lapsed: an id that is used again by then is another request.
+// memory is for how long a book remembers: whoever's clock is behind by less has nothing missing.
 const memory = 2 * Day
 
-// forget drops what has lapsed for long.
-func (b *Book) forget(now time.Time) {
+// Forget drops what has lapsed for long. It changes nothing but what is remembered.
+func (b *Book) Forget(now time.Time) {
 	i := 0
 	for i < len(b.units) && now.Sub(b.units[i].at) > memory {
 		i++

@@ -111,7 +111,9 @@ func (k *Keeper) write(ctx context.Context, what string, decide func(time.Time) 
 		if err := k.catchUp(ctx); err != nil {
 			return fmt.Errorf("%s: %w", what, err)
 		}
-		e, ok, err := decide(k.now().Round(0).UTC()) // as it is read back
+		now := k.now().Round(0).UTC() // as it is read back
+		k.book.Forget(now)            // by this clock and none of another process
+		e, ok, err := decide(now)
 		if err != nil || !ok {
 			return err
 		}

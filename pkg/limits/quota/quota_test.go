@@ -296,7 +296,7 @@ func TestReplayEqualsLife(t *testing.T) {
 			}
 		}
 		for _, b := range []*Book{live, whole, tail} {
-			b.forget(now)
+			b.Forget(now)
 		}
 		if !reflect.DeepEqual(live, whole) {
 			t.Fatalf("seed %d: the fold of the events differs", seed)

@@ -7,6 +7,8 @@
 // asks is not therefore empty. Space comes back by Trim, below what the book itself says that it needs; the last event stays, as
 // it is what the fence is held against.
 //
+// Times are the writers' own as long as they agree with the broker's clock to a minute, else the broker's.
+//
 // How it fails: a refusal because somebody else has written is quota.ErrBehind, a subject that ends before what was written to it
 // is *quota.LostError; any other failure of an append leaves open whether the event was stored, and the keeper looks.
 package natsbook
@@ -116,7 +118,21 @@ func (l *Log) next(ctx context.Context, stream jetstream.Stream, out []quota.Ent
 		return nil, err
 	}
 	e, err := quota.Decode(m.Sequence, m.Data)
-	return append(out, e), err
+	return append(out, byBroker(e, m.Time)), err
+}
+
+// byBroker tells an event's times by the broker's clock where the writer's was wrong: one machine's clock must neither give
+// everybody's units back nor close the book for days.
+func byBroker(e quota.Entry, stored time.Time) quota.Entry {
+	off := stored.Sub(e.Event.At)
+	if off.Abs() <= quota.LeaveWithin {
+		return e
+	}
+	e.Event.At = stored.Round(0).UTC()
+	if !e.Event.Until.IsZero() {
+		e.Event.Until = e.Event.Until.Add(off)
+	}
+	return e
 }
 
 // rest adds the events up to the last through a consumer.
@@ -144,7 +160,7 @@ func (l *Log) rest(ctx context.Context, stream jetstream.Stream, out []quota.Ent
 			if err != nil {
 				return nil, err
 			}
-			if out = append(out, e); e.Pos >= last {
+			if out = append(out, byBroker(e, at.Timestamp)); e.Pos >= last {
 				return out, nil
 			}
 		}

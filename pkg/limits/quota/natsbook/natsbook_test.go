@@ -311,6 +311,49 @@ func TestUnitsWantedAtOnceAreReservedOnce(t *testing.T) {
 	})
 }
 
+// TestWrongClockOfOneProcessHarmsNoOther lets one whose clock is days ahead, and one whose clock is days behind, spend and be
+// refused: for the others a unit is charged for a day, and the book closed for as long as the server said.
+func TestWrongClockOfOneProcessHarmsNoOther(t *testing.T) {
+	actortest.Run(t, func(t *testing.T, b *actortest.Bubble) {
+		js := books(t, b)
+		right := quota.NewKeeper(dailyUnits, open(js, "builder-1"), time.Now)
+		view := func() quota.View {
+			t.Helper()
+			v, err := right.View(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			return v
+		}
+		for i := range 40 {
+			if err := right.Reserve(t.Context(), strconv.Itoa(i), quota.Rescue); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for i, off := range []time.Duration{-3 * quota.Day, 3 * quota.Day} {
+			wrong := quota.NewKeeper(dailyUnits, open(js, "builder-1"), func() time.Time { return time.Now().Add(off) })
+			id := fmt.Sprint("wrong", i)
+			if err := errors.Join(wrong.Reserve(t.Context(), id, quota.Rescue), wrong.Confirm(t.Context(), id)); err != nil {
+				t.Fatal(err)
+			}
+			if v := view(); v.Used != 41+i || v.Reset.After(time.Now().Add(25*time.Hour)) {
+				t.Errorf("a clock that is off by %s: %d used, the next back at %s", off, v.Used, v.Reset)
+			}
+			if err := wrong.Block(t.Context(), time.Duration(i+1)*time.Hour); err != nil {
+				t.Fatal(err)
+			}
+			if v, want := view(), time.Now().Add(time.Duration(i+1)*time.Hour); v.BlockedUntil.Sub(want).Abs() > time.Minute {
+				t.Errorf("a clock that is off by %s: closed until %s, want %s", off, v.BlockedUntil, want)
+			}
+			time.Sleep(2*time.Hour + time.Minute)
+		}
+		time.Sleep(quota.Day + 5*time.Minute)
+		if v := view(); v.Used != 0 || v.Blocked {
+			t.Errorf("a day later %+v", v)
+		}
+	})
+}
+
 // TestNothingIsSpentWithoutABroker takes a process its connection: no unit is given, and another knows what was given before.
 func TestNothingIsSpentWithoutABroker(t *testing.T) {
 	actortest.Run(t, func(t *testing.T, b *actortest.Bubble) {
