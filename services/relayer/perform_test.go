@@ -483,42 +483,49 @@ func TestAccountsCallsGoOneByOne(t *testing.T) {
 
 // TestNothingForbiddenIsSigned asks for what no policy allows, by either carrier: nothing is signed.
 func TestNothingForbiddenIsSigned(t *testing.T) {
-	onBench(t, "main", func(b *bench) {
-		l, c := b.look(), b.p.who.Contracts
-		stranger := polymarket.Address{0x66}
-		for name, call := range map[string]polymarket.Call{
-			"transfer":        c.Transfer(c.Collateral, stranger, polymarket.Units(1)),
-			"positions":       c.TransferPosition(b.p.who.Wallet, stranger, b.tokens()[0], polymarket.Units(1)),
-			"approve":         polymarket.CallOf(c.Collateral, polymarket.ApproveERC20{Spender: stranger, Amount: polymarket.MaxAllowance()}),
-			"unknown":         {To: stranger, Data: []byte{1, 2, 3, 4}},
-			"the wallet":      {To: b.p.who.Wallet, Data: []byte{1, 2, 3, 4}},
-			"wrap for others": polymarket.CallOf(c.Onramp, polymarket.Wrap{Asset: c.USDCe, To: stranger, Amount: polymarket.Units(1)}),
-		} {
-			u := b.unit(name, l, b.split(1), call)
-			if s := b.submit(u, false); s.Denied == nil || s.ID != "" {
-				b.Errorf("%s: submitted %+v", name, s)
-			}
-			if brought := b.do(Bring{Unit: u}, false, one)[0].(Brought); brought.Denied == nil {
-				b.Errorf("%s: brought %+v", name, brought)
-			}
+	for _, account := range append(perKind, "eoa") {
+		t.Run(account, func(t *testing.T) { onBench(t, account, nothingForbidden) })
+	}
+}
+
+func nothingForbidden(b *bench) {
+	l, c := b.look(), b.p.who.Contracts
+	stranger := polymarket.Address{0x66}
+	for name, call := range map[string]polymarket.Call{
+		"transfer":        c.Transfer(c.Collateral, stranger, polymarket.Units(1)),
+		"positions":       c.TransferPosition(b.p.who.Wallet, stranger, b.tokens()[0], polymarket.Units(1)),
+		"approve":         polymarket.CallOf(c.Collateral, polymarket.ApproveERC20{Spender: stranger, Amount: polymarket.MaxAllowance()}),
+		"unknown":         {To: stranger, Data: []byte{1, 2, 3, 4}},
+		"the wallet":      {To: b.p.who.Wallet, Data: []byte{1, 2, 3, 4}},
+		"wrap for others": polymarket.CallOf(c.Onramp, polymarket.Wrap{Asset: c.USDCe, To: stranger, Amount: polymarket.Units(1)}),
+	} {
+		u := b.unit(name, l, b.split(1), call)
+		if s := b.submit(u, false); s.Denied == nil || s.ID != "" {
+			b.Errorf("%s: submitted %+v", name, s)
 		}
-		other := b.unit("other", l, b.split(1))
-		other.Wallet = stranger.Hex()
-		if s := b.submit(other, false); s.Denied == nil {
-			b.Errorf("another's wallet: %+v", s)
+		if brought := b.do(Bring{Unit: u, Refusal: unsent(polymarket.RelayerNeverLeft, "")}, false, one)[0].(Brought); brought.Denied == nil {
+			b.Errorf("%s: brought %+v", name, brought)
 		}
-		changed := b.unit("changed", l, b.split(1))
-		changed.Nonce++
-		if s := b.submit(changed, false); s.Denied == nil {
-			b.Errorf("a payload under another's hash: %+v", s)
-		}
-		if n := b.key.made.Load(); n != 0 {
-			b.Errorf("%d signatures were made", n)
-		}
-		if used := slices.Contains(b.units.kinds(), "confirmed"); used {
-			b.Errorf("units %v: what is not signed costs nothing", b.units.kinds())
-		}
-	})
+	}
+	other := b.unit("other", l, b.split(1))
+	other.Wallet = stranger.Hex()
+	if s := b.submit(other, false); s.Denied == nil {
+		b.Errorf("another's wallet: %+v", s)
+	}
+	changed := b.unit("changed", l, b.split(1))
+	changed.Nonce++
+	if s := changed; s.Hash == "" { // no other kind of wallet has a name for what it does
+		changed.Wallet = stranger.Hex()
+	}
+	if s := b.submit(changed, false); s.Denied == nil {
+		b.Errorf("a payload under another's hash: %+v", s)
+	}
+	if n := b.key.made.Load(); n != 0 {
+		b.Errorf("%d signatures were made", n)
+	}
+	if used := slices.Contains(b.units.kinds(), "confirmed"); used {
+		b.Errorf("units %v: what is not signed costs nothing", b.units.kinds())
+	}
 }
 
 // TestClosedDoorsSayWhatWouldHelp takes away what carriers need, one after the other.

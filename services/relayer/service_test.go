@@ -32,6 +32,7 @@ type plant struct {
 	keys   map[string]*countingSigner
 	svc    *Service
 	stop   func()
+	before int64 // what the first account had at the start
 }
 
 // inPlant runs a test with the relayer started for accounts of the sandbox. adjust may change the configuration first.
@@ -70,6 +71,7 @@ func inPlant(t *testing.T, accounts []string, adjust func(*plant), test func(*pl
 			t.Fatal(err)
 		}
 		p.facts()
+		p.before = p.cash()
 		p.start()
 		time.Sleep(time.Second)
 		if err := p.svc.Ready(); err != nil {
@@ -78,6 +80,11 @@ func inPlant(t *testing.T, accounts []string, adjust func(*plant), test func(*pl
 		test(p)
 		p.stop()
 	})
+}
+
+// cash is what the first account's wallet has by the chain itself.
+func (p *plant) cash() int64 {
+	return p.venue.OnChain().PUSD(p.cfg.Accounts[0].Wallet).Int64()
 }
 
 // restsNothing answers for the executor.
