@@ -111,6 +111,7 @@ func TestLedgerOfARealAccountNeedsEndpointsAndABlock(t *testing.T) {
 // A ledger that follows the chain by its final logs has what the contracts say, from the start and after a trade, and its books
 // are whole; after a restart of everything the chain is another one, and so are the balances.
 func TestLedgerOfFinalLogsHasWhatTheContractsSay(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	for range 2 {
 		r := up(t, dir, nil, "--final-logs")

@@ -17,6 +17,11 @@ func FuzzJudge(f *testing.F) {
 	f.Add([]byte(strings.Join(s.journal, "\n")), []byte(strings.Join(s.record, "\n")))
 	c := newWorkCase()
 	f.Add([]byte(lines(c.journal)+lines(c.transfers)), []byte(asJSON(fields{"stream": "LOG_main", "subject": "evt.tx.main", "seq": 1, "stored_us": 1, "data": asJSON(fields{"events": c.told})})))
+	for _, n := range []string{"-9223372036854775808", "9223372036854775807"} {
+		f.Add([]byte(lines(c.journal)), []byte(asJSON(fields{"stream": "QUOTA", "subject": "quota.a", "seq": 1, "stored_us": 1, "data": `{"kind":"foreign","n":` + n + `}`})))
+		f.Add([]byte(lines(c.journal)), []byte(asJSON(fields{"stream": "ASK_main", "subject": "cmd.tx.main.split", "seq": 1, "stored_us": 1, "data": `{"request_id":"s","deadline_ms":` + n + `}`})+"\n"+
+			asJSON(fields{"stream": "LOG_main", "subject": "evt.tx.main", "seq": 1, "stored_us": 1, "data": asJSON(fields{"events": c.told})})))
+	}
 	f.Add([]byte("{\n[]\nnull"), []byte("\n\n{}"))
 	f.Add([]byte(`{"kind":"trade","trade_id":"t","legs":[{"order_id":"0x1","size":"1e999999999"}]}`), []byte(`{"stream":1}`))
 	f.Add([]byte(`{"kind":"order","order_id":"0X1","at_us":-9223372036854775808,"status":"live","price":"-.","size":"--1"}`),
@@ -38,9 +43,14 @@ func FuzzJudge(f *testing.F) {
 			t.Error(err)
 		}
 		_ = v.String()
-		if _, err := JudgeWork(bytes.NewReader(journal), bytes.NewReader(journal), bytes.NewReader(commands), Options{MaxFindings: 3}); err != nil {
+		w, err := JudgeWork(bytes.NewReader(journal), bytes.NewReader(journal), bytes.NewReader(commands), Options{MaxFindings: 3})
+		if err != nil {
 			t.Fatal(err)
 		}
+		if _, err := json.Marshal(w); err != nil {
+			t.Error(err)
+		}
+		_ = w.String()
 	})
 }
 

@@ -3,6 +3,7 @@ package judge
 import (
 	"cmp"
 	"encoding/json"
+	"math"
 	"slices"
 )
 
@@ -76,11 +77,11 @@ func (w *works) checkDeed(account, id string, t *task) {
 	if !slices.ContainsFunc(v.executions, func(e execution) bool { return e.ok && e.account == account && e.tx == tx }) {
 		w.accuse(NotExecuted, account, "request %s is told as confirmed by %s, which did nothing for the wallet", id, tx)
 	}
-	if t.command == nil || !t.command.payload.DeadlineMs.set {
+	if t.command == nil || !t.command.payload.DeadlineMs.set || t.command.payload.DeadlineMs.n > math.MaxInt64/1000 {
 		return
 	}
 	left := max(v.left(tx), w.intents[[2]string{account, t.units[0]}])
-	if late := left - 1000*t.command.payload.DeadlineMs.n; late > w.court.tolerance {
+	if late := left - 1000*max(0, t.command.payload.DeadlineMs.n); late > w.court.tolerance {
 		w.accuse(LeftLate, account, "request %s left %d ms after its deadline", id, late/1000)
 	}
 }

@@ -125,7 +125,7 @@ func (w *works) readBooks() (b unitBooks, whole bool) {
 		case "voided":
 			delete(b.open, id)
 		case "foreign":
-			b.foreign += int(e.N.n)
+			b.foreign += int(min(max(0, e.N.n), maxFigure))
 		}
 	}
 	return b, len(begun) > 0
