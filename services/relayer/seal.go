@@ -13,6 +13,9 @@ const (
 	lookAgain  = 5 * time.Second  // after an endpoint did not answer
 	lookClosed = 30 * time.Second // while no carrier is open
 	lookOld    = time.Second      // after what was read was older than what is known
+	// lagLasts is how long a block that is older than one that has been seen is taken for an endpoint that lags; later it is another
+	// chain, as when the sandbox begins anew.
+	lagLasts = time.Minute
 	// packAge is how old a look may be when its pack is sealed: balances and orders move.
 	packAge = 30 * time.Second
 	// maxSeals bounds the units that a request has been in without an end.
@@ -29,7 +32,8 @@ func (t *decision) looked(l *Looked) {
 		t.look(lookAgain)
 		return
 	}
-	if l.AtMS <= t.settledMS || l.Block < t.block || t.unsettled(l.Nonce) {
+	lags := l.Block < t.block && t.nowMS-t.settledMS < lagLasts.Milliseconds()
+	if l.AtMS <= t.settledMS || lags || t.unsettled(l.Nonce) {
 		t.look(lookOld)
 		return
 	}
