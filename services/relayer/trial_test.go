@@ -66,10 +66,14 @@ func begun(t testing.TB, kind polymarket.WalletKind) *trial {
 }
 
 func (b *trial) claim() {
+	b.claimed()
+	b.tell(actor.Started{})
+}
+
+func (b *trial) claimed() {
 	o := &msgs.OrderOwner{Owner: "test", Epoch: b.n + 1}
 	o.Type = msgs.KindTxOwner
 	b.take(o)
-	b.tell(actor.Started{})
 }
 
 func (b *trial) take(e msgs.Event) {
