@@ -108,7 +108,7 @@ func TestLedgerOfARealAccountNeedsEndpointsAndABlock(t *testing.T) {
 	}
 }
 
-// A ledger that follows the chain by its final logs has what the contracts say, from the start and after a trade, and its books
+// A ledger that follows the chain by its final logs has what the contracts say, from the start, after a trade and after work on chain, and its books
 // are whole; after a restart of everything the chain is another one, and so are the balances.
 func TestLedgerOfFinalLogsHasWhatTheContractsSay(t *testing.T) {
 	t.Parallel()
@@ -116,10 +116,11 @@ func TestLedgerOfFinalLogsHasWhatTheContractsSay(t *testing.T) {
 	for range 2 {
 		r := up(t, dir, nil, "--final-logs")
 		buy(t, r)
+		ok(t, r.tool("tx", "split", "--market", "sandbox-coin", "--amount", "5", "--urgency", "high")...)
 		var b msgs.BalancesAnswer
-		eventually(t, "the purchase is final on the chain and in the books", func() bool {
+		eventually(t, "the purchase and the split are final on the chain and in the books", func() bool {
 			one(t, ok(t, "ledger", "balances", "--nats", r.NATS, "-o", "json"), &b)
-			return b.Cash.UnsettledOut == 0 && b.Cash.Total < 100_000*money.Unit && b.Cash.Total > 99_000*money.Unit
+			return b.Cash.UnsettledOut == 0 && b.Cash.Total < 99_990*money.Unit && b.Cash.Total > 99_000*money.Unit
 		})
 		client, err := ethclient.DialContext(t.Context(), r.RPC)
 		if err != nil {
