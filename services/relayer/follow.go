@@ -201,6 +201,9 @@ func (w *watch) see(ctx context.Context) (Seen, error) {
 	if err := w.onChain(ctx, &s, hints); err != nil {
 		return s, err
 	}
+	if ended && s.Executed && s.Carrier == msgs.ByRelayer {
+		s.GasPaid = brought.Cost // a race that the owner lost
+	}
 	// What was brought and did not do it is paid for; the payload may have effect even so.
 	if ended && !s.Executed && !s.NonceUsed && brought.Outcome != sender.Executed {
 		s.Reverted, s.Final, s.GasPaid = true, true, brought.Cost

@@ -111,6 +111,7 @@ type Submit struct {
 	Unit    msgs.TxPayload
 	Purpose quota.Purpose
 	SendBy  int64 // ms: no byte leaves later; 0: any time
+	Left    bool  // signed bytes of it may have left before: they are looked up first
 }
 
 // Submitted is what became of a Submit.

@@ -31,7 +31,7 @@ const (
 // submit has the relayer carry a unit. It is safe to do again: the bytes are the same, what may have left before is looked up
 // first, and the wallet's nonce lets one of several copies have effect. ok is false when the context has cut it short.
 func (p *performer) submit(ctx context.Context, d Submit, recovered bool) (_ Submitted, ok bool) {
-	out := Submitted{Unit: d.Unit.Unit, Left: recovered || p.sent.has(d.Unit.Unit)}
+	out := Submitted{Unit: d.Unit.Unit, Left: recovered || d.Left || p.sent.has(d.Unit.Unit)}
 	done := func() (Submitted, bool) {
 		out.AtMS = time.Now().UnixMilli()
 		return out, ctx.Err() == nil

@@ -69,7 +69,7 @@ func (w *Wallet) inUnit(u *unit) (out []*request) {
 func (w *Wallet) carry(u *unit) actor.Deed {
 	rs := w.inUnit(u)
 	if u.Carrier == msgs.ByRelayer {
-		return Submit{Unit: u.Payload, Purpose: purposeOf(rs), SendBy: sendBy(rs)}
+		return Submit{Unit: u.Payload, Purpose: purposeOf(rs), SendBy: sendBy(rs), Left: u.Left}
 	}
 	b := Bring{Unit: u.Payload, SendBy: sendBy(rs)}
 	if b.Refusal = u.refusal(); b.Refusal == nil && u.is(polymarket.Proxy) {
