@@ -22,10 +22,13 @@ func (t *decision) tick() {
 		t.retry()
 		return
 	}
-	if t.due() && !t.toldAll() {
+	if t.due() && (!t.toldAll() || t.nowMS/1000%lookAnyway == 0) {
 		t.look(0)
 	}
 }
+
+// lookAnyway is the second of each minute at which the world is looked at whatever was said of it.
+const lookAnyway = 60
 
 // dropLate ends what is queued and must not leave any more.
 func (t *decision) dropLate() {
@@ -81,6 +84,12 @@ func (t *decision) lookFor(after time.Duration, approvals bool) {
 	}
 	seen := map[polymarket.TokenID]bool{}
 	for _, r := range t.queue() {
+		if !r.needsPositions() {
+			continue
+		}
+		if len(l.Tokens) > maxTokens {
+			break
+		}
 		for _, id := range r.positions() {
 			if !seen[id] {
 				seen[id] = true
@@ -91,7 +100,21 @@ func (t *decision) lookFor(after time.Duration, approvals bool) {
 	t.early(l)
 }
 
-// positions are those whose balances a request's packing needs.
+// maxTokens bounds a look: more requests than that are not packed at once.
+const maxTokens = 2 * maxUnitRequests
+
+// needsPositions reports whether a request can be packed only with the wallet's balances of its positions.
+func (r *request) needsPositions() bool {
+	switch c := r.command.(type) {
+	case *msgs.Merge, *msgs.Convert:
+		return true
+	case *msgs.Transfer:
+		return c.TokenID != ""
+	}
+	return false
+}
+
+// positions are those that a request is about.
 func (r *request) positions() (out []polymarket.TokenID) {
 	names := r.Tokens
 	if c, ok := r.command.(*msgs.Transfer); ok && c.TokenID != "" {

@@ -55,6 +55,10 @@ func (t *decision) plan(l *Looked) plan {
 		return p
 	}
 	var p plan
+	// What came after the look was asked for is packed with the next: of its positions nothing is known.
+	rs = but(rs, func(r *request) bool {
+		return r.needsPositions() && slices.ContainsFunc(r.positions(), func(id polymarket.TokenID) bool { _, read := l.Positions[id]; return !read })
+	})
 	if l.Unsure != nil {
 		p.waiting, p.why = but(rs, func(r *request) bool { return !r.needsHeld() }), l.Unsure
 		rs = but(rs, (*request).needsHeld)

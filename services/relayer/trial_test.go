@@ -141,7 +141,7 @@ func marketOf(c msgs.ConditionID) *msgs.Market {
 func (b *trial) looks(nonce uint64) Looked {
 	return Looked{AtMS: b.now.UnixMilli(), Block: 100 + nonce, Deployed: true, Nonce: nonce, Relay: common.HexToAddress("0x01"), Cash: map[polymarket.Address]Amounts{
 		b.id.Contracts.Collateral: {Have: 10_000_000_000}, b.id.Contracts.USDCe: {Have: 10_000_000_000},
-	}, Positions: map[polymarket.TokenID]Amounts{token(yesToken): {Have: 500_000_000}, token(noToken): {Have: 500_000_000}},
+	}, Positions: map[polymarket.TokenID]Amounts{token(yesToken): {Have: 500_000_000}, token(noToken): {Have: 500_000_000}, token("1001"): {}, token("1002"): {}},
 		Relayer: Door{Open: true}, OwnGas: Door{Open: true}, Quota: quota.View{Limit: 100, Remaining: 100}, Approvals: true}
 }
 

@@ -168,3 +168,21 @@ func TestEndsAreRememberedForAWeek(t *testing.T) {
 		t.Errorf("remembered: %d, at most %d", len(e.list), maxEnded)
 	}
 }
+
+// A merge that is asked for while the world is being looked at is packed with the next look: that nothing is known of its positions does
+// not mean that there are none.
+func TestWhatComesDuringALookWaitsForTheNext(t *testing.T) {
+	b := begun(t, polymarket.Safe)
+	b.ask("wrap", `{"request_id":"w1","amount":"5","urgency":"high"}`)
+	b.wait(2 * time.Second)
+	if l := deedOf[Look](t, b.tell(actor.Tick{}).Early); len(l.Tokens) != 0 {
+		t.Fatalf("looks for %v", l.Tokens)
+	}
+	b.ask("merge", `{"request_id":"m1","condition_id":"`+testCondition+`","amount":"5","urgency":"high"}`)
+	l := b.looks(7)
+	l.Positions = nil
+	r := deedOf[Rehearse](t, b.tell(l).Early)
+	if a, _ := b.core.Answer("m1"); a.Final || len(r.Pack.Requests) != 1 {
+		t.Errorf("packed %v, and of the merge: %s", r.Pack.Requests, text(a))
+	}
+}
