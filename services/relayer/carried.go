@@ -79,7 +79,13 @@ func (t *decision) exhausted(u *unit, e *quota.Exhausted, left bool) {
 	case able.OwnGas == polymarket.OwnGasSamePayload:
 		t.reroute(u, msgs.ByOwnGas, why, left, nil)
 	default:
-		t.hold(u, why, until, min(t.at(retryLast), max(until, t.at(retryFirst))), left, nil)
+		again := max(until, t.at(retryFirst))
+		if d := u.Payload.DeadlineS * 1000; d > 0 {
+			again = max(min(again, d+1), t.at(retryFirst)) // it is signed anew then
+		} else {
+			again = min(again, t.at(retryLast))
+		}
+		t.hold(u, why, until, again, left, nil)
 	}
 }
 

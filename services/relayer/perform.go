@@ -83,13 +83,30 @@ func (p *performer) Perform(ctx context.Context, job actor.Job) {
 	}
 }
 
-// letters remembers which units have been sent by this process, so that one that goes again is looked up before.
+// letters remembers which units have been sent by this process, so that one that goes again is looked up before, and which were
+// refused in a way that may have been charged, so that another copy is charged again.
 type letters struct {
-	mu   sync.Mutex
-	sent map[string]bool
+	mu      sync.Mutex
+	sent    map[string]bool
+	charged map[string]bool
 }
 
-func newLetters() *letters { return &letters{sent: map[string]bool{}} }
+func newLetters() *letters { return &letters{sent: map[string]bool{}, charged: map[string]bool{}} }
+
+func (l *letters) spent(unit string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.charged[unit]
+}
+
+func (l *letters) spend(unit string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.charged) >= maxLetters {
+		clear(l.charged)
+	}
+	l.charged[unit] = true
+}
 
 func (l *letters) has(unit string) bool {
 	l.mu.Lock()

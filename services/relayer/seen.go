@@ -207,12 +207,7 @@ func (t *decision) seenSteps(u *unit, m *Seen) {
 	if slices.ContainsFunc(m.Steps, func(s Step) bool { return !s.Final }) || len(m.Steps) != len(u.Payload.Calls) {
 		return
 	}
-	sum := msgs.Effect{}
-	for _, s := range m.Steps {
-		for asset, change := range s.Effect {
-			sum[asset] += change
-		}
-	}
+	shown := stepEffects(u, m.Steps)
 	failed := false
 	paid := map[int]bool{}
 	for _, r := range t.inUnit(u) {
@@ -239,7 +234,7 @@ func (t *decision) seenSteps(u *unit, m *Seen) {
 			t.fail(r, u, bad, e.TxHash)
 			continue
 		}
-		e.Effect, e.GasPOL = shareOf(u, r.ID), gas.Exactly()
+		e.Effect, e.GasPOL = shown[r.ID], gas.Exactly()
 		t.emit(e)
 	}
 	if failed {
@@ -247,25 +242,29 @@ func (t *decision) seenSteps(u *unit, m *Seen) {
 		return
 	}
 	t.granted(u, 0)
-	t.settleRest(u, sum)
 }
 
-// shareOf is what a request was to change.
-func shareOf(u *unit, id msgs.RequestID) msgs.Effect {
+// stepEffects are what each request of an EOA's unit changed. Each of its calls is a transaction whose effect the chain tells apart, so
+// that what was not known before goes to whom the call is for.
+func stepEffects(u *unit, steps []Step) map[msgs.RequestID]msgs.Effect {
+	out, shares := map[msgs.RequestID]msgs.Effect{}, map[msgs.RequestID]msgs.TxShare{}
 	for _, s := range u.Shares {
-		if s.RequestID == id {
-			return s.Effect
+		shares[s.RequestID] = s
+	}
+	for i, step := range steps {
+		var of unit
+		for _, id := range u.Payload.Calls[i].RequestIDs {
+			if share, first := shares[id]; first {
+				of.Shares = append(of.Shares, share)
+				delete(shares, id)
+			}
+		}
+		for id, e := range effects(&of, step.Effect) {
+			out[id] = e
 		}
 	}
-	return nil
-}
-
-// settleRest gives what only the chain could tell to those that asked for it, where everything was executed.
-func (t *decision) settleRest(u *unit, chain msgs.Effect) {
-	all := effects(u, chain)
-	for _, e := range t.Events {
-		if c, ok := e.(*msgs.TxConfirmed); ok {
-			c.Effect = all[msgs.RequestID(c.ReqID)]
-		}
+	for id, share := range shares { // no call is for it alone
+		out[id] = share.Effect
 	}
+	return out
 }

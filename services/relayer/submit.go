@@ -45,6 +45,9 @@ func (p *performer) submit(ctx context.Context, d Submit, recovered bool) (_ Sub
 		return done()
 	}
 	unit := d.Unit.Unit
+	if p.sent.spent(unit) { // the refusal of a copy before may have cost one
+		unit = another(unit)
+	}
 	exhausted, err := p.reserve(ctx, unit, d)
 	switch {
 	case err != nil:
@@ -92,7 +95,7 @@ func (p *performer) submitAgain(ctx context.Context, d Submit, out *Submitted) {
 		out.ID = found
 		return
 	}
-	unit := d.Unit.Unit + "@" + strconv.FormatInt(time.Now().UnixMilli(), 10)
+	unit := another(d.Unit.Unit)
 	exhausted, err := p.reserve(ctx, unit, d)
 	if err != nil || exhausted != nil {
 		out.Err = lost("an earlier copy may have left, and there is no unit to send another: " + errors.Join(err, exhaustedError(exhausted)).Error())
@@ -103,6 +106,9 @@ func (p *performer) submitAgain(ctx context.Context, d Submit, out *Submitted) {
 
 // newPauses are those of what is asked until it is answered.
 func newPauses() *retry.Pauses { return retry.Policy{First: lookFirst, Last: lookLast}.Pauses(nil) }
+
+// another names one more unit of the quota, for another copy.
+func another(unit string) string { return unit + "@" + strconv.FormatInt(time.Now().UnixMilli(), 10) }
 
 // exhaustedError makes an error of one, nil of nil.
 func exhaustedError(e *quota.Exhausted) error {
@@ -143,9 +149,9 @@ func (p *performer) send(ctx context.Context, d Submit, request polymarket.Relay
 	case !refusal.MayBeCharged():
 		p.sent.forget(d.Unit.Unit, out.Left)
 		p.book(ctx, "void", unit, p.units.Void)
-	default:
+	default: // it may be charged: it stays in the book, and another copy has one of its own
+		p.sent.spend(d.Unit.Unit)
 		p.sent.forget(d.Unit.Unit, out.Left)
-		p.book(ctx, "confirm", unit, p.units.Confirm)
 	}
 	if refusal.Reason == polymarket.RelayerQuota {
 		wait := refusal.After
