@@ -174,7 +174,7 @@ func (b *Book) Apply(pos uint64, e Event) {
 			b.units = slices.Delete(b.units, i, i+1)
 		}
 		b.charge(unit{id: e.ID, at: e.At, pos: pos})
-		if e.At.After(b.last) {
+		if !e.At.Before(b.last) {
 			b.last, b.lastPos = e.At, pos
 		}
 	case Confirmed:
