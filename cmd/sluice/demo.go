@@ -33,6 +33,7 @@ type demoCmd struct {
 
 	settle  time.Duration                             // of a test that waits in vain; 0 is demoSettle
 	between func(http.RoundTripper) http.RoundTripper // stands between the executor and the venue, of a test that breaks it
+	carries func(http.RoundTripper) http.RoundTripper // the same of the relayer
 }
 
 // demoReport is what a demonstration came to. Everything but the books heard is the judge's, from the venue's journal and

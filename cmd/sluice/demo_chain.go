@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net/http"
 	"time"
 
 	"sluice/pkg/money"
@@ -16,6 +17,9 @@ func (d *demo) startRelayer() error {
 	cfg, err := (&relayerCmd{serviceFlags: d.flags, gasFlags: gasFlags{OwnGas: true}}).config(d.app, d.nc, d.accounts, d.log)
 	if err != nil {
 		return err
+	}
+	if d.cmd.carries != nil {
+		cfg.HTTP = &http.Client{Transport: d.cmd.carries(http.DefaultTransport)}
 	}
 	if d.relayer, err = relayer.New(cfg); err != nil {
 		return err

@@ -189,24 +189,7 @@ func TestDemoWithABrokenExecutorFails(t *testing.T) {
 	t.Parallel()
 	var out, errs tape
 	a := &app{ctx: t.Context(), out: &out, err: &errs, getenv: func(string) string { return "" }, cli: &cli{Output: "json", Env: "sandbox"}, config: &file{}}
-	c := &demoCmd{For: time.Second, Seed: 1, settle: time.Second, limitFlags: limitFlags{Profile: "polymarket", Factor: "0.8", Ceiling: "1"}, between: func(next http.RoundTripper) http.RoundTripper {
-		return roundTrip(func(r *http.Request) (*http.Response, error) {
-			if r.Method != http.MethodPost || r.GetBody == nil {
-				return next.RoundTrip(r)
-			}
-			again := r.Clone(context.WithoutCancel(r.Context()))
-			body, err := io.ReadAll(r.Body)
-			if err != nil {
-				return nil, err
-			}
-			r.Body, again.Body = io.NopCloser(strings.NewReader(string(body))), io.NopCloser(strings.NewReader(string(body)))
-			a, err := next.RoundTrip(r)
-			if b, err := next.RoundTrip(again); err == nil {
-				b.Body.Close()
-			}
-			return a, err
-		})
-	}}
+	c := &demoCmd{For: time.Second, Seed: 1, settle: time.Second, limitFlags: limitFlags{Profile: "polymarket", Factor: "0.8", Ceiling: "1"}, between: twice("")}
 	err := c.Run(a)
 	if code, is := err.(exitCode); !is || code != 1 {
 		t.Fatalf("ended with %v\n%s%s", err, out.String(), errs.String())
@@ -221,6 +204,45 @@ func TestDemoWithABrokenExecutorFails(t *testing.T) {
 	t.Cleanup(func() { os.RemoveAll(dir) })
 	if r := call(t, "judge", "--journal", filepath.Join(dir, "journal.jsonl"), "--commands", filepath.Join(dir, "record.jsonl")); r.code != 1 {
 		t.Errorf("judging the evidence again: exit code %d\n%s%s", r.code, r.out, r.err)
+	}
+}
+
+// TestDemoWithABrokenRelayerFails: each submission goes to the relayer twice, behind the product's back. The venue charges both, the
+// book of the day's units knows of one, and the judge says so. Nothing is executed twice all the same: the Safe's nonce forbids it.
+func TestDemoWithABrokenRelayerFails(t *testing.T) {
+	t.Parallel()
+	var out, errs tape
+	a := &app{ctx: t.Context(), out: &out, err: &errs, getenv: func(string) string { return "" }, cli: &cli{Output: "json", Env: "sandbox"}, config: &file{}}
+	c := &demoCmd{For: time.Second, Seed: 1, settle: time.Second, limitFlags: limitFlags{Profile: "polymarket", Factor: "0.8", Ceiling: "1"}, carries: twice("/relayer/submit")}
+	err := c.Run(a)
+	if code, is := err.(exitCode); !is || code != 1 {
+		t.Fatalf("ended with %v\n%s%s", err, out.String(), errs.String())
+	}
+	_, dir, _ := strings.Cut(errs.String(), "what happened is in ")
+	dir, _, _ = strings.Cut(dir, ": ")
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	says(t, "the end of a demonstration with a broken relayer", errs.String(), "on-chain work: not content", "3  units_forgotten", "0  executed_twice")
+}
+
+// twice sends each post to a path, or to any, a second time.
+func twice(path string) func(http.RoundTripper) http.RoundTripper {
+	return func(next http.RoundTripper) http.RoundTripper {
+		return roundTrip(func(r *http.Request) (*http.Response, error) {
+			if r.Method != http.MethodPost || r.GetBody == nil || path != "" && r.URL.Path != path {
+				return next.RoundTrip(r)
+			}
+			again := r.Clone(context.WithoutCancel(r.Context()))
+			body, err := io.ReadAll(r.Body)
+			if err != nil {
+				return nil, err
+			}
+			r.Body, again.Body = io.NopCloser(strings.NewReader(string(body))), io.NopCloser(strings.NewReader(string(body)))
+			a, err := next.RoundTrip(r)
+			if b, err := next.RoundTrip(again); err == nil {
+				b.Body.Close()
+			}
+			return a, err
+		})
 	}
 }
 
