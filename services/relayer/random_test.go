@@ -531,7 +531,7 @@ func (w *world) settle() {
 		if i%50 == 0 {
 			w.now = w.now.Add(5 * time.Minute)
 		}
-		if i > 3000 && len(w.core.requests) == 0 && len(w.core.ghosts) == 0 {
+		if i > 800 && len(w.core.requests) == 0 && len(w.core.ghosts) == 0 {
 			return
 		}
 		if i%2000 == 1999 && len(w.core.ghosts) > 0 && len(w.core.requests) == 0 {
@@ -548,7 +548,7 @@ func (w *world) settle() {
 func TestEveryRequestOnceInARandomWorld(t *testing.T) {
 	seeds, err := strconv.Atoi(os.Getenv("SLUICE_RELAYER_SEEDS"))
 	if err != nil {
-		seeds = 25
+		seeds = 10
 	}
 	var requests, executed, cuts, units, seals, late int
 	for _, kind := range []polymarket.WalletKind{polymarket.Safe, polymarket.Proxy, polymarket.Deposit, polymarket.EOA} {
