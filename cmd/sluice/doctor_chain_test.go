@@ -23,7 +23,7 @@ import (
 	"sluice/pkg/sandbox/chain"
 )
 
-// onAChain is a local venue with its chain, as long as Polygon's is never.
+// onAChain is a local venue whose chain has twenty blocks.
 func onAChain(t *testing.T) (*sandbox.Sandbox, string) {
 	t.Helper()
 	box, err := sandbox.New(sandbox.Config{Chain: true})
@@ -38,7 +38,7 @@ func onAChain(t *testing.T) (*sandbox.Sandbox, string) {
 	return box, s.URL
 }
 
-// saw is a finding as the tests want it.
+// wants holds a finding against what was to be found.
 func wants(t *testing.T, f finding, ok bool, saw, fix string) {
 	t.Helper()
 	if f.OK != ok || !strings.Contains(f.Saw, saw) || !strings.Contains(f.Fix, fix) {

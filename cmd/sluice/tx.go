@@ -89,8 +89,8 @@ func (f *txFlags) within(c msgs.TxCommon, now time.Time) time.Duration {
 	return wait + followed
 }
 
-// request sends a request that was put together with c and follows it to its end.
-func (f *txFlags) request(a *app, make func(nc *nats.Conn, c msgs.TxCommon) (msgs.Command, error)) error {
+// request sends what compose makes of the common part, and follows it to its end.
+func (f *txFlags) request(a *app, compose func(nc *nats.Conn, c msgs.TxCommon) (msgs.Command, error)) error {
 	account, err := f.account()
 	if err != nil {
 		return err
@@ -105,7 +105,7 @@ func (f *txFlags) request(a *app, make func(nc *nats.Conn, c msgs.TxCommon) (msg
 		return err
 	}
 	defer nc.Close()
-	cmd, err := make(nc, common)
+	cmd, err := compose(nc, common)
 	if err != nil {
 		return err
 	}
