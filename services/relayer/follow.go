@@ -16,6 +16,8 @@ const (
 	followEvery = 2 * time.Second  // a block of Polygon
 	followLate  = 15 * time.Second // of one that has not moved for a while
 	followSoon  = 2 * time.Minute  // for which it is looked at often
+
+	complainAfter = time.Minute // of a unit that cannot be seen, and again after as much
 )
 
 // follows ends the following of a unit when it is followed anew, as after it went another way.
@@ -95,10 +97,15 @@ func (p *performer) follow(ctx context.Context, d Follow, tell func(Seen)) {
 		waiting.Go(func() { w.await(ctx) })
 	}
 	var last stand
+	blind := time.Now() // when the unit was last seen, or that was last complained of
 	for moved := time.Now(); ; {
 		s, err := w.see(ctx)
-		if err != nil && ctx.Err() == nil {
-			p.log.Debug("unit not seen, looking again", "unit", d.Unit.Unit, "error", err)
+		switch {
+		case err == nil:
+			blind = time.Now()
+		case ctx.Err() == nil && time.Since(blind) >= complainAfter:
+			blind = time.Now()
+			p.log.Warn("what became of a unit cannot be seen, looking again", "unit", d.Unit.Unit, "error", err)
 		}
 		if now := standOf(&s); err == nil && ctx.Err() == nil && now != last {
 			last, moved = now, time.Now()
