@@ -51,10 +51,11 @@ type plan struct {
 func (t *decision) plan(l *Looked) plan {
 	rs := t.queue()
 	rs = but(rs, func(r *request) bool { return r.late(t.nowMS) }) // the next tick drops it
-	if p, only := t.planCreation(l, rs); only {
+	p, only := t.planCreation(l, rs)
+	if only {
 		return p
 	}
-	var p plan
+	rs = but(rs, func(r *request) bool { return r.Verb == msgs.VerbDeploy })
 	// What came after the look was asked for is packed with the next: of its positions nothing is known.
 	rs = but(rs, func(r *request) bool {
 		return r.needsPositions() && slices.ContainsFunc(r.positions(), func(id polymarket.TokenID) bool { _, read := l.Positions[id]; return !read })
@@ -71,7 +72,7 @@ func (t *decision) plan(l *Looked) plan {
 		p.waiting, p.why, p.untilMS = slices.Concat(p.waiting, c.waiting), c.why, c.untilMS
 	}
 	b, ends := build(t.id, l, rs, missing, t.ghostly)
-	p.ends = ends
+	p.ends = slices.Concat(p.ends, ends)
 	if len(b.calls) == 0 {
 		return p
 	}
