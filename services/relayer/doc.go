@@ -19,13 +19,20 @@
 //   - A request stands in at most one payload that can still have effect, or in several with the same nonce of a wallet whose
 //     nonce lets one of them have it. It gets another nonce only after the chain has finally used the first for something else.
 //   - A unit of the quota is reserved durably before the submit that costs it, and charged until a definite refusal.
-//   - A request ends once: confirmed by a final block, failed, or dropped before it left.
+//   - A request ends once: confirmed by a final block, failed, or dropped before it left. Only a given-up unit that is executed after
+//     all adds a word, marked late.
 //   - Nothing leaves after its deadline, and what cannot leave now is said to wait: for what, until when, and what would help.
 //   - The last function before a signature reads what it would do out of its bytes and asks the account's policy.
 //
 // # How it fails
 //
 // An endpoint, relayer or chain that does not answer is asked on; what may have been accepted is looked up before anything else
-// happens to it. A request that would revert is found by a rehearsal before a unit is spent and fails alone. A lost log or another
+// happens to it. A request that would revert is found by a rehearsal before a unit is spent and fails alone. A log that may have been
+// lost or rolled back is held: what is asked is dropped and no unit leaves, over restarts too, until an operator accepts it. Another
 // env ends the actor with an error that says what to do.
+//
+// # How it is tested
+//
+// Wallet by transcripts (testdata) and over a random world that fails in every known way (TestEveryRequestOnceInARandomWorld, more
+// with SLUICE_RELAYER_SEEDS), a day's packing against the optimum; performer and service against the sandbox's relayer and chain.
 package relayer
