@@ -1,0 +1,320 @@
+package relayer
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"time"
+
+	"sluice/pkg/actor"
+	"sluice/pkg/limits/quota"
+	"sluice/pkg/msgs"
+	"sluice/pkg/polymarket"
+)
+
+// begin performs a deed.
+func (w *world) begin(j *job) {
+	switch d := j.deed.(type) {
+	case Look:
+		if d.FromMS > w.now.UnixMilli() {
+			return
+		}
+		l := w.looks(w.nonce)
+		l.Block = 100 + uint64(len(w.past))
+		l.Quota.Limit = 0
+		if w.chance(10) {
+			l = Looked{AtMS: w.now.UnixMilli(), Err: failure(msgs.VenueDown, "no endpoint", "wait")}
+		}
+		if w.chance(15) {
+			l.Relayer = Door{Code: msgs.VenueDown, Cause: "down", Fix: "wait"}
+		}
+		if w.chance(15) {
+			l.OwnGas = Door{Code: msgs.NoGas, Cause: "no gas", Fix: "send some"}
+		}
+		j.out = []any{l}
+	case Rehearse:
+		r := Rehearsed{Pack: d.Pack, Failed: -1, Nonce: w.nonce}
+		switch {
+		case w.chance(5):
+			r.Err = failure(msgs.VenueDown, "no endpoint", "wait")
+		case w.chance(6):
+			r.Failed, r.Cause = w.r.IntN(len(d.Pack.Calls)), "paused"
+		}
+		j.out = []any{r}
+	case Submit:
+		j.out = []any{w.submit(d, j.recovered)}
+	case Bring:
+		j.out = []any{w.bring(d)}
+	case Follow:
+		b := w.body(d.Unit)
+		w.jobs = slices.DeleteFunc(w.jobs, func(x *job) bool {
+			f, ok := x.deed.(Follow)
+			return ok && x != j && x.begun && f.Unit.Unit == d.Unit.Unit
+		})
+		b.follows, b.last = true, ""
+		w.see(j)
+	}
+	j.begun = true
+}
+
+// body is a unit's; what is signed twice must be the same bytes.
+func (w *world) body(u msgs.TxPayload) *body {
+	b := w.units[u.Unit]
+	if b == nil {
+		b = &body{unit: u, calls: make([]bool, len(u.Calls))}
+		w.units[u.Unit] = b
+		w.order = append(w.order, u.Unit)
+	}
+	if text(b.unit) != text(u) {
+		w.t.Fatalf("unit %s has two payloads:\n%s\n%s", u.Unit, text(b.unit), text(u))
+	}
+	return b
+}
+
+// sign is the moment of a signature: no request may have another that can still have effect at another nonce, or, where no nonce
+// guards it, any other at all.
+func (w *world) sign(b *body, own bool) {
+	for _, name := range w.order {
+		o := w.units[name]
+		if o == b || !o.signed {
+			continue
+		}
+		for _, id := range b.unit.RequestIDs {
+			if !slices.Contains(o.unit.RequestIDs, id) || !w.canAct(o) {
+				continue
+			}
+			if w.kind == polymarket.EOA || o.unit.Nonce != b.unit.Nonce || w.kind == polymarket.Proxy && (own || o.own) {
+				w.t.Fatalf("request %s is signed for in %s (nonce %d) and %s (nonce %d), and both can have effect\nfinal %d used by %v\n%+v\n%s", id, name, o.unit.Nonce, b.unit.Unit, b.unit.Nonce, w.final, w.past, *o, w.story(id))
+			}
+		}
+	}
+	b.signed = true
+}
+
+// canAct reports whether a signed unit can still have effect.
+func (w *world) canAct(b *body) bool {
+	switch {
+	case w.kind == polymarket.EOA, w.kind == polymarket.Proxy && b.own:
+		return b.own && !b.reverted && !w.executed(b)
+	case w.expired(b):
+		return false
+	}
+	return (b.taken && !b.dead || b.own && !b.reverted) && int(b.unit.Nonce) >= w.final
+}
+
+func (w *world) executed(b *body) bool {
+	if w.kind == polymarket.EOA {
+		return !slices.Contains(b.calls, false)
+	}
+	return slices.Contains(w.past, b.unit.Unit)
+}
+
+func (w *world) expired(b *body) bool {
+	return b.unit.DeadlineS != 0 && w.now.Unix() > b.unit.DeadlineS && !slices.Contains(w.past, b.unit.Unit)
+}
+
+func refused(reason polymarket.RelayerReason) *polymarket.RelayerError {
+	return &polymarket.RelayerError{Method: http.MethodPost, Path: "/submit", Reason: reason, Status: 400}
+}
+
+func (w *world) submit(d Submit, recovered bool) Submitted {
+	b := w.body(d.Unit)
+	out := Submitted{Unit: d.Unit.Unit, AtMS: w.now.UnixMilli(), Left: recovered || w.sent[d.Unit.Unit]}
+	if w.chance(8) && !out.Left {
+		out.Exhausted = &quota.Exhausted{Until: w.now.Add(time.Hour), Limit: 100, Used: 100}
+		return out
+	}
+	if b.taken && out.Left {
+		if out.ID = "id-" + d.Unit.Unit; w.chance(15) {
+			out.ID, out.Err = "", refused(polymarket.RelayerLost)
+		}
+		return out
+	}
+	if d.SendBy != 0 && w.now.UnixMilli() > d.SendBy || w.chance(8) {
+		out.Err = refused(polymarket.RelayerNeverLeft)
+		return out
+	}
+	w.sign(b, false)
+	w.sent[d.Unit.Unit] = true
+	no := func(r polymarket.RelayerReason) Submitted {
+		if !out.Left {
+			delete(w.sent, d.Unit.Unit)
+		}
+		out.Err = refused(r)
+		out.Err.After, out.Err.Named = time.Hour, r == polymarket.RelayerQuota
+		return out
+	}
+	reasons := []polymarket.RelayerReason{polymarket.RelayerQuota, polymarket.RelayerRateLimited, polymarket.RelayerWalletBusy, polymarket.RelayerCallBlocked,
+		polymarket.RelayerPrecheck, polymarket.RelayerUnauthorised, polymarket.RelayerRejected, polymarket.RelayerForbidden}
+	switch {
+	case w.nonce != d.Unit.Nonce:
+		return no(polymarket.RelayerNonce)
+	case w.expired(b):
+		return no(polymarket.RelayerRejected)
+	case w.chance(25):
+		return no(reasons[w.r.IntN(len(reasons))])
+	case w.chance(8):
+		out.Err = refused(polymarket.RelayerLost) // it never came there
+		return out
+	}
+	if !b.taken {
+		w.spent++
+	}
+	b.taken = true
+	switch {
+	case w.chance(12):
+		b.failed, b.dead = true, true
+	case w.chance(12):
+		b.failed = true // and brings it later all the same
+	}
+	if out.ID = "id-" + d.Unit.Unit; w.chance(10) {
+		out.ID, out.Err = "", refused(polymarket.RelayerLost)
+	}
+	return out
+}
+
+func (w *world) bring(d Bring) Brought {
+	b := w.body(d.Unit)
+	out := Brought{Unit: d.Unit.Unit, AtMS: w.now.UnixMilli()}
+	switch {
+	case b.own:
+		return out
+	case w.kind == polymarket.Proxy && (d.Refusal == nil || !d.Refusal.Refuses()):
+		w.t.Fatalf("a proxy wallet's unit is brought without a refusal: %s", text(d))
+	case w.kind == polymarket.Proxy && b.taken:
+		w.t.Fatalf("a proxy wallet's unit that the relayer has taken is brought beside it")
+	case d.SendBy != 0 && w.now.UnixMilli() > d.SendBy:
+		out.Err = failure(msgs.DeadlinePassed, "late", "later")
+	case w.chance(15):
+		out.Err = failure(msgs.NoGas, "no gas", "send some")
+	case w.kind == polymarket.Safe && w.nonce != d.Unit.Nonce:
+		out.Err, out.Past = failure(msgs.WouldRevert, "GS026", "look"), w.nonce > d.Unit.Nonce
+	case w.chance(6):
+		out.Err = failure(msgs.WouldRevert, "GS013", "look")
+	default:
+		w.sign(b, true)
+		b.own = true
+	}
+	return out
+}
+
+// block mines: transactions that are under way are executed, or fail, or wait; what is not final can be undone.
+func (w *world) block() {
+	if w.chance(10) && len(w.past) > w.final {
+		cut := w.final + w.r.IntN(len(w.past)-w.final)
+		for _, name := range w.past[cut:] {
+			w.count(name, -1)
+			if name == "" {
+				w.others++
+			}
+		}
+		w.past = w.past[:cut]
+		w.nonce = uint64(len(w.past))
+		for _, b := range w.units {
+			b.moot = b.moot && w.kind == polymarket.Proxy // what the owner of a proxy wallet brings is final at once here
+		}
+	}
+	if w.chance(2) {
+		w.others++
+	}
+	if w.others > 0 && w.r.IntN(3) == 0 {
+		w.others--
+		w.past = append(w.past, "")
+		w.nonce++
+	}
+	for _, i := range w.r.Perm(len(w.order)) {
+		w.mine(w.units[w.order[i]])
+	}
+	if w.calm || w.r.IntN(3) == 0 {
+		w.final = w.final + w.r.IntN(len(w.past)-w.final+1)
+		if w.calm {
+			w.final = len(w.past)
+		}
+	}
+	for _, j := range slices.Clone(w.jobs) {
+		if isFollow(j.deed) && j.begun {
+			w.see(j)
+		}
+	}
+}
+
+func (w *world) mine(b *body) {
+	if w.kind == polymarket.EOA {
+		for i := range b.calls {
+			if b.own && !b.calls[i] && w.r.IntN(2) == 0 {
+				b.calls[i] = true
+				for _, id := range b.unit.Calls[i].RequestIDs {
+					w.ran[id]++
+				}
+			}
+		}
+		return
+	}
+	if w.kind == polymarket.Proxy && b.own {
+		if !b.moot && w.r.IntN(2) == 0 {
+			b.moot = true // executed, by its own transaction
+			w.count(b.unit.Unit, 1)
+		}
+		return
+	}
+	can := b.taken && !b.dead && w.r.IntN(3) == 0 || b.own && !b.reverted && !b.moot && w.r.IntN(2) == 0
+	switch {
+	case !can || w.expired(b):
+	case w.nonce < b.unit.Nonce: // what it was built on was undone
+		b.reverted = b.own
+	case w.nonce != b.unit.Nonce:
+		b.moot = b.own
+		b.failed = b.failed || b.taken
+	case b.own && w.chance(10):
+		b.reverted = true
+	default:
+		w.past = append(w.past, b.unit.Unit)
+		w.nonce++
+		w.count(b.unit.Unit, 1)
+	}
+}
+
+func (w *world) count(name string, n int) {
+	if b := w.units[name]; b != nil {
+		for _, id := range b.unit.RequestIDs {
+			w.ran[id] += n
+		}
+	}
+}
+
+// see tells a follower what it sees, when that is new.
+func (w *world) see(j *job) {
+	f := j.deed.(Follow)
+	b := w.units[f.Unit.Unit]
+	s := Seen{Unit: f.Unit.Unit, AtMS: w.now.UnixMilli()}
+	if b.taken && f.ID != "" && b.failed {
+		s.State = polymarket.TxFailed
+	}
+	at := slices.Index(w.past, f.Unit.Unit)
+	switch {
+	case w.kind == polymarket.EOA:
+		s.Final = true
+		for i := range b.calls {
+			s.Steps = append(s.Steps, Step{Final: b.calls[i], Block: 1, TxHash: "0x01"})
+			s.Final = s.Final && b.calls[i]
+		}
+	case w.kind == polymarket.Proxy && b.own:
+		s.Executed, s.Final, s.Block, s.TxHash = b.moot, b.moot, 50, "0x01"
+	case at >= 0:
+		s.Executed, s.Block, s.TxHash, s.Final = true, uint64(100+at), "0x01", at < w.final
+	case int(f.Unit.Nonce) < w.final:
+		s.NonceUsed, s.Final, s.UsedBy = true, true, ""
+		if o := w.units[w.past[f.Unit.Nonce]]; o != nil && w.kind == polymarket.Safe {
+			s.UsedBy = o.unit.Hash
+		}
+	case w.expired(b):
+		s.Expired, s.Final = true, true
+	case b.reverted:
+		s.Reverted, s.Final = true, true
+	}
+	if now := text(stand(standOf(&s))) + fmt.Sprint(standOf(&s)); now != b.last {
+		b.last = now
+		j.out = append(j.out, s)
+	}
+}
+
