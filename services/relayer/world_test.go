@@ -6,7 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"sluice/pkg/actor"
 	"sluice/pkg/limits/quota"
 	"sluice/pkg/msgs"
 	"sluice/pkg/polymarket"
@@ -317,4 +316,3 @@ func (w *world) see(j *job) {
 		j.out = append(j.out, s)
 	}
 }
-
