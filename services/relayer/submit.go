@@ -97,8 +97,12 @@ func (p *performer) submitAgain(ctx context.Context, d Submit, out *Submitted) {
 	}
 	unit := another(d.Unit.Unit)
 	exhausted, err := p.reserve(ctx, unit, d)
-	if err != nil || exhausted != nil {
-		out.Err = lost("an earlier copy may have left, and there is no unit to send another: " + errors.Join(err, exhaustedError(exhausted)).Error())
+	if exhausted != nil {
+		out.Exhausted = exhausted // beside Left: this copy has not left, an earlier one may have
+		return
+	}
+	if err != nil {
+		out.Err = lost("an earlier copy may have left, and there is no unit to send another: " + err.Error())
 		return
 	}
 	p.send(ctx, d, request, unit, out)
@@ -109,14 +113,6 @@ func newPauses() *retry.Pauses { return retry.Policy{First: lookFirst, Last: loo
 
 // another names one more unit of the quota, for another copy.
 func another(unit string) string { return unit + "@" + strconv.FormatInt(time.Now().UnixMilli(), 10) }
-
-// exhaustedError makes an error of one, nil of nil.
-func exhaustedError(e *quota.Exhausted) error {
-	if e == nil {
-		return nil
-	}
-	return e
-}
 
 // send lets the bytes go, once, and settles the unit that they cost.
 func (p *performer) send(ctx context.Context, d Submit, request polymarket.RelayerRequest, unit string, out *Submitted) {

@@ -58,6 +58,9 @@ func TestQuotaEndsInTheMiddleOfAStream(t *testing.T) {
 		if n := p.submits(); n != 5 {
 			t.Errorf("%d submissions, want 5: four served, one refused", n)
 		}
+		if !everything() {
+			return // that day takes a while; TestWorkWithoutHurryWaitsForUnits shows a shorter one
+		}
 		p.venue.SetFaults(func(f *sandbox.Faults) { f.QuotaGone.PerMille, f.QuotaResetS = 0, 0 })
 		p.pass(68_000 * time.Second)
 		p.ask("split", "again", "'condition_id':'coin','amount':'1','urgency':'high'")
