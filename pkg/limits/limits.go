@@ -30,7 +30,7 @@ type Limiter struct {
 	timer   *time.Timer
 	random  func() int // in permille, for waits that nobody named
 	tally   tally
-	held    map[string][]gate.Permit // permits of orders that are decided and not yet sent, by account
+	held    map[string][]parcel // permits of orders that are decided and not yet sent, by account
 }
 
 // Open makes a limiter of a profile with full buckets and empty windows. Errors: those of the options.
@@ -41,7 +41,7 @@ func Open(p catalogue.Profile, o budget.Options) (*Limiter, error) {
 		return nil, err
 	}
 	random := func() int { return rand.IntN(budget.Permille) }
-	return &Limiter{base: base, budget: b, waiting: map[*gate.Ticket]chan struct{}{}, random: random, held: map[string][]gate.Permit{}}, nil
+	return &Limiter{base: base, budget: b, waiting: map[*gate.Ticket]chan struct{}{}, random: random, held: map[string][]parcel{}}, nil
 }
 
 // DefaultProfile is the catalogue's own choice for Polymarket: of each layer the smaller of two dated figures.

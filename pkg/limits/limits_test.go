@@ -260,6 +260,73 @@ func TestHeldPermitsBecomeOneBatch(t *testing.T) {
 	})
 }
 
+// TestBatchesCarryWhatSinglesHaveNoRoomFor spends the window of single requests: what then waits gets a batch at once, because
+// batches have a window of their own, and what is given back of it is free again. When both are spent the wait is for whichever
+// has room first.
+func TestBatchesCarryWhatSinglesHaveNoRoomFor(t *testing.T) {
+	t.Run("S0-15 S0-17 batches beside singles", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			l := open(t, "polymarket-2026-02", budget.Options{})
+			o := l.Orders("main")
+			if n := o.Try(495); n != 495 { // of the 500 in a second
+				t.Fatalf("%d single permits, want 495", n)
+			}
+			if n := o.Try(15); n != 15 {
+				t.Fatalf("%d permits where five singles and any batch are free, want 15", n)
+			}
+			o.Return(3)
+			if n := o.Try(2); n != 2 {
+				t.Fatalf("%d permits, want 2", n)
+			}
+			for _, n := range []int{495, 12, 2} {
+				for ; n > 15; n -= 15 {
+					o.post(t, 15)
+				}
+				o.post(t, n)
+			}
+			if left := len(l.held["main"]); left != 0 {
+				t.Errorf("%d permits are still held", left)
+			}
+			began := time.Now()
+			for batches := 35; batches < 1000; batches++ {
+				o.waitFor(t, 15)
+			}
+			if took := time.Since(began); took != 0 {
+				t.Errorf("a thousand batches took %s", took)
+			}
+			o.waitFor(t, 1)
+			if took := time.Since(began); took != 0 {
+				t.Errorf("a single one took %s when batches were spent", took)
+			}
+			for range 3500 {
+				o.waitFor(t, 1)
+			}
+			if took := time.Since(began); took < 7*time.Second || took > 11*time.Second {
+				t.Errorf("another window of singles took %s", took)
+			}
+		})
+	})
+}
+
+// waitFor takes permits for n orders at once, and posts them as one.
+func (o *Orders) waitFor(t *testing.T, n int) {
+	t.Helper()
+	if got, err := o.Wait(t.Context(), n); err != nil || got != n {
+		t.Fatalf("%d permits, %v, want %d", got, err, n)
+	}
+	o.post(t, n)
+}
+
+// post spends n permits as one request that is answered.
+func (o *Orders) post(t *testing.T, n int) {
+	t.Helper()
+	p, err := o.Post(t.Context(), n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.Answered()
+}
+
 // TestReturnedPermitsAreFree gives permits back and wants exactly those again from an empty bucket.
 func TestReturnedPermitsAreFree(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

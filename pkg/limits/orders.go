@@ -27,29 +27,92 @@ func Posting(account string, n int) Request {
 
 func (o *Orders) one() Request { return Posting(o.account, 1) }
 
-// Try takes up to want permits without waiting and says how many.
+// parcel is a held permit and how many orders it is for.
+type parcel struct {
+	p      gate.Permit
+	orders int
+}
+
+// Try takes up to want permits without waiting and says how many. Where single requests have no room for all, one batch is taken for
+// as many as it carries: it has limits of its own.
 func (o *Orders) Try(want int) int {
 	o.l.mu.Lock()
 	defer o.l.mu.Unlock()
-	since, q := o.l.since(), o.one()
-	for n := range max(0, want) {
+	since, q, n := o.l.since(), o.one(), 0
+	for ; n < want; n++ {
 		p, ok := o.l.try(since, q)
 		if !ok {
-			return n
+			break
 		}
-		o.l.held[o.account] = append(o.l.held[o.account], p.p)
+		o.l.hold(o.account, p.p, 1)
 	}
-	return max(0, want)
+	if n < want {
+		n = max(n, o.bundle(o.l.base.Add(since), n, want))
+	}
+	return n
 }
 
-// Wait takes 1 to want permits and waits for the first. Errors: those of Acquire.
+// bundle swaps the last singles for a batch of at most want orders, and says for how many; 0: there is no room. The lock is held.
+func (o *Orders) bundle(now time.Time, singles, want int) int {
+	w, err := o.l.budget.Way(Posting(o.account, max(2, want)))
+	if err != nil {
+		return 0
+	}
+	all := o.l.held[o.account]
+	keep := len(all) - singles
+	old := make([]gate.Permit, 0, singles)
+	for _, h := range all[keep:] {
+		old = append(old, h.p)
+	}
+	for items := min(want, o.l.budget.Most(w)); items > max(1, singles); items-- {
+		if p, ok := o.l.budget.Exchange(now, old, w, items); ok {
+			o.l.held[o.account] = append(all[:keep], parcel{p, items})
+			return items
+		}
+	}
+	return 0
+}
+
+// Wait takes 1 to want permits and waits for the first: of a single request or of a batch, whichever may leave sooner.
+// Errors: those of Acquire.
 func (o *Orders) Wait(ctx context.Context, want int) (int, error) {
-	p, err := o.l.Acquire(ctx, o.one())
+	q, n := o.sooner(want)
+	p, err := o.l.Acquire(ctx, q)
 	if err != nil {
 		return 0, err
 	}
-	o.l.hold(o.account, p.p)
+	o.l.mu.Lock()
+	o.l.hold(o.account, p.p, n)
+	o.l.mu.Unlock()
+	if n > 1 {
+		return n, nil
+	}
 	return 1 + o.Try(want-1), nil
+}
+
+// sooner is the request that may leave first, and how many orders it is for.
+func (o *Orders) sooner(want int) (Request, int) {
+	if want < 2 {
+		return o.one(), 1
+	}
+	o.l.mu.Lock()
+	defer o.l.mu.Unlock()
+	now, batch := time.Now(), Posting(o.account, want)
+	single, err := o.when(now, o.one(), 1)
+	many, none := o.when(now, batch, want)
+	if none != nil || err == nil && !many.Before(single) {
+		return o.one(), 1
+	}
+	return batch, want
+}
+
+// when is the moment at which a request could leave. The lock is held.
+func (o *Orders) when(now time.Time, q Request, items int) (time.Time, error) {
+	w, err := o.l.budget.Way(q)
+	if err != nil {
+		return time.Time{}, err
+	}
+	return o.l.budget.Probe(now, w, items)
 }
 
 // Return gives back what was not used.
@@ -57,8 +120,14 @@ func (o *Orders) Return(unused int) {
 	o.l.mu.Lock()
 	defer o.l.mu.Unlock()
 	now := time.Now()
-	for _, p := range o.l.spend(o.account, unused) {
-		o.l.budget.Done(now, p, gate.NeverLeft, 0)
+	for all := o.l.held[o.account]; unused > 0 && len(all) > 0; unused-- {
+		last := &all[len(all)-1]
+		if last.orders--; last.orders > 0 {
+			continue // a batch with fewer orders than it could have
+		}
+		o.l.budget.Done(now, last.p, gate.NeverLeft, 0)
+		all = all[:len(all)-1]
+		o.l.held[o.account] = all
 	}
 	o.l.turn(now)
 }
@@ -90,17 +159,20 @@ func (o *Orders) Post(ctx context.Context, n int) (Permit, error) {
 	return o.l.Acquire(ctx, q)
 }
 
-func (l *Limiter) hold(account string, p gate.Permit) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.held[account] = append(l.held[account], p)
+// hold keeps a permit until it is spent. The lock is held.
+func (l *Limiter) hold(account string, p gate.Permit, orders int) {
+	l.held[account] = append(l.held[account], parcel{p, orders})
 }
 
-// spend takes up to n held permits, the oldest first. The lock is held.
+// spend takes held permits for n orders, the oldest first; the last may be for more. The lock is held.
 func (l *Limiter) spend(account string, n int) []gate.Permit {
 	all := l.held[account]
-	n = min(max(0, n), len(all))
-	out := append([]gate.Permit(nil), all[:n]...)
-	l.held[account] = append(all[:0], all[n:]...)
+	var out []gate.Permit
+	for n > 0 && len(all) > 0 {
+		out = append(out, all[0].p)
+		n -= all[0].orders
+		all = all[1:]
+	}
+	l.held[account] = append(l.held[account][:0], all...)
 	return out
 }
