@@ -21,6 +21,8 @@ const (
 	inboxSize     = 256                    // messages waiting for the loop; readers and performers wait beyond that
 	recordsAhead  = 256                    // express records fetched ahead: a burst of fills in one pull
 	batchSize     = msgs.MaxPostOrders     // submits in hand: what one post can carry
+	fillWait      = time.Millisecond       // for what is known to be on its way
+	submitsAhead  = 4 * batchSize          // fetched ahead, so that a hand is full when enough wait
 	outcomeWaits  = 3 * time.Millisecond   // for an intent to be written with: the disk belongs to what has still to leave
 	laneIdle      = time.Minute            // after which the broker forgets a consumer that nobody reads
 	pullExpiry    = 30 * time.Second       // of a parked pull
@@ -164,6 +166,7 @@ type Actor struct {
 	waiting int // bytes of pending
 	flying  *flight
 	linger  *time.Timer // runs while what is pending waits for company
+	filling *time.Timer // runs while the batch in hand is filled
 	lanes   []*lane
 	submit  *lane
 	submits chan record // read ahead of the submit lane

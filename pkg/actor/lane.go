@@ -27,6 +27,7 @@ type lane struct {
 type record struct {
 	Record
 	lane *lane
+	more bool // others of the lane were stored behind it, so that the next is on its way
 }
 
 func (a *Actor) newLane(ctx context.Context, index int, l Lane) (*lane, error) {
@@ -198,7 +199,7 @@ func (r *reader) take(ctx context.Context) (record, error) {
 	return record{
 		Record: Record{Lane: r.Name, Stream: r.Stream, Subject: m.Subject(), Seq: at.Sequence.Stream,
 			Stored: at.Timestamp, Header: m.Headers(), Data: m.Data()},
-		lane: r.lane,
+		lane: r.lane, more: at.NumPending > 0,
 	}, nil
 }
 
@@ -212,7 +213,7 @@ func (l *lane) express(life context.Context) error {
 // ahead reads the submit lane ahead of the loop, which takes a batch when it has nothing in hand. What is read outlives the
 // consumer; it is read again only by the next owner.
 func (l *lane) ahead(life context.Context) error {
-	return l.consume(life, batchSize, func(ctx context.Context, r *reader) error {
+	return l.consume(life, submitsAhead, func(ctx context.Context, r *reader) error {
 		return r.each(ctx, func(rec record) bool {
 			select {
 			case l.a.submits <- rec:

@@ -57,8 +57,9 @@ func (r *running) run(ctx context.Context, stopIntake func()) error {
 	}
 	tick := time.NewTicker(a.cfg.Tick)
 	defer tick.Stop()
-	a.linger = time.NewTimer(0)
+	a.linger, a.filling = time.NewTimer(0), time.NewTimer(0)
 	defer a.linger.Stop()
+	defer a.filling.Stop()
 
 	stopping, cut := ctx.Done(), (<-chan time.Time)(nil)
 	for {
@@ -66,7 +67,7 @@ func (r *running) run(ctx context.Context, stopIntake func()) error {
 		if a.waiting > maxPending {
 			in, submits = nil, nil // the disk is behind: nothing more is decided until it has caught up
 		}
-		if a.hand != nil || stopping == nil {
+		if a.hand != nil && a.hand.gate != nil || stopping == nil {
 			submits = nil
 		}
 		select {
@@ -80,6 +81,9 @@ func (r *running) run(ctx context.Context, stopIntake func()) error {
 				return err
 			}
 		case <-a.linger.C:
+		case <-a.filling.C:
+			r.filled()
+			r.settle()
 		case <-tick.C:
 			if in != nil {
 				r.decide(Tick{})

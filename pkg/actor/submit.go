@@ -9,7 +9,8 @@ import (
 // batch is what is in hand of the submit lane: at most one at a time.
 type batch struct {
 	records []record
-	gate    *gate // of the barrier that was asked for last
+	until   time.Time // when it is not filled any more
+	gate    *gate     // of the barrier that was asked for last; nil while it is filled
 	permits int
 	stop    func() // ends the wait for a permit; nil when none is awaited
 }
@@ -47,20 +48,36 @@ type laneEnd struct {
 	seq uint64 // of the stream, for LaneEnd
 }
 
-// takeInHand makes a batch of what has been read ahead.
-func (r *running) takeInHand(first record) {
-	b := &batch{records: []record{first}}
+// takeInHand begins a batch with what has been read ahead, or adds to it. While more is known to be on its way, the batch waits a
+// moment to be full: one post carries as many as one does, and the disk takes them as one.
+func (r *running) takeInHand(v record) {
+	b := r.hand
+	if b == nil {
+		b = &batch{until: time.Now().Add(fillWait)}
+		r.hand = b
+	}
+	b.records = append(b.records, v)
 	for more := true; more && len(b.records) < batchSize; {
 		select {
-		case v := <-r.submits:
+		case v = <-r.submits:
 			b.records = append(b.records, v)
 		default:
 			more = false
 		}
 	}
-	r.cfg.Passing(AfterRead)
-	r.hand = b
-	b.gate = r.askGate()
+	if len(b.records) < batchSize && v.more && time.Now().Before(b.until) {
+		r.filling.Reset(time.Until(b.until))
+		return
+	}
+	r.filled()
+}
+
+// filled ends the filling of the batch in hand: from now on it is decided.
+func (r *running) filled() {
+	if b := r.hand; b != nil && b.gate == nil {
+		r.cfg.Passing(AfterRead)
+		b.gate = r.askGate()
+	}
 }
 
 // settle decides what is in hand of the submit lane as far as barrier and permits allow, then tells the core which
@@ -71,7 +88,7 @@ func (r *running) takeInHand(first record) {
 // core's word that they still stand. What cannot be taken back waits for the barrier: a refusal, and what is done early.
 // While the express lanes have a backlog of the time before the start, nothing runs ahead of them.
 func (r *running) settle() {
-	for b := r.hand; b != nil && len(b.records) > 0 && !r.tight(); {
+	for b := r.hand; b != nil && b.gate != nil && len(b.records) > 0 && !r.tight(); {
 		head := &b.records[0]
 		clear := r.clear(b)
 		if !clear && (!b.gate.young() || !r.open(r.backlog) || r.crashes(head.Record) > 0) {
