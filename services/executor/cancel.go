@@ -121,7 +121,6 @@ func (t *turn) cancelAnswered(m CancelAnswer) {
 			others = append(others, msgs.OrderRef{OrderID: r.OrderID})
 		}
 	}
-	t.Drain = len(t.barriers) > 0
 	if !m.Everything {
 		return
 	}

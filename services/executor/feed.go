@@ -25,7 +25,6 @@ func (t *turn) fed(m *Fed) {
 		t.others = t.placedByOthers(m.Order.Source, m.Order.Change == changePlacement, m.Stored)
 		t.orderFrame(m.Order)
 	}
-	t.Drain = len(t.barriers) > 0 && len(t.Events) > 0
 }
 
 // tradeLeg takes one own leg of a trade: the first sight of it is a fill, CONFIRMED and FAILED end it.

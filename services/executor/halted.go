@@ -103,7 +103,7 @@ func (t *turn) holdBack() {
 		}
 	}
 	if len(leaving) > 0 {
-		t.early(HoldBack{leaving})
+		t.early(HoldBack{leaving, t.n})
 	}
 }
 

@@ -39,7 +39,6 @@ func (t *turn) found(m Found) {
 	default:
 		t.shown(d, status, m.Order)
 	}
-	t.Drain = len(t.barriers) > 0 && len(t.Events) > 0
 }
 
 // shown follows the venue's state of an order that is not over for us.
@@ -178,7 +177,6 @@ func (t *turn) denied(m Denied) {
 	default:
 		t.rejected(d, failure(msgs.NotPlaced, "the answer was lost, and the venue does not know the order", "submit anew with a new id if it is still wanted"), bySluice, "")
 	}
-	t.Drain = len(t.barriers) > 0 && len(t.Events) > 0
 }
 
 // compared holds the venue's list of resting orders against the state: what is not ours is foreign, and what should rest
@@ -213,7 +211,6 @@ func (t *turn) audited(m OpenOrders) {
 	if !m.Once {
 		t.deed(Audit{FromMS: t.at(auditMS)})
 	}
-	t.Drain = len(t.barriers) > 0 && len(t.Events) > 0
 }
 
 func foreignOrder(v *VenueOrder) msgs.Order {

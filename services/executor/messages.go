@@ -114,6 +114,7 @@ type VenueOrder struct {
 type Post struct {
 	Intent msgs.Intent
 	Again  bool
+	After  uint64 // number of the event after which it was decided
 }
 
 // CancelOrders asks the venue to end orders. It is asked again until the venue has answered.
@@ -126,8 +127,11 @@ type CancelEverything struct {
 	For wish // of the command that asked, given back
 }
 
-// HoldBack stops orders that have not left yet: their posts end as never left.
-type HoldBack struct{ OrderIDs []msgs.OrderID }
+// HoldBack stops orders that have not left yet: their posts that were decided up to an event end as never left.
+type HoldBack struct {
+	OrderIDs []msgs.OrderID
+	Upto     uint64 // number of that event
+}
 
 // Lookup asks the venue about an order until it is found, or denied at or after DeniedMS. A venue that does not answer
 // is asked on.

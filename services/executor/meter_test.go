@@ -133,7 +133,7 @@ func TestRestOfABatchIsChargedAsWhatItIs(t *testing.T) {
 		return 400, nil, `{"error":"not enough balance / allowance"}`
 	}, func(s *stage) {
 		deeds, ids := s.intents(2)
-		s.do(HoldBack{OrderIDs: ids[:1]})
+		s.do(HoldBack{ids[:1], forEver})
 		s.do(deeds...)
 		if single, batch := s.used(string(limits.PostOrder)), s.used(string(limits.PostOrders)); single != 1 || batch != 0 {
 			t.Errorf("%d singles and %d batches counted, want 1 and 0", single, batch)

@@ -38,7 +38,6 @@ func (t *turn) posted(m Posted) {
 	default:
 		t.unknown(d, "no outcome")
 	}
-	t.Drain = len(t.barriers) > 0
 }
 
 // accepted takes the venue's yes. Fills come from the feed, perhaps before it.
@@ -128,13 +127,12 @@ func (t *turn) again(m Again) {
 		}
 		t.resend(d)
 	}
-	t.Drain = len(t.barriers) > 0 && len(t.Events) > 0
 }
 
 // resend writes the same intent again: its append is also the proof that nobody has taken over since.
 func (t *turn) resend(d *order) {
 	t.emit(&msgs.OrderSubmitting{Head: about(d, msgs.KindSubmitting), Orders: []msgs.Intent{*d.Intent}})
-	t.deed(Post{Intent: *d.Intent, Again: true})
+	t.deed(Post{Intent: *d.Intent, Again: true, After: t.n})
 }
 
 func (t *turn) unknown(d *order, cause string) {

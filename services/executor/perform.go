@@ -52,13 +52,13 @@ func (p *performer) Perform(ctx context.Context, job actor.Job) {
 		case Post:
 			posts = append(posts, d)
 		case CancelOrders:
-			p.revoked.add(d.OrderIDs)
+			p.revoked.add(d.OrderIDs, forEver)
 			running.Go(func() { p.cancel(ctx, job, d.OrderIDs) })
 		case CancelEverything:
-			p.revoked.add(d.Own)
+			p.revoked.add(d.Own, forEver)
 			running.Go(func() { p.cancelEverything(ctx, job, d) })
 		case HoldBack:
-			p.revoked.add(d.OrderIDs)
+			p.revoked.add(d.OrderIDs, d.Upto)
 		case Lookup:
 			running.Go(func() { p.lookup(ctx, job, d) })
 		case Compare:
@@ -100,7 +100,7 @@ func (p *performer) post(ctx context.Context, job actor.Job, posts []Post) {
 	var plain []bool // not post-only: if the venue takes it, it takes any
 	for i := range posts {
 		in := &posts[i].Intent
-		if p.revoked.has(in.OrderID) {
+		if p.revoked.stops(in.OrderID, posts[i].After) {
 			p.deliver(ctx, job, in.OrderID, polymarket.NeverLeft{Cause: errRevoked})
 			continue
 		}

@@ -325,7 +325,7 @@ func TestStoppedPerformDeliversNothing(t *testing.T) {
 func TestCancelWakesWhatWaitsForAnotherTry(t *testing.T) {
 	onStage(t, func(_, _, _ string) (int, http.Header, string) { return 200, nil, `{"canceled":[],"not_canceled":{}}` }, func(s *stage) {
 		began, id := time.Now(), msgs.OrderID(named("a"))
-		time.AfterFunc(time.Second, func() { s.p.revoked.add([]msgs.OrderID{id}) })
+		time.AfterFunc(time.Second, func() { s.p.revoked.add([]msgs.OrderID{id}, forEver) })
 		for i, w := range []Wait{{began.UnixMilli() + 30_000, Again{id, 1}}, {began.UnixMilli() + 30_000, Again{id, 2}}, {began.UnixMilli() + 30_000, Again{id, 0}}} {
 			if got := s.do(w); len(got) != 1 || got[0] != w.Then {
 				t.Errorf("delivered %v", got)

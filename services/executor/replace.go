@@ -151,7 +151,7 @@ func (t *turn) succeed(d *order, old *order) {
 		}
 	}
 	t.emit(&msgs.OrderSubmitting{Head: about(d, msgs.KindSubmitting), Orders: []msgs.Intent{in}})
-	t.deed(Post{Intent: in, Again: true})
+	t.deed(Post{Intent: in, Again: true, After: t.n})
 }
 
 // resize computes amounts and id of an intent anew; nothing under the old id has left.

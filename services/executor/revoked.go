@@ -2,6 +2,7 @@ package executor
 
 import (
 	"context"
+	"math"
 	"slices"
 	"sync"
 	"time"
@@ -13,10 +14,19 @@ import (
 // those that wait for another try.
 type revoked struct {
 	mu      sync.Mutex
-	ids     map[msgs.OrderID]time.Time
+	ids     map[msgs.OrderID]revocation
 	waiting map[msgs.OrderID]chan struct{} // closed to wake
 	turns   []msgs.OrderID                 // in which they began to wait; some may be awake
 }
+
+// revocation is until when an order's posts must not leave: those decided at an event up to a number.
+type revocation struct {
+	at   time.Time
+	upto uint64
+}
+
+// forEver is the number of a revocation that nothing follows: the order shall end.
+const forEver = math.MaxUint64
 
 // revokedFor is how long that matters: an order leaves within the send-by time of its intent, or its core is asked again.
 const revokedFor = time.Minute
@@ -24,21 +34,21 @@ const revokedFor = time.Minute
 // spareTurns is how many turns of orders that are awake are kept beyond those of as many that wait, before they are cleared away.
 const spareTurns = 100
 
-// add revokes orders.
-func (r *revoked) add(ids []msgs.OrderID) {
+// add revokes posts of orders, those that are decided up to an event.
+func (r *revoked) add(ids []msgs.OrderID, upto uint64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	now := time.Now()
 	if r.ids == nil {
-		r.ids = map[msgs.OrderID]time.Time{}
+		r.ids = map[msgs.OrderID]revocation{}
 	}
-	for id, at := range r.ids {
-		if now.Sub(at) > revokedFor {
+	for id, v := range r.ids {
+		if now.Sub(v.at) > revokedFor {
 			delete(r.ids, id)
 		}
 	}
 	for _, id := range ids {
-		r.ids[id] = now
+		r.ids[id] = revocation{now, max(upto, r.ids[id].upto)}
 		if wake := r.waiting[id]; wake != nil {
 			close(wake)
 			delete(r.waiting, id)
@@ -46,10 +56,16 @@ func (r *revoked) add(ids []msgs.OrderID) {
 	}
 }
 
-func (r *revoked) has(id msgs.OrderID) bool {
+// stops reports whether a post that was decided after an event must not leave. One that may was decided by a core that knew of the
+// revocation, which has no effect any more then.
+func (r *revoked) stops(id msgs.OrderID, after uint64) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	_, ok := r.ids[id]
+	v, ok := r.ids[id]
+	if ok && after > v.upto {
+		delete(r.ids, id)
+		return false
+	}
 	return ok
 }
 

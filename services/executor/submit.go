@@ -210,7 +210,7 @@ func (t *turn) send(a *Asked, p *proposal) {
 		return
 	}
 	t.emit(&msgs.OrderSubmitting{Head: a.head(msgs.KindSubmitting), Orders: []msgs.Intent{p.Intent}})
-	t.deed(Post{Intent: p.Intent})
+	t.deed(Post{Intent: p.Intent, After: t.n})
 	t.Uses = 1
 }
 
