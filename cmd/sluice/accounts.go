@@ -223,7 +223,7 @@ func relayerCredentials(path string, owner polymarket.Address) (polymarket.Relay
 	if err != nil {
 		return nil, err
 	}
-	return polymarket.BuilderCredentials{Key: c.Key, Secret: c.Secret, Passphrase: c.Passphrase}, nil
+	return polymarket.BuilderCredentials(c), nil
 }
 
 // secret reads a private key from a file, from an environment variable, or from the file that NAME_FILE names, and says

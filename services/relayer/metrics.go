@@ -15,7 +15,6 @@ type counters struct {
 	events   *prometheus.CounterVec // type
 	refused  *prometheus.CounterVec // code
 	submits  *prometheus.CounterVec // outcome
-	dead     *prometheus.CounterVec // reason
 	owned    prometheus.Gauge
 	gas      *prometheus.CounterVec // stage
 }
@@ -29,7 +28,6 @@ func newCounters() *counters {
 		events:   counter("events_total", "Events written.", "type"),
 		refused:  counter("refusals_total", "Requests that failed or were dropped.", "code"),
 		submits:  counter("submits_total", "Submits to the relayer, by what became of them.", "outcome"),
-		dead:     counter("dead_letters_total", "Messages put aside.", "reason"),
 		gas:      counter("own_transactions_total", "Transactions paid for by owners, by what became of them.", "stage"),
 		owned: prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "sluice", Subsystem: "relayer", Name: "accounts",
 			Help: "Accounts whose wallets this process acts for."}),
@@ -41,7 +39,7 @@ func (c *counters) register(r prometheus.Registerer) error {
 	if r == nil {
 		return nil
 	}
-	return errors.Join(r.Register(c.commands), r.Register(c.events), r.Register(c.refused), r.Register(c.submits), r.Register(c.dead), r.Register(c.gas), r.Register(c.owned))
+	return errors.Join(r.Register(c.commands), r.Register(c.events), r.Register(c.refused), r.Register(c.submits), r.Register(c.gas), r.Register(c.owned))
 }
 
 func (c *counters) submitted(refusal *polymarket.RelayerError) {

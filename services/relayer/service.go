@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -157,12 +156,4 @@ func (s *Service) Ready() error {
 		}
 	}
 	return errors.Join(errs...)
-}
-
-// dead puts a record aside that could not be taken. The letter is a courtesy to people; the lane goes on without it.
-func (s *Service) dead(r actor.Record, err *msgs.Error) {
-	s.count.dead.WithLabelValues(string(err.Code)).Inc()
-	fail := actor.PutAside(context.Background(), s.js, msgs.NewDead(msgs.Dead{Service: serviceName, Stream: r.Stream, Seq: r.Seq, Subject: r.Subject,
-		Headers: r.Header, Error: err}, time.Now(), r.Data))
-	s.cfg.Log.Warn("message put aside", "subject", r.Subject, "seq", r.Seq, "reason", err.Code, "cause", err.Cause, "letter_error", fail)
 }

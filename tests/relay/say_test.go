@@ -182,26 +182,6 @@ func (p *plant) of(account, kind, id string) (out []event) {
 	return out
 }
 
-// story is what the log says of a request, in words; a final event ends with a full stop.
-func (p *plant) story(account, id string) string {
-	p.t.Helper()
-	var out []string
-	for _, e := range p.of(account, "", id) {
-		w := strings.TrimPrefix(e.Type, "tx.")
-		if e.Carrier != "" {
-			w += ":" + e.Carrier
-		}
-		if e.Error != nil {
-			w += ":" + string(e.Error.Code)
-		}
-		if e.Final {
-			w += "."
-		}
-		out = append(out, w)
-	}
-	return strings.Join(out, " ")
-}
-
 // end is the final event about a request; nil while there is none. The refusal of a repeat with other content is none; of two the
 // later one counts, which says itself that the one before was wrong.
 func (p *plant) end(account, id string) (last *event) {
