@@ -21,7 +21,7 @@ const (
 	lostTries = 2
 	// busyTries is the same for a wallet that the relayer says is busy, and for a nonce that it does not see yet.
 	busyTries = 12
-	// idle is how long the relayer may sit on a Safe's unit before its owner brings it.
+	// idle is how long the relayer may sit on a unit: then a Safe's owner brings it, and a proxy's is asked for again.
 	idle = 10 * time.Minute
 )
 
@@ -264,9 +264,17 @@ func refusalText(e *polymarket.RelayerError) json.RawMessage {
 func (t *decision) retry() {
 	u := t.unit
 	able, _ := t.id.Kind.Can()
-	if u.Phase == following && u.Carrier == msgs.ByRelayer && u.Block == 0 && t.nowMS-u.SinceMS > idle.Milliseconds() && able.OwnGas == polymarket.OwnGasSamePayload {
-		t.reroute(u, msgs.ByOwnGas, failure(msgs.RelayerFailed, "the relayer took the unit and has not brought it for "+idle.String(), "wait"), true, nil)
-		return
+	if u.Phase == following && u.Carrier == msgs.ByRelayer && u.Block == 0 && t.nowMS-u.SinceMS > idle.Milliseconds() {
+		switch why := failure(msgs.RelayerFailed, "the relayer took the unit and has not brought it for "+idle.String(), "wait"); {
+		case able.OwnGas == polymarket.OwnGasSamePayload:
+			t.reroute(u, msgs.ByOwnGas, why, true, nil)
+			return
+		case u.is(polymarket.Proxy):
+			// Own gas could perform it a second time. The same bytes may go to the relayer again, which has them still or not.
+			why.Fix = "it is asked for again; tell the venue's support if that lasts, as nothing else may bring it while it can still come"
+			t.hold(u, why, 0, t.at(retryFirst), true, nil)
+			return
+		}
 	}
 	if u.Phase != waits || u.AgainMS > t.nowMS {
 		return

@@ -186,3 +186,32 @@ func TestWhatComesDuringALookWaitsForTheNext(t *testing.T) {
 		t.Errorf("packed %v, and of the merge: %s", r.Pack.Requests, text(a))
 	}
 }
+
+// The relayer takes a proxy wallet's unit and sits on it. Own gas could perform it twice, so it is said that it waits and why, and the
+// same bytes are asked for again: nothing is forgotten, and nothing leaves by another way.
+func TestProxysUnitThatIsNotBroughtIsAskedForAgain(t *testing.T) {
+	b := begun(t, polymarket.Proxy)
+	b.ask("wrap", `{"request_id":"w1","amount":"5","urgency":"high"}`)
+	b.wait(2 * time.Second)
+	first := deedOf[Submit](t, b.sealed(b.looks(7)).Deeds)
+	b.tell(Submitted{Unit: first.Unit.Unit, ID: "id-1"})
+	b.wait(idle + time.Minute)
+	if d := b.tell(actor.Tick{}); len(d.Events) != 1 || d.Events[0].Kind() != msgs.KindTxWaiting {
+		t.Fatalf("the relayer does nothing for %s: %s", idle+time.Minute, text(d))
+	}
+	b.consistent()
+	b.wait(retryFirst)
+	again := deedOf[Submit](t, b.tell(actor.Tick{}).Deeds)
+	if text(again.Unit) != text(first.Unit) {
+		t.Errorf("other bytes are asked for: %s", text(again.Unit))
+	}
+	b.tell(Submitted{Unit: first.Unit.Unit, ID: "id-1"})
+	if d := b.tell(actor.Tick{}); len(d.Events)+len(d.Deeds) != 0 {
+		t.Errorf("found again, and yet: %s", text(d))
+	}
+	b.tell(Seen{Unit: first.Unit.Unit, TxHash: "0x01", Block: 107, Executed: true, Final: true})
+	if a, _ := b.core.Answer("w1"); a.Last != msgs.KindTxConfirmed {
+		t.Errorf("answered %s", text(a))
+	}
+	b.consistent()
+}
