@@ -39,7 +39,7 @@ func (t *decision) submitted(m *Submitted) {
 	left := u.Left || m.Left
 	switch {
 	case m.ID != "":
-		if u.ID == m.ID {
+		if u.ID == m.ID && (u.Phase != carrying || u.Carrier != msgs.ByRelayer) {
 			return
 		}
 		e := step(msgs.KindTxSubmitted, u)
@@ -228,8 +228,12 @@ func (t *decision) giveUp(u *unit, back []*request, why *msgs.Error, live bool) 
 	}
 }
 
-// reroute has another carrier carry the same payload.
+// reroute has another carrier carry the same payload. While nothing may leave, it waits instead.
 func (t *decision) reroute(u *unit, to msgs.Carrier, why *msgs.Error, left bool, refusal *polymarket.RelayerError) {
+	if !t.ready {
+		t.hold(u, why, 0, t.at(retryFirst), left, refusal)
+		return
+	}
 	t.emit(&msgs.TxRerouted{Head: msgs.Head{Type: msgs.KindTxRerouted}, Unit: u.name(), From: u.Carrier, To: to, Cause: why.Cause, Code: why.Code,
 		Left: left, Refusal: refusalText(refusal)})
 	next := *u

@@ -110,7 +110,7 @@ func effects(u *unit, chain msgs.Effect) map[msgs.RequestID]msgs.Effect {
 // that has happened to them before.
 func (t *decision) nonceUsed(u *unit, m *Seen) {
 	ours := slices.ContainsFunc(t.ghosts, func(g *unit) bool {
-		return g.Payload.Nonce == u.Payload.Nonce && (m.UsedBy == "" || g.Payload.Hash == m.UsedBy)
+		return u.sharesNonce(g) && (m.UsedBy == "" || g.Payload.Hash == m.UsedBy)
 	})
 	why := failure(msgs.NonceTaken, fmt.Sprintf("nonce %s of the wallet was used by a transaction that is not Sluice's", u.nonce()), "find out who else acts for the wallet, then send it again")
 	if ours {
@@ -172,7 +172,7 @@ func (t *decision) seenGhost(m *Seen) {
 	g := t.ghosts[i]
 	switch {
 	case m.Executed && m.Final:
-		if u := t.unit; u != nil && !u.Payload.Create && u.Payload.Nonce == g.Payload.Nonce {
+		if u := t.unit; u != nil && u.sharesNonce(g) {
 			var back []*request
 			for _, r := range t.inUnit(u) {
 				if !slices.Contains(g.Payload.RequestIDs, r.ID) {

@@ -221,11 +221,21 @@ func (p *performer) find(ctx context.Context, request polymarket.RelayerRequest)
 		return "", err
 	}
 	for _, t := range list {
-		if t.Is(request) || request.Type == polymarket.RelayWalletCreate && t.Type == request.Type && strings.EqualFold(t.From, request.From.Hex()) {
+		if isCopy(t, request) {
 			return t.ID, nil
 		}
 	}
 	return "", nil
+}
+
+// isCopy reports whether the relayer has t for what is asked for. A wallet's creation is asked for with the same bytes each time, or with
+// none that are signed: one that failed is not the next.
+func isCopy(t polymarket.RelayerTransaction, r polymarket.RelayerRequest) bool {
+	creates := r.Type == polymarket.RelayWalletCreate || r.Type == polymarket.RelaySafeCreate
+	if creates && (t.State == polymarket.TxFailed || t.State == polymarket.TxInvalid) {
+		return false
+	}
+	return t.Is(r) || r.Type == polymarket.RelayWalletCreate && t.Type == r.Type && strings.EqualFold(t.From, r.From.Hex())
 }
 
 // unsent is a submit of which no byte left.

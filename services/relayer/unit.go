@@ -46,6 +46,11 @@ func (u *unit) follow() Follow                  { return Follow{Unit: u.Payload,
 func (u *unit) nonce() string                   { return fmt.Sprint(u.Payload.Nonce) }
 func (u *unit) is(k polymarket.WalletKind) bool { return u.Payload.Kind == k.String() }
 
+// sharesNonce reports whether only one of two units can have effect. A creation uses no nonce of the wallet that it makes.
+func (u *unit) sharesNonce(o *unit) bool {
+	return !u.Payload.Create && !o.Payload.Create && u.Payload.Nonce == o.Payload.Nonce
+}
+
 // refusal is what the relayer said last.
 func (u *unit) refusal() *polymarket.RelayerError {
 	e := &polymarket.RelayerError{}

@@ -76,8 +76,8 @@ func (w *Wallet) Decide(now time.Time, m any) actor.Decision {
 // Stands reports whether a deed may still be performed. No deed of the lane is ever taken back: commands only queue.
 func (w *Wallet) Stands(actor.Deed) bool { return true }
 
-// Open yields what has to be taken up after a restart: the open unit is carried on from where it stood, and whatever can still
-// have effect is watched.
+// Open yields what is watched from the start on: whatever may have effect. Nothing leaves before the log is judged and the lane is
+// read: laneEnd has the open unit carried on.
 func (w *Wallet) Open() iter.Seq[actor.Deed] {
 	return func(yield func(actor.Deed) bool) {
 		for _, g := range w.ghosts {
@@ -89,10 +89,7 @@ func (w *Wallet) Open() iter.Seq[actor.Deed] {
 		if u == nil {
 			return
 		}
-		if u.Phase == carrying && !yield(w.carry(u)) {
-			return
-		}
-		if u.Phase == following || u.Left {
+		if u.Phase == following || u.Left || u.Phase == carrying && u.Carrier == msgs.ByRelayer {
 			yield(u.follow())
 		}
 	}
@@ -144,8 +141,11 @@ func (t *decision) laneEnd() {
 		return
 	}
 	t.emit(&msgs.TxReady{Head: msgs.Head{Type: msgs.KindTxReady}, Accepted: t.held})
-	if t.unit == nil && t.due() {
+	switch {
+	case t.unit == nil && t.due():
 		t.look(0)
+	case t.unit != nil && t.unit.Phase == carrying:
+		t.deed(t.carry(t.unit))
 	}
 }
 

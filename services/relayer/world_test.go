@@ -118,7 +118,7 @@ func refused(reason polymarket.RelayerReason) *polymarket.RelayerError {
 
 func (w *world) submit(d Submit, recovered bool) Submitted {
 	b := w.body(d.Unit)
-	out := Submitted{Unit: d.Unit.Unit, AtMS: w.now.UnixMilli(), Left: recovered || w.sent[d.Unit.Unit]}
+	out := Submitted{Unit: d.Unit.Unit, AtMS: w.now.UnixMilli(), Left: recovered || d.Left || w.sent[d.Unit.Unit]}
 	if w.chance(8) && !out.Left {
 		out.Exhausted = &quota.Exhausted{Until: w.now.Add(time.Hour), Limit: 100, Used: 100}
 		return out
