@@ -22,12 +22,22 @@ type questions struct {
 	sub   *nats.Subscription
 	inbox string
 	asked uint64
-	open  map[uint64]*gate // owned by the loop
+	open  map[uint64]*question // owned by the loop
 }
 
-// quietLanes answers a question: whether no express lane had anything that was not decided when it was asked.
-type quietLanes struct {
+// question is one that has not been answered for every lane.
+type question struct {
+	gate *gate
+	left lanes
+}
+
+// lanes is a set of express lanes, by their place among them.
+type lanes uint64
+
+// laneAnswer answers a question for one lane: whether it had nothing that was not decided when it was asked.
+type laneAnswer struct {
 	question uint64
+	lane     int
 	quiet    bool
 	at       time.Time
 }
@@ -39,24 +49,18 @@ func (r *running) openQuestions() *questions {
 			return nil
 		}
 	}
-	q := &questions{conn: r.cfg.JS.Conn(), open: map[uint64]*gate{}}
-	q.inbox = q.conn.NewInbox() + "."
-	heard := map[uint64]int{} // lanes that are quiet, of each question; owned by the subscription
+	q := &questions{conn: r.cfg.JS.Conn(), open: map[uint64]*question{}}
+	q.inbox = q.conn.NewInbox()
 	var err error
-	q.sub, err = q.conn.Subscribe(q.inbox+"*", func(m *nats.Msg) {
-		n, err := strconv.ParseUint(m.Subject[strings.LastIndexByte(m.Subject, '.')+1:], 10, 64)
-		if err != nil {
-			return
+	q.sub, err = q.conn.Subscribe(q.inbox+".*.*", func(m *nats.Msg) {
+		number, lane, _ := strings.Cut(m.Subject[len(q.inbox)+1:], ".")
+		a := laneAnswer{quiet: noneAt(m), at: time.Now()}
+		var errs [2]error
+		a.question, errs[0] = strconv.ParseUint(number, 10, 64)
+		a.lane, errs[1] = strconv.Atoi(lane)
+		if errs == [2]error{} {
+			r.send(r.work, a)
 		}
-		quiet := noneAt(m)
-		if heard[n]++; quiet && heard[n] < len(r.lanes) {
-			return
-		}
-		delete(heard, n)
-		if len(heard) > maxQuestions {
-			clear(heard) // of answers that never came
-		}
-		r.send(r.work, quietLanes{n, quiet, time.Now()})
 	})
 	if err != nil {
 		r.log.Warn("barriers are asked for the long way", "error", err)
@@ -71,35 +75,38 @@ func (q *questions) close() {
 	}
 }
 
-// ask reports whether the question is on its way.
-func (q *questions) ask(g *gate, lanes []*lane, decided cursors) bool {
-	if q == nil || len(lanes) == 0 || len(q.open) >= maxQuestions {
+// ask reports whether the question is on its way to every lane.
+func (q *questions) ask(g *gate, all []*lane, decided cursors) bool {
+	if q == nil || len(all) == 0 || len(q.open) >= maxQuestions {
 		return false
 	}
 	q.asked++
-	reply := q.inbox + strconv.FormatUint(q.asked, 10)
-	for _, l := range lanes {
-		if q.conn.PublishRequest(l.ending(), reply, l.endQuestion(decided[l.index]+1)) != nil {
+	reply := q.inbox + "." + strconv.FormatUint(q.asked, 10) + "."
+	for i, l := range all {
+		if q.conn.PublishRequest(l.ending(), reply+strconv.Itoa(i), l.endQuestion(decided[l.index]+1)) != nil {
 			return false
 		}
 	}
-	q.open[q.asked] = g
+	q.open[q.asked] = &question{g, 1<<len(all) - 1}
 	return true
 }
 
-// answered takes an answer.
-func (r *running) answered(v quietLanes) {
-	g := r.questions.open[v.question]
-	if g == nil {
+// answered takes the answer for a lane. The gate is made when each of the lanes has said that it is quiet.
+func (r *running) answered(v laneAnswer) {
+	q := r.questions.open[v.question]
+	if q == nil {
+		return
+	}
+	if q.left &^= 1 << v.lane; v.quiet && q.left != 0 {
 		return
 	}
 	delete(r.questions.open, v.question)
 	if !v.quiet {
-		r.askLong(g)
+		r.askLong(q.gate)
 		return
 	}
 	r.cfg.Passing(AfterBarrier)
-	g.ends, g.made = nil, v.at
+	q.gate.ends, q.gate.made = nil, v.at
 }
 
 // doubtQuestions asks the long way where an answer is missing.
@@ -107,10 +114,10 @@ func (r *running) doubtQuestions() {
 	if r.questions == nil {
 		return
 	}
-	for n, g := range r.questions.open {
-		if time.Since(g.asked) > barrierWait {
+	for n, q := range r.questions.open {
+		if time.Since(q.gate.asked) > barrierWait {
 			delete(r.questions.open, n)
-			r.askLong(g)
+			r.askLong(q.gate)
 		}
 	}
 }

@@ -88,6 +88,7 @@ func (r *running) run(ctx context.Context, stopIntake func()) error {
 			if in != nil {
 				r.decide(Tick{})
 			}
+			r.doubtQuestions() // also after the stop signal: deeds may be waiting for them
 			if intake.Err() == nil {
 				r.settle()
 				r.doubtEnds()
@@ -153,7 +154,7 @@ func (r *running) handle(v any) {
 	case barrierMade:
 		r.cfg.Passing(AfterBarrier)
 		v.gate.ends, v.gate.made = v.ends, v.made
-	case quietLanes:
+	case laneAnswer:
 		r.answered(v)
 	case grant:
 		r.granted(v)

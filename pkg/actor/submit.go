@@ -206,7 +206,6 @@ func (r *running) mayLetGo() bool { return len(r.held) > 0 && r.held[0].gate.mad
 
 // doubtGates asks again for gates that stay closed: what they wait for may have been removed from the stream.
 func (r *running) doubtGates() {
-	r.doubtQuestions()
 	r.doubt(r.backlog)
 	if len(r.held) > 0 {
 		r.doubt(r.held[0].gate)
@@ -236,14 +235,33 @@ func (r *running) permitted(b *batch, uses int) bool {
 	if b.stop == nil {
 		var wait context.Context
 		wait, b.stop = context.WithCancel(r.intake)
-		r.others.Go(func() {
-			n, err := lim.Wait(wait, want)
-			if err == nil && !r.send(r.intake, grant{b, n}) {
-				lim.Return(n)
-			}
-		})
+		r.others.Go(func() { r.waitForPermits(wait, b, want) })
 	}
 	return false
+}
+
+// waitForPermits waits until there are some, or the batch is let go of. A limiter that gives none for now, because its figures are being
+// changed or too many wait, is asked again.
+func (r *running) waitForPermits(ctx context.Context, b *batch, want int) {
+	var said complaint
+	for wait := retryFirst; ; wait = min(2*wait, retryLast) {
+		n, err := r.cfg.Limiter.Wait(ctx, want)
+		if err == nil {
+			if !r.send(r.intake, grant{b, n}) {
+				r.cfg.Limiter.Return(n)
+			}
+			return
+		}
+		if ctx.Err() != nil {
+			return
+		}
+		if said.due(err) {
+			r.log.Error("submits get no permit; it is asked for again", "error", err)
+		}
+		if pause(ctx, wait) != nil {
+			return
+		}
+	}
 }
 
 func (r *running) granted(g grant) {
