@@ -308,6 +308,38 @@ func TestBatchesCarryWhatSinglesHaveNoRoomFor(t *testing.T) {
 	})
 }
 
+// TestHeldBatchIsKeptForItsOrders spends the window of single requests and holds a batch, which a repeat beside it leaves alone: that
+// has a permit of its own. A batch of which only some leave at first is still good for the rest.
+func TestHeldBatchIsKeptForItsOrders(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := open(t, "polymarket-2026-02", budget.Options{})
+		o, other := l.Orders("main"), l.Orders("other")
+		for range 500 {
+			o.waitFor(t, 1)
+		}
+		if n := o.Try(15); n != 15 {
+			t.Fatalf("%d permits, want a batch's", n)
+		}
+		time.Sleep(time.Second)
+		if n, err := o.Wait(t.Context(), 1); n != 1 || err != nil {
+			t.Fatal(n, err)
+		}
+		if n := other.Try(499); n != 499 {
+			t.Fatalf("%d singles are left for another account, want 499", n)
+		}
+		began := time.Now()
+		o.post(t, 1)
+		o.post(t, 12)
+		o.post(t, 3)
+		if took := time.Since(began); took != 0 {
+			t.Errorf("what held its permits left after %s", took)
+		}
+		if left := len(l.held["main"]); left != 0 {
+			t.Errorf("%d permits are still held", left)
+		}
+	})
+}
+
 // waitFor takes permits for n orders at once, and posts them as one.
 func (o *Orders) waitFor(t *testing.T, n int) {
 	t.Helper()

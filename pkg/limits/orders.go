@@ -2,6 +2,7 @@ package limits
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"sluice/pkg/limits/gate"
@@ -67,6 +68,7 @@ func (o *Orders) bundle(now time.Time, singles, want int) int {
 	for items := min(want, o.l.budget.Most(w)); items > max(1, singles); items-- {
 		if p, ok := o.l.budget.Exchange(now, old, w, items); ok {
 			o.l.held[o.account] = append(all[:keep], parcel{p, items})
+			o.l.tally.wait(w.Class(), 0)
 			return items
 		}
 	}
@@ -145,13 +147,14 @@ func (o *Orders) Post(ctx context.Context, n int) (Permit, error) {
 		o.l.mu.Unlock()
 		return Permit{}, err
 	}
-	held := o.l.spend(o.account, n)
+	held, rest := o.l.spend(o.account, n)
 	p, ok := o.l.budget.Exchange(now, held, w, q.Items)
 	if !ok {
 		for _, h := range held {
 			o.l.budget.Done(now, h, gate.NeverLeft, 0)
 		}
 	}
+	o.keep(now, rest)
 	o.l.mu.Unlock()
 	if ok {
 		return Permit{o.l, w, p, since}, nil
@@ -159,20 +162,44 @@ func (o *Orders) Post(ctx context.Context, n int) (Permit, error) {
 	return o.l.Acquire(ctx, q)
 }
 
+// keep takes permits anew for orders that were to go with others, as far as there is room. The lock is held.
+func (o *Orders) keep(now time.Time, orders int) {
+	if orders < 1 {
+		return
+	}
+	q := Posting(o.account, orders)
+	if w, err := o.l.budget.Way(q); err == nil {
+		if p, ok := o.l.budget.Exchange(now, nil, w, q.Items); ok {
+			o.l.hold(o.account, p, orders)
+		}
+	}
+}
+
 // hold keeps a permit until it is spent. The lock is held.
 func (l *Limiter) hold(account string, p gate.Permit, orders int) {
 	l.held[account] = append(l.held[account], parcel{p, orders})
 }
 
-// spend takes held permits for n orders, the oldest first; the last may be for more. The lock is held.
-func (l *Limiter) spend(account string, n int) []gate.Permit {
+// spend takes held permits for n orders, and says how many more the last of them was for. One that is for just as many or a few more is
+// taken before several that come to as many, the oldest first: what others have decided keeps its own. The lock is held.
+func (l *Limiter) spend(account string, n int) (out []gate.Permit, rest int) {
 	all := l.held[account]
-	var out []gate.Permit
-	for n > 0 && len(all) > 0 {
+	best := -1
+	for i, h := range all {
+		if h.orders >= n && (best < 0 || h.orders < all[best].orders) {
+			best = i
+		}
+	}
+	if best >= 0 {
+		h := all[best]
+		l.held[account] = slices.Delete(all, best, best+1)
+		return []gate.Permit{h.p}, h.orders - n
+	}
+	for len(all) > 0 && n > 0 {
 		out = append(out, all[0].p)
 		n -= all[0].orders
 		all = all[1:]
 	}
 	l.held[account] = append(l.held[account][:0], all...)
-	return out
+	return out, max(0, -n)
 }

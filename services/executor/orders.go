@@ -99,8 +99,10 @@ func (o *Orders) Decide(now time.Time, m any) actor.Decision {
 	if len(o.waiting) > 0 && !o.comparing {
 		t.releaseHeld()
 	}
-	if _, read := m.(*Asked); !read && len(o.barriers) > 0 && len(t.Events) > 0 {
-		t.Drain = true // what has just ended may be the last that a barrier waits for
+	switch m.(type) {
+	case *Asked, actor.LaneEnd:
+	default: // what has just ended may be the last that a barrier waits for
+		t.Drain = t.Drain || len(o.barriers) > 0 && len(t.Events) > 0
 	}
 	return t.Decision
 }
