@@ -183,8 +183,15 @@ type TxUnit struct {
 	TxHash     TxHash      `json:"tx_hash,omitempty"`
 	Block      uint64      `json:"block,omitempty" doc:"of mined: not yet final"`
 	RelayerID  string      `json:"relayer_id,omitempty" doc:"of submitted: the relayer's name for it"`
+	Refused    []TxRefused `json:"refused,omitempty" doc:"of submitted: calls of an EOA that are not sent, because they would fail"`
 	Payload    *TxPayload  `json:"payload,omitempty" doc:"of sealed: all that the signature is a function of"`
 	Shares     []TxShare   `json:"shares,omitempty" doc:"of sealed: what each request shall change"`
+}
+
+// TxRefused is one call of an EOA's unit that is not sent, and why.
+type TxRefused struct {
+	Call  int    `json:"call" doc:"its number in the payload, from 0"`
+	Error *Error `json:"error"`
 }
 
 // TxShare is what one request of a unit shall change. Unknown: what it brings only the chain can tell.
@@ -217,6 +224,8 @@ type TxWaiting struct {
 	Unit       string          `json:"unit,omitempty"`
 	AgainMS    int64           `json:"again_ms,omitempty" doc:"of a unit: when it is tried again"`
 	Left       bool            `json:"left,omitempty" doc:"of a unit: signed bytes of it have left, or may have"`
+	Part       bool            `json:"part,omitempty" doc:"of an EOA's unit: own gas has taken on some of its calls, so it is brought to its end"`
+	Unsure     bool            `json:"unsure,omitempty" doc:"of a unit: whether own gas has taken it on is not known"`
 	Refusal    json.RawMessage `json:"refusal,omitempty" schema:"object" doc:"of a unit: the carrier's, as it was recorded"`
 }
 

@@ -44,8 +44,9 @@ func (w *Wallet) claimed(e *msgs.OrderOwner) {
 		return
 	}
 	w.ready = false
-	if u := w.unit; u != nil && u.Phase == carrying && u.Carrier == msgs.ByRelayer {
-		u.Left = true
+	if u := w.unit; u != nil && u.Phase == carrying {
+		u.Left = u.Left || u.Carrier == msgs.ByRelayer
+		u.Unsure = u.Unsure || u.Carrier == msgs.ByOwnGas
 	}
 }
 
@@ -79,6 +80,7 @@ func (w *Wallet) stepped(h *msgs.Head, e *msgs.TxUnit) {
 		u.Tries++
 	case msgs.KindTxSubmitted:
 		u.Phase, u.Left, u.Code, u.SinceMS = following, true, "", h.AtMS
+		u.Refused = e.Refused
 		u.ID = cmp.Or(e.RelayerID, u.ID)
 		u.Carrier = e.Carrier
 	case msgs.KindTxMined:
@@ -129,6 +131,7 @@ func (w *Wallet) waited(h *msgs.Head, e *msgs.TxWaiting) {
 	case u != nil && u.name() == e.Unit:
 		u.Phase, u.AgainMS, u.Code = waits, e.AgainMS, e.Code
 		u.Left = u.Left || e.Left
+		u.Part, u.Unsure = u.Part || e.Part, e.Unsure
 		u.refused(h.AtMS, e.Refusal)
 		w.touch(h, u)
 	}

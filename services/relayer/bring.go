@@ -26,11 +26,20 @@ func intentOf(u *msgs.TxPayload, call int) string {
 
 // bring has the owner carry a unit. The sender tries each transaction directly before it takes it on, so that a race that is lost is
 // not paid for; what it has taken on it sees to the end, over restarts too. ok is false when the context has cut it short.
-func (p *performer) bring(ctx context.Context, d Bring) (_ Brought, ok bool) {
+func (p *performer) bring(ctx context.Context, d Bring, recovered bool) (_ Brought, ok bool) {
 	out := Brought{Unit: d.Unit.Unit}
 	done := func() (Brought, bool) {
 		out.AtMS = time.Now().UnixMilli()
 		return out, ctx.Err() == nil
+	}
+	on, unknown := p.takenOn(ctx, &d.Unit, d.Unsure || recovered)
+	if out.Unknown = unknown != nil; out.Unknown {
+		out.Err = unknown
+		return done()
+	}
+	part := slices.Contains(on, true)
+	if part && p.who.Kind != polymarket.EOA {
+		return done()
 	}
 	if p.sender == nil {
 		out.Err = p.noSender()
@@ -42,29 +51,34 @@ func (p *performer) bring(ctx context.Context, d Bring) (_ Brought, ok bool) {
 	}
 	if err != nil {
 		p.log.Error("unit not brought", "unit", d.Unit.Unit, "error", err)
-		out.Denied = refusedBy(err)
+		if out.Part = part; part {
+			out.Err = refusedBy(err) // calls of it are on their way
+		} else {
+			out.Denied = refusedBy(err)
+		}
 		return done()
 	}
 	for i, c := range calls {
 		id := intentOf(&d.Unit, i)
 		p.pass(BeforeBring)
-		refused := p.intend(ctx, d, id, c)
+		refused, unsure := p.intend(ctx, d, id, c)
 		p.pass(AfterBring)
 		if ctx.Err() != nil {
 			return out, false
 		}
-		alone := refused != nil && (refused.Code == msgs.WouldRevert || i > 0 && refused.Code == msgs.DeadlinePassed)
+		alone := refused != nil && !unsure && (refused.Code == msgs.WouldRevert || (part || i > 0) && refused.Code == msgs.DeadlinePassed)
 		if p.who.Kind != polymarket.EOA || refused != nil && !alone {
-			out.Part = i > 0
-			if out.Err = refused; refused != nil && refused.Code == msgs.WouldRevert {
+			out.Part, out.Unknown, out.Refused = part, unsure, nil
+			if out.Err = refused; refused != nil && refused.Code == msgs.WouldRevert && !unsure {
 				out.Past = p.past(ctx, d.Unit.Nonce)
 			}
 			return done()
 		}
 		if refused != nil {
-			p.mined.refuse(id, refused) // the other calls are other transactions
+			out.Refused = append(out.Refused, msgs.TxRefused{Call: i, Error: refused}) // the other calls are other transactions
 			continue
 		}
+		part = true
 		if i+1 < len(calls) && p.mined.inChain(ctx, p.sender, id) != nil {
 			return out, false
 		}
@@ -91,11 +105,39 @@ func (p *performer) past(ctx context.Context, nonce uint64) bool {
 	return in.err == nil && now > nonce
 }
 
+// takenOn asks the sender which of a unit's intents it has taken on. The error says that nobody knows. Without a sender that is so
+// when the unit may have been taken on before.
+func (p *performer) takenOn(ctx context.Context, u *msgs.TxPayload, before bool) ([]bool, *msgs.Error) {
+	on := make([]bool, 1)
+	if u.Kind == polymarket.EOA.String() {
+		on = make([]bool, len(u.Calls))
+	}
+	if p.sender == nil {
+		if !before {
+			return on, nil
+		}
+		e := p.noSender()
+		return on, &msgs.Error{Code: e.Code, Cause: e.Cause + ", and an earlier run may have taken it on", Fix: e.Fix + ": its sender's journal tells"}
+	}
+	call, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	for i := range on {
+		var err error
+		if on[i], err = p.taken(call, intentOf(u, i)); err != nil {
+			return on, &msgs.Error{Code: msgs.VenueDown, Cause: "the sender of own transactions does not say whether it has taken it on: " + err.Error(), Fix: "it is asked again; look at the log for what keeps the sender"}
+		}
+	}
+	return on, nil
+}
+
 // taken reports whether the sender has taken an intent on before.
 func (p *performer) taken(ctx context.Context, id string) (bool, error) {
 	st, err := p.sender.Status(ctx)
 	if err != nil {
 		return false, err
+	}
+	if st.Behind {
+		return false, errBehind
 	}
 	if slices.Contains(st.Queued, id) || slices.ContainsFunc(st.Open, func(o sender.Open) bool { return o.ID == id }) {
 		return true, nil
@@ -107,53 +149,56 @@ func (p *performer) taken(ctx context.Context, id string) (bool, error) {
 	return err == nil, err
 }
 
-// mayIntend refuses what is new and too late, or what could not be paid for.
-func (p *performer) mayIntend(ctx context.Context, d Bring, id string) *msgs.Error {
+var errBehind = errors.New("its journal cannot be read")
+
+// mayIntend refuses what is new and too late, or what could not be paid for. unsure: whether it is new is not known.
+func (p *performer) mayIntend(ctx context.Context, d Bring, id string) (_ *msgs.Error, unsure bool) {
 	call, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	known, err := p.taken(call, id)
 	switch {
 	case known:
-		return nil
+		return nil, false
 	case err != nil:
-		return &msgs.Error{Code: msgs.VenueDown, Cause: "the sender of own transactions does not answer: " + err.Error(), Fix: "it is asked again"}
+		return &msgs.Error{Code: msgs.VenueDown, Cause: "the sender of own transactions does not answer: " + err.Error(), Fix: "it is asked again"}, true
 	case d.SendBy > 0 && time.Now().UnixMilli() > d.SendBy:
-		return &msgs.Error{Code: msgs.DeadlinePassed, Cause: "its deadline passed before the owner brought it", Fix: "ask again with a later deadline"}
+		return &msgs.Error{Code: msgs.DeadlinePassed, Cause: "its deadline passed before the owner brought it", Fix: "ask again with a later deadline"}, false
 	}
 	if door := p.gasDoor(ctx); !door.Open {
-		return &msgs.Error{Code: msgs.NoGas, Cause: door.Cause, Fix: door.Fix}
+		return &msgs.Error{Code: msgs.NoGas, Cause: door.Cause, Fix: door.Fix}, false
 	}
-	return nil
+	return nil, false
 }
 
 // intend hands a transaction to the sender, for as long as it takes to know whether it has taken it on. The error says that it has
-// not.
-func (p *performer) intend(ctx context.Context, d Bring, id string, c polymarket.Call) *msgs.Error {
-	if refused := p.mayIntend(ctx, d, id); refused != nil {
-		return refused
+// not, or, with unsure, that this is not known.
+func (p *performer) intend(ctx context.Context, d Bring, id string, c polymarket.Call) (_ *msgs.Error, unsure bool) {
+	if refused, unsure := p.mayIntend(ctx, d, id); refused != nil {
+		return refused, unsure
 	}
 	for pauses := newPauses(); ; {
 		wait := pauses.Next()
 		err := p.sender.Submit(ctx, sender.Intent{ID: id, To: c.To, Data: c.Data})
 		if err == nil || ctx.Err() != nil {
-			return nil
+			return nil, false
 		}
 		if e, ok := errors.AsType[*evm.Error](err); ok && e.Kind == evm.Reverted {
 			cause := e.Cause
 			if len(e.Data) > 0 {
 				cause = rehearse.Reason(e.Data)
 			}
-			return &msgs.Error{Code: msgs.WouldRevert, Cause: "the transaction would revert: " + cause, Fix: "nothing was paid; look at the wallet's balances and at its nonce"}
+			return &msgs.Error{Code: msgs.WouldRevert, Cause: "the transaction would revert: " + cause, Fix: "nothing was paid; look at the wallet's balances and at its nonce"}, unsure
 		}
 		if _, conflict := errors.AsType[*sender.ConflictError](err); conflict {
-			return &msgs.Error{Code: msgs.Forbidden, Cause: err.Error(), Fix: "report it: a unit's name stands for one payload"}
+			return &msgs.Error{Code: msgs.Forbidden, Cause: err.Error(), Fix: "report it: a unit's name stands for one payload"}, true
 		}
 		if _, none := errors.AsType[*evm.UnavailableError](err); none {
-			return chainDown(err) // it was not even tried, so it was not taken on
+			return chainDown(err), unsure // this time it was not even tried
 		}
+		unsure = true // what the journal said of that one is not known
 		p.log.Warn("own transaction not taken on, trying again", "id", id, "error", err, "retry_after_ms", wait.Milliseconds())
 		if pause(ctx, wait) != nil {
-			return nil
+			return nil, unsure
 		}
 	}
 }
@@ -162,12 +207,11 @@ func (p *performer) intend(ctx context.Context, d Bring, id string, c polymarket
 type minings struct {
 	mu      sync.Mutex
 	hash    map[string]polymarket.Hash // the latest attempt that was seen in a block
-	refused map[string]*msgs.Error
-	changed chan struct{} // closed and made anew at each word
+	changed chan struct{}              // closed and made anew at each word
 }
 
 func newMinings() *minings {
-	return &minings{hash: map[string]polymarket.Hash{}, refused: map[string]*msgs.Error{}, changed: make(chan struct{})}
+	return &minings{hash: map[string]polymarket.Hash{}, changed: make(chan struct{})}
 }
 
 // maxMinings bounds what is remembered: the units of some days. What is forgotten is found on the chain.
@@ -194,19 +238,10 @@ func (m *minings) told(g sender.Progress) {
 	m.changed = make(chan struct{})
 }
 
-func (m *minings) refuse(id string, why *msgs.Error) {
+func (m *minings) of(id string) (hash polymarket.Hash, changed <-chan struct{}) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if len(m.refused) >= maxMinings {
-		clear(m.refused)
-	}
-	m.refused[id] = why
-}
-
-func (m *minings) of(id string) (hash polymarket.Hash, refused *msgs.Error, changed <-chan struct{}) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.hash[id], m.refused[id], m.changed
+	return m.hash[id], m.changed
 }
 
 // inChain waits until an intent is in a block, or has ended; its error is the context's.
@@ -216,7 +251,7 @@ func (m *minings) inChain(ctx context.Context, s *sender.Sender, id string) erro
 	ended := make(chan error, 1)
 	go func() { _, err := s.Wait(ctx, id); ended <- err }()
 	for {
-		hash, _, changed := m.of(id)
+		hash, changed := m.of(id)
 		if hash != (polymarket.Hash{}) {
 			cancel()
 			<-ended

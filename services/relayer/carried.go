@@ -165,19 +165,26 @@ func (t *decision) brought(m *Brought) {
 		return
 	}
 	rs := t.inUnit(u)
+	next := *u // as the sender's word makes it
+	next.Part, next.Unsure, next.Refused = u.Part || m.Part, m.Unknown, m.Refused
 	switch {
 	case m.Denied != nil:
 		t.denied(u, m.Denied, u.Left)
 	case m.Err == nil:
-		t.emit(step(msgs.KindTxSubmitted, u))
-		t.deed(u.follow())
+		e := step(msgs.KindTxSubmitted, u)
+		e.Refused = m.Refused
+		t.emit(e)
+		t.deed(next.follow())
+	case next.Part, next.Unsure:
+		t.hold(&next, m.Err, 0, t.at(retryGas), u.Left, nil)
+		if u.is(polymarket.Safe) {
+			t.deed(u.follow()) // its nonce tells even without the sender
+		}
 	case m.Past:
-		t.hold(u, failure(msgs.NonceTaken, "nonce "+u.nonce()+" of the wallet is used in the newest block", "wait until that is final"), 0, t.at(retryGas), u.Left, nil)
+		t.hold(&next, failure(msgs.NonceTaken, "nonce "+u.nonce()+" of the wallet is used in the newest block", "wait until that is final"), 0, t.at(retryGas), u.Left, nil)
 		t.deed(u.follow())
-	case m.Part:
-		t.hold(u, m.Err, 0, t.at(retryGas), u.Left, nil)
 	case !u.Left:
-		// Nothing was signed: the queue decides anew.
+		// The sender says that it has taken nothing on: the queue decides anew.
 		t.handBack(u, rs, m.Err, false)
 		if m.Err.Code != msgs.WouldRevert && m.Err.Code != msgs.DeadlinePassed {
 			t.wait(rs, m.Err, 0)
@@ -190,7 +197,7 @@ func (t *decision) brought(m *Brought) {
 			t.fail(r, u, m.Err, "")
 		}
 	default:
-		t.hold(u, m.Err, 0, t.at(retryGas), u.Left, nil)
+		t.hold(&next, m.Err, 0, t.at(retryGas), u.Left, nil)
 	}
 }
 
@@ -250,7 +257,7 @@ func (t *decision) reroute(u *unit, to msgs.Carrier, why *msgs.Error, left bool,
 // hold lets a unit wait for its next try.
 func (t *decision) hold(u *unit, why *msgs.Error, untilMS, againMS int64, left bool, refusal *polymarket.RelayerError) {
 	t.emit(&msgs.TxWaiting{Head: msgs.Head{Type: msgs.KindTxWaiting}, RequestIDs: ids(t.inUnit(u)), UntilMS: untilMS, Cause: why.Cause, Fix: why.Fix,
-		Code: why.Code, Unit: u.name(), AgainMS: againMS, Left: left, Refusal: refusalText(refusal)})
+		Code: why.Code, Unit: u.name(), AgainMS: againMS, Left: left, Part: u.Part, Unsure: u.Unsure, Refusal: refusalText(refusal)})
 }
 
 func refusalText(e *polymarket.RelayerError) json.RawMessage {
@@ -289,12 +296,12 @@ func (t *decision) retry() {
 		t.deed(u.follow())
 		return
 	}
-	if by := sendBy(rs); by != 0 && t.nowMS > by {
+	if by := sendBy(rs); by != 0 && t.nowMS > by && !u.bound() {
 		t.tooLate(u, rs)
 		return
 	}
-	if able.OwnGas == polymarket.OwnGasSamePayload && u.Carrier == msgs.ByOwnGas && u.BackMS != 0 && u.BackMS <= t.nowMS {
-		t.reroute(u, msgs.ByRelayer, failure(u.Code, "own gas cannot bring it, and the relayer may be able again", "wait"), u.Left, nil)
+	if able.OwnGas == polymarket.OwnGasSamePayload && u.Carrier == msgs.ByOwnGas && u.BackMS != 0 && u.BackMS <= t.nowMS && !u.bound() {
+		t.reroute(u, msgs.ByRelayer, failure(u.Code, "own gas cannot bring it, and the relayer may be able again", "wait"), u.Left || u.Unsure, nil)
 		return
 	}
 	t.emit(step(msgs.KindTxSubmitting, u))
@@ -305,7 +312,7 @@ func (t *decision) retry() {
 func (t *decision) tooLate(u *unit, rs []*request) {
 	why := failure(msgs.DeadlinePassed, "deadline_ms passed before a carrier took it", "send it again with a later deadline_ms")
 	switch {
-	case !u.Left:
+	case !u.Left && !u.Unsure:
 		t.giveUp(u, rs, why, false)
 	case u.Payload.DeadlineS == 0:
 		t.giveUp(u, nil, why, u.fencedByNonce())

@@ -198,7 +198,7 @@ func (w *watch) see(ctx context.Context) (Seen, error) {
 	if w.who.Kind == polymarket.EOA {
 		return s, w.steps(ctx, &s)
 	}
-	if hash, _, _ := w.mined.of(w.Unit.Unit); hash != (polymarket.Hash{}) {
+	if hash, _ := w.mined.of(w.Unit.Unit); hash != (polymarket.Hash{}) {
 		hints = append(hints, hash)
 	}
 	brought, ended := w.end(w.Unit.Unit)

@@ -133,16 +133,23 @@ type Bring struct {
 	// that never left, where none was ever sent. Always there for a proxy wallet, which no nonce guards.
 	Refusal *polymarket.RelayerError
 	SendBy  int64 // ms: not taken on later, Brought.Err has deadline_passed then; 0: any time
+	Unsure  bool  // it may have been taken on before: only the sender's own word says that it has not
 }
 
 // Brought is what became of a Bring: taken on durably by the sender, or why not. What the chain makes of it comes as Seen.
 type Brought struct {
-	Unit   string
-	Err    *msgs.Error // not taken on; nothing was signed for the chain: no_gas, would_revert, venue_down (no endpoint), deadline_passed …
-	Past   bool        // with Err: in the newest block the wallet's nonce is past the unit's, so Follow will tell what used it
-	Part   bool        // with Err: earlier calls of an EOA's unit may have been taken on, so it must be brought to its end
-	Denied *msgs.Error // the last look before the signature refused
-	AtMS   int64
+	Unit string
+	// Err: not taken on, by the sender's own word about all of it unless Part or Unknown says otherwise; nothing was signed for the
+	// chain: no_gas, would_revert, venue_down (no endpoint), deadline_passed …
+	Err  *msgs.Error
+	Past bool // with Err: in the newest block the wallet's nonce is past the unit's, so Follow will tell what used it
+	Part bool // with Err: calls of an EOA's unit have been taken on, so it must be brought to its end
+	// Unknown, with Err: nobody says whether it has been taken on, now or before.
+	Unknown bool
+	// Refused are the calls of an EOA's unit that are not sent. The others are taken on.
+	Refused []msgs.TxRefused
+	Denied  *msgs.Error // the last look before the signature refused
+	AtMS    int64
 }
 
 // Follow watches a unit at its carrier and on the chain until it is final. It gives Seen at every change. A unit is watched once:
@@ -152,6 +159,7 @@ type Follow struct {
 	Unit    msgs.TxPayload
 	ID      string // the relayer's, when known
 	Carrier msgs.Carrier
+	Refused []msgs.TxRefused // calls of an EOA's unit that were not sent
 }
 
 // Seen is where a unit stands. The chain's word counts; the relayer's only says where to look.

@@ -73,7 +73,7 @@ func (p *performer) Perform(ctx context.Context, job actor.Job) {
 					deliver(out)
 				}
 			case Bring:
-				if out, ok := p.bring(ctx, d); ok {
+				if out, ok := p.bring(ctx, d, job.Recovered); ok {
 					deliver(out)
 				}
 			case Follow:

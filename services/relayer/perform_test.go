@@ -467,11 +467,12 @@ func TestAccountsCallsGoOneByOne(t *testing.T) {
 			b.Fatalf("looked %+v", l)
 		}
 		u := b.unit("u1", l, b.split(4), b.split(100_000_000), b.merge(1))
-		if brought := b.do(Bring{Unit: u}, false, one)[0].(Brought); brought.Err != nil {
+		brought := b.do(Bring{Unit: u}, false, one)[0].(Brought)
+		if brought.Err != nil {
 			b.Fatalf("brought %+v", brought)
 		}
-		all := b.followed(u, "", msgs.ByOwnGas)
-		end := all[len(all)-1]
+		all := b.do(Follow{Unit: u, Carrier: msgs.ByOwnGas, Refused: brought.Refused}, false, func(o any) bool { s := o.(Seen); return s.over() })
+		end := all[len(all)-1].(Seen)
 		if len(end.Steps) != 3 || end.Executed || end.Steps[0].Err != nil || end.Steps[2].Err != nil || end.Steps[1].Err == nil || end.Steps[1].Err.Code != msgs.WouldRevert {
 			b.Fatalf("seen %+v", end)
 		}

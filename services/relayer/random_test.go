@@ -34,6 +34,7 @@ type world struct {
 	cuts   int
 	seals  int
 	late   int
+	absent bool // own gas is not switched on in this process
 }
 
 // body is what became of a unit in the world.
@@ -45,8 +46,9 @@ type body struct {
 	failed   bool // the relayer says that it failed
 	own      bool // the owner's transaction is under way
 	reverted bool
-	moot     bool // the owner's transaction found the nonce used
-	calls    []bool
+	moot     bool   // the owner's transaction found the nonce used
+	calls    []bool // of an EOA: which are executed
+	on       []bool // which the owner's sender has taken on
 	follows  bool
 	last     string
 }
@@ -69,7 +71,7 @@ func (w *world) chance(percent int) bool { return !w.calm && w.r.IntN(100) < per
 
 // start is the start of a process: claim, what was open, the lane to its end.
 func (w *world) start() {
-	w.jobs, w.sent = nil, map[string]bool{}
+	w.jobs, w.sent, w.absent = nil, map[string]bool{}, w.chance(10)
 	for _, b := range w.units {
 		b.follows, b.last = false, ""
 	}
@@ -146,6 +148,10 @@ func (w *world) step() {
 		j := w.jobs[w.r.IntN(len(w.jobs))]
 		if !j.begun {
 			w.begin(j)
+			if w.chance(5) {
+				w.crash() // what became of it is never told
+				return
+			}
 		}
 		if len(j.out) > 0 {
 			m := j.out[0]

@@ -127,7 +127,7 @@ func (s *stage) any(c *chooser, i int, packs []Pack) any {
 		return m
 	case 8:
 		return Brought{Unit: unit, Err: pick(c, nil, failure(msgs.NoGas, "x", "y"), failure(msgs.WouldRevert, "x", "y"), failure(msgs.DeadlinePassed, "x", "y")), Past: c.of(4) == 3,
-			Part: c.of(4) == 3, Denied: pick(c, nil, nil, nil, failure(msgs.Forbidden, "x", "y"))}
+			Part: c.of(4) == 3, Unknown: c.of(4) == 3, Refused: pick(c, nil, []msgs.TxRefused{{Call: c.of(3), Error: failure(msgs.WouldRevert, "x", "y")}}), Denied: pick(c, nil, nil, nil, failure(msgs.Forbidden, "x", "y"))}
 	case 9, 10:
 		m := Seen{Unit: unit, State: pick(c, "", polymarket.TxFailed, polymarket.TxMined), Block: uint64(c.of(3)), Final: c.of(2) > 0, Executed: c.of(2) > 0, NonceUsed: c.of(5) == 4,
 			Expired: c.of(6) == 5, Reverted: c.of(6) == 5, Effect: pick(c, nil, msgs.Effect{"pUSD": 5})}

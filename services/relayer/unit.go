@@ -35,14 +35,17 @@ type unit struct {
 	SinceMS int64           `json:"since_ms,omitempty"` // its carrier has it
 	BackMS  int64           `json:"back_ms,omitempty"`  // when the relayer may be asked again, as far as is known
 	Left    bool            `json:"left,omitempty"`     // signed bytes have left, or may have
+	Part    bool            `json:"part,omitempty"`     // own gas has taken on calls of it: it has to be brought to its end
+	Unsure  bool            `json:"unsure,omitempty"`   // own gas may have taken it on, and has not said that it has not
 	Code    msgs.Code       `json:"code,omitempty"`     // of what it waits for
 	Refusal json.RawMessage `json:"refusal,omitempty"`  // the relayer's, the last
 	TxHash  msgs.TxHash     `json:"tx_hash,omitempty"`  // it was last seen mined in
 	Block   uint64          `json:"block,omitempty"`
+
+	Refused []msgs.TxRefused `json:"refused,omitempty"` // calls of an EOA that are not sent
 }
 
 func (u *unit) name() string                    { return u.Payload.Unit }
-func (u *unit) follow() Follow                  { return Follow{Unit: u.Payload, ID: u.ID, Carrier: u.Carrier} }
 func (u *unit) nonce() string                   { return fmt.Sprint(u.Payload.Nonce) }
 func (u *unit) is(k polymarket.WalletKind) bool { return u.Payload.Kind == k.String() }
 
@@ -50,6 +53,13 @@ func (u *unit) is(k polymarket.WalletKind) bool { return u.Payload.Kind == k.Str
 func (u *unit) sharesNonce(o *unit) bool {
 	return !u.Payload.Create && !o.Payload.Create && u.Payload.Nonce == o.Payload.Nonce
 }
+
+func (u *unit) follow() Follow {
+	return Follow{Unit: u.Payload, ID: u.ID, Carrier: u.Carrier, Refused: u.Refused}
+}
+
+// bound reports whether only own gas may still act on a unit: what it has taken on, or may have, no nonce holds apart from another.
+func (u *unit) bound() bool { return u.Part || u.Unsure && !u.is(polymarket.Safe) }
 
 // refusal is what the relayer said last.
 func (u *unit) refusal() *polymarket.RelayerError {
@@ -76,7 +86,7 @@ func (w *Wallet) carry(u *unit) actor.Deed {
 	if u.Carrier == msgs.ByRelayer {
 		return Submit{Unit: u.Payload, Purpose: purposeOf(rs), SendBy: sendBy(rs), Left: u.Left}
 	}
-	b := Bring{Unit: u.Payload, SendBy: sendBy(rs)}
+	b := Bring{Unit: u.Payload, SendBy: sendBy(rs), Unsure: u.Unsure || u.Part}
 	if b.Refusal = u.refusal(); b.Refusal == nil && u.is(polymarket.Proxy) {
 		b.Refusal = &polymarket.RelayerError{Method: http.MethodPost, Path: "/submit", Reason: polymarket.RelayerNeverLeft, Message: "it was never sent to the relayer"}
 	}

@@ -43,7 +43,7 @@ func (w *world) begin(j *job) {
 	case Submit:
 		j.out = []any{w.submit(d, j.recovered)}
 	case Bring:
-		j.out = []any{w.bring(d)}
+		j.out = []any{w.bring(d, j.recovered)}
 	case Follow:
 		b := w.body(d.Unit)
 		w.jobs = slices.DeleteFunc(w.jobs, func(x *job) bool {
@@ -60,7 +60,7 @@ func (w *world) begin(j *job) {
 func (w *world) body(u msgs.TxPayload) *body {
 	b := w.units[u.Unit]
 	if b == nil {
-		b = &body{unit: u, calls: make([]bool, len(u.Calls))}
+		b = &body{unit: u, calls: make([]bool, len(u.Calls)), on: make([]bool, len(u.Calls))}
 		w.units[u.Unit] = b
 		w.order = append(w.order, u.Unit)
 	}
@@ -103,7 +103,7 @@ func (w *world) canAct(b *body) bool {
 
 func (w *world) executed(b *body) bool {
 	if w.kind == polymarket.EOA {
-		return !slices.Contains(b.calls, false)
+		return slices.Equal(b.calls, b.on)
 	}
 	return slices.Contains(w.past, b.unit.Unit)
 }
@@ -172,10 +172,16 @@ func (w *world) submit(d Submit, recovered bool) Submitted {
 	return out
 }
 
-func (w *world) bring(d Bring) Brought {
+func (w *world) bring(d Bring, recovered bool) Brought {
 	b := w.body(d.Unit)
 	out := Brought{Unit: d.Unit.Unit, AtMS: w.now.UnixMilli()}
 	switch {
+	case w.absent && !w.calm:
+		out.Err, out.Unknown = failure(msgs.NoGas, "own gas is not switched on", "switch it on"), recovered || d.Unsure
+	case w.chance(8):
+		out.Err, out.Unknown = failure(msgs.VenueDown, "the sender is silent", "wait"), true
+	case w.kind == polymarket.EOA:
+		w.bringCalls(d, b, &out)
 	case b.own:
 		return out
 	case w.kind == polymarket.Proxy && (d.Refusal == nil || !d.Refusal.Refuses()):
@@ -195,6 +201,38 @@ func (w *world) bring(d Bring) Brought {
 		b.own = true
 	}
 	return out
+}
+
+// bringCalls has the owner's sender take on the calls of an EOA's unit one by one: some would revert or are too late, and are not sent, and
+// before any of them the gas can be gone or the sender fall silent.
+func (w *world) bringCalls(d Bring, b *body, out *Brought) {
+	part := slices.Contains(b.on, true)
+	stop := func(err *msgs.Error) { out.Err, out.Part, out.Refused = err, part, nil }
+	for i := range b.on {
+		late := d.SendBy != 0 && w.now.UnixMilli() > d.SendBy
+		switch {
+		case b.on[i]:
+			continue
+		case late && !part && i == 0:
+			stop(failure(msgs.DeadlinePassed, "late", "later"))
+			return
+		case late:
+			out.Refused = append(out.Refused, msgs.TxRefused{Call: i, Error: failure(msgs.DeadlinePassed, "late", "later")})
+			continue
+		case w.chance(15):
+			stop(failure(msgs.NoGas, "no gas", "send some"))
+			return
+		case w.chance(8):
+			stop(failure(msgs.VenueDown, "the sender is silent", "wait"))
+			out.Unknown = true
+			return
+		case w.chance(8):
+			out.Refused = append(out.Refused, msgs.TxRefused{Call: i, Error: failure(msgs.WouldRevert, "paused", "look")})
+			continue
+		}
+		w.sign(b, true)
+		b.own, b.on[i], part = true, true, true
+	}
 }
 
 // block mines: transactions that are under way are executed, or fail, or wait; what is not final can be undone.
@@ -240,7 +278,7 @@ func (w *world) block() {
 func (w *world) mine(b *body) {
 	if w.kind == polymarket.EOA {
 		for i := range b.calls {
-			if b.own && !b.calls[i] && w.r.IntN(2) == 0 {
+			if b.on[i] && !b.calls[i] && w.r.IntN(2) == 0 {
 				b.calls[i] = true
 				for _, id := range b.unit.Calls[i].RequestIDs {
 					w.ran[id]++
@@ -294,8 +332,12 @@ func (w *world) see(j *job) {
 	case w.kind == polymarket.EOA:
 		s.Final = true
 		for i := range b.calls {
-			s.Steps = append(s.Steps, Step{Final: b.calls[i], Block: 1, TxHash: "0x01"})
-			s.Final = s.Final && b.calls[i]
+			x := Step{Final: b.calls[i], Block: 1, TxHash: "0x01"}
+			if n := slices.IndexFunc(f.Refused, func(r msgs.TxRefused) bool { return r.Call == i }); n >= 0 {
+				x = Step{Final: true, Err: f.Refused[n].Error}
+			}
+			s.Steps = append(s.Steps, x)
+			s.Final = s.Final && x.Final
 		}
 	case w.kind == polymarket.Proxy && b.own:
 		s.Executed, s.Final, s.Block, s.TxHash = b.moot, b.moot, 50, "0x01"

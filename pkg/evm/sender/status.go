@@ -17,6 +17,7 @@ type Status struct {
 	Low             bool     // the account runs out of what gas is paid with
 	Open            []Open   // by nonce
 	Queued          []string // ids that wait for a nonce, in order
+	Behind          bool     // the journal could not be read after a write that may have failed: what is not known here may be taken on all the same
 }
 
 // Open is a nonce whose fate is not final.
@@ -34,6 +35,7 @@ func (s *Sender) Status(ctx context.Context) (Status, error) {
 	var st Status
 	err := s.do(ctx, func(context.Context) error {
 		st = s.box.status(time.Now())
+		st.Behind = s.behind
 		return nil
 	})
 	return st, err
