@@ -31,17 +31,6 @@ func byOwner(t *testing.T, kind polymarket.WalletKind, bodies ...string) (*trial
 	return b, deedOf[Bring](t, b.sealed(l).Deeds)
 }
 
-// restarted is the next process of a trial; it gives what is taken up.
-func (b *trial) restarted() (open []actor.Deed) {
-	b.t.Helper()
-	b.core = b.replayed()
-	b.claim()
-	for d := range b.core.Open() {
-		open = append(open, d)
-	}
-	return append(open, b.tell(actor.LaneEnd{}).Deeds...)
-}
-
 // The process ends after the owner's sender has taken a unit on and before that is known; afterwards nobody says whether it has. Nothing
 // is sealed a second time, what waits says what for, and not even a deadline gives it back to the queue.
 func TestUnitThatTheOwnerMayHaveTakenOnIsHeld(t *testing.T) {
