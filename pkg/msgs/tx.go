@@ -210,6 +210,7 @@ type TxRerouted struct {
 	Cause   string          `json:"cause"`
 	Code    Code            `json:"code,omitempty"`
 	Left    bool            `json:"left,omitempty" doc:"signed bytes of it have left, or may have"`
+	UntilMS int64           `json:"until_ms,omitempty" doc:"when the first carrier may be asked again"`
 	Refusal json.RawMessage `json:"refusal,omitempty" schema:"object" doc:"the carrier's, as it was recorded"`
 }
 

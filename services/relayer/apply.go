@@ -82,7 +82,7 @@ func (w *Wallet) stepped(h *msgs.Head, e *msgs.TxUnit) {
 		u.Phase, u.Left, u.Code, u.SinceMS = following, true, "", h.AtMS
 		u.Refused = e.Refused
 		u.ID = cmp.Or(e.RelayerID, u.ID)
-		u.Carrier = e.Carrier
+		u.Carrier, u.TxHash, u.Block = e.Carrier, "", 0
 	case msgs.KindTxMined:
 		u.TxHash, u.Block = e.TxHash, e.Block
 	}
@@ -102,7 +102,7 @@ func (w *Wallet) rerouted(h *msgs.Head, e *msgs.TxRerouted) {
 		return
 	}
 	u.Carrier, u.Phase, u.Tries, u.AgainMS = e.To, carrying, 1, 0
-	u.Left = u.Left || e.Left
+	u.Left, u.BackMS = u.Left || e.Left, e.UntilMS
 	u.refused(h.AtMS, e.Refusal)
 	w.touch(h, u)
 }

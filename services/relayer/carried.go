@@ -77,7 +77,7 @@ func (t *decision) exhausted(u *unit, e *quota.Exhausted, left bool) {
 		t.giveUp(u, t.inUnit(u), why, false)
 		t.look(0)
 	case able.OwnGas == polymarket.OwnGasSamePayload:
-		t.reroute(u, msgs.ByOwnGas, why, left, nil)
+		t.lend(u, why, max(until, t.at(outageLasts)))
 	default:
 		again := max(until, t.at(retryFirst))
 		if d := u.Payload.DeadlineS * 1000; d > 0 {
@@ -196,6 +196,10 @@ func (t *decision) brought(m *Brought) {
 		for _, r := range rs {
 			t.fail(r, u, m.Err, "")
 		}
+	case u.is(polymarket.Safe) && u.ID != "" && u.BackMS == 0:
+		// The relayer has called it failed, and the owner cannot bring it. Another unit stands beside it at the same nonce.
+		t.handBack(u, rs, failure(msgs.RelayerFailed, "the relayer did not bring it; by own gas: "+m.Err.Cause, m.Err.Fix), true)
+		t.look(retryFirst)
 	default:
 		t.hold(&next, m.Err, 0, t.at(retryGas), u.Left, nil)
 	}
@@ -235,14 +239,24 @@ func (t *decision) giveUp(u *unit, back []*request, why *msgs.Error, live bool) 
 	}
 }
 
-// reroute has another carrier carry the same payload. While nothing may leave, it waits instead.
+// lend has the owner carry what has left for the relayer, which is asked again from backMS on if the owner cannot.
+func (t *decision) lend(u *unit, why *msgs.Error, backMS int64) {
+	t.rerouteUntil(u, msgs.ByOwnGas, why, true, nil, backMS)
+}
+
+// reroute has another carrier carry the same payload.
 func (t *decision) reroute(u *unit, to msgs.Carrier, why *msgs.Error, left bool, refusal *polymarket.RelayerError) {
+	t.rerouteUntil(u, to, why, left, refusal, 0)
+}
+
+// rerouteUntil is reroute until a time, as far as it is known without a refusal. While nothing may leave, the unit waits instead.
+func (t *decision) rerouteUntil(u *unit, to msgs.Carrier, why *msgs.Error, left bool, refusal *polymarket.RelayerError, untilMS int64) {
 	if !t.ready {
-		t.hold(u, why, 0, t.at(retryFirst), left, refusal)
+		t.hold(u, why, untilMS, t.at(retryFirst), left, refusal)
 		return
 	}
 	t.emit(&msgs.TxRerouted{Head: msgs.Head{Type: msgs.KindTxRerouted}, Unit: u.name(), From: u.Carrier, To: to, Cause: why.Cause, Code: why.Code,
-		Left: left, Refusal: refusalText(refusal)})
+		Left: left, UntilMS: untilMS, Refusal: refusalText(refusal)})
 	next := *u
 	next.Carrier, next.Left = to, left
 	if refusal != nil {
@@ -278,10 +292,10 @@ func (t *decision) retry() {
 	if u.Phase == following && u.Carrier == msgs.ByRelayer && u.Block == 0 && t.nowMS-u.SinceMS > idle.Milliseconds() {
 		switch why := failure(msgs.RelayerFailed, "the relayer took the unit and has not brought it for "+idle.String(), "wait"); {
 		case able.OwnGas == polymarket.OwnGasSamePayload:
-			t.reroute(u, msgs.ByOwnGas, why, true, nil)
+			t.lend(u, why, t.at(outageLasts))
 			return
-		case u.is(polymarket.Proxy):
-			// Own gas could perform it a second time. The same bytes may go to the relayer again, which has them still or not.
+		case u.is(polymarket.Proxy), u.Payload.Create:
+			// No other way is safe, or there is none. The same bytes may go to the relayer again, which has them still or not.
 			why.Fix = "it is asked for again; tell the venue's support if that lasts, as nothing else may bring it while it can still come"
 			t.hold(u, why, 0, t.at(retryFirst), true, nil)
 			return

@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"sluice/pkg/actor"
 	"sluice/pkg/msgs"
 	"sluice/pkg/polymarket"
 )
@@ -69,4 +70,22 @@ func TestFailedCreationIsNotTheNext(t *testing.T) {
 			t.Errorf("%s that is %s: %v", c.kind, c.state, got)
 		}
 	}
+}
+
+// The relayer takes the creation of a deposit wallet and sits on it. That is said, and it is asked for again.
+func TestCreationThatIsNotBroughtIsAskedForAgain(t *testing.T) {
+	b, unit := creating(t, polymarket.Deposit)
+	b.tell(Submitted{Unit: unit, ID: "id-1"})
+	b.wait(idle + time.Minute)
+	if d := b.tell(actor.Tick{}); len(d.Events) != 1 || d.Events[0].Kind() != msgs.KindTxWaiting {
+		t.Fatalf("the relayer does nothing for %s: %s", idle+time.Minute, text(d))
+	}
+	b.wait(retryFirst)
+	deedOf[Submit](t, b.tell(actor.Tick{}).Deeds)
+	b.tell(Submitted{Unit: unit, ID: "id-2"})
+	b.tell(Seen{Unit: unit, TxHash: "0x01", Block: 107, Executed: true, Final: true})
+	if a, _ := b.core.Answer("d1"); a.Last != msgs.KindTxConfirmed {
+		t.Errorf("answered %s", text(a))
+	}
+	b.consistent()
 }

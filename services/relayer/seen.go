@@ -32,6 +32,11 @@ func (t *decision) seen(m *Seen) {
 		t.reverted(u, m)
 	case m.State == polymarket.TxFailed || m.State == polymarket.TxInvalid:
 		t.relayerFailed(u, m)
+	case u.Phase == following && u.Block != 0 && m.Block == 0:
+		// The block was undone: its carrier has it as before.
+		e := step(msgs.KindTxSubmitted, u)
+		e.RelayerID = u.ID
+		t.emit(e)
 	}
 }
 
