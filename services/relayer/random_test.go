@@ -148,7 +148,7 @@ func (w *world) step() {
 		j := w.jobs[w.r.IntN(len(w.jobs))]
 		if !j.begun {
 			w.begin(j)
-			if w.chance(5) {
+			if _, own := j.deed.(Bring); own && w.chance(15) || w.chance(5) {
 				w.crash() // what became of it is never told
 				return
 			}

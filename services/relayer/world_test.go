@@ -178,7 +178,7 @@ func (w *world) bring(d Bring, recovered bool) Brought {
 	switch {
 	case w.absent && !w.calm:
 		out.Err, out.Unknown = failure(msgs.NoGas, "own gas is not switched on", "switch it on"), recovered || d.Unsure
-	case w.chance(8):
+	case w.chance(8), d.Unsure && w.chance(30): // most of all where it matters
 		out.Err, out.Unknown = failure(msgs.VenueDown, "the sender is silent", "wait"), true
 	case w.kind == polymarket.EOA:
 		w.bringCalls(d, b, &out)
