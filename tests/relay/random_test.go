@@ -17,7 +17,7 @@ import (
 )
 
 // lives is how many random lives are lived without SLUICE_RELAY_SEEDS.
-const lives = 2
+const lives = 1
 
 // Whatever goes wrong with the relayer, its answers, its quota, the chain, its nodes, the bus and the process, at random: each
 // request comes to one end, what is confirmed was executed once, and every wallet has what was told.
