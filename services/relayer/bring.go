@@ -16,6 +16,9 @@ import (
 	"sluice/pkg/polymarket"
 )
 
+// submitTimeout is for handing an intent to the sender, which may ask slow endpoints for its gas before.
+const submitTimeout = time.Minute
+
 // intentOf is the sender's name for a unit's transaction; an EOA's unit has one for each call.
 func intentOf(u *msgs.TxPayload, call int) string {
 	if u.Kind == polymarket.EOA.String() {
@@ -178,9 +181,15 @@ func (p *performer) intend(ctx context.Context, d Bring, id string, c polymarket
 	}
 	for pauses := newPauses(); ; {
 		wait := pauses.Next()
-		err := p.sender.Submit(ctx, sender.Intent{ID: id, To: c.To, Data: c.Data})
+		call, cancel := context.WithTimeout(ctx, submitTimeout)
+		err := p.sender.Submit(call, sender.Intent{ID: id, To: c.To, Data: c.Data})
+		silent := call.Err() != nil
+		cancel()
 		if err == nil || ctx.Err() != nil {
 			return nil, false
+		}
+		if silent {
+			return &msgs.Error{Code: msgs.VenueDown, Cause: "the sender of own transactions does not say whether it takes it on", Fix: "it is asked again; look at the log for what keeps the sender"}, true
 		}
 		if e, ok := errors.AsType[*evm.Error](err); ok && e.Kind == evm.Reverted {
 			cause := e.Cause

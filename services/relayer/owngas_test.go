@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -199,6 +200,56 @@ func (j *shut) Read(ctx context.Context, after uint64) ([]sender.Entry, error) {
 		return nil, errors.New("no answer")
 	}
 	return j.Memory.Read(ctx, after)
+}
+
+// stuck is a journal whose writes wait until it is let go.
+type stuck struct {
+	sender.Memory
+	on   bool
+	free chan struct{}
+}
+
+func (j *stuck) Append(ctx context.Context, after uint64, record []byte) (uint64, error) {
+	if j.on {
+		<-j.free
+	}
+	return j.Memory.Append(ctx, after, record)
+}
+
+// A sender that falls silent while it is handed a transaction leaves it unknown, and that is said; it is taken on once.
+func TestSenderThatFallsSilentWhileItIsAskedIsSaid(t *testing.T) {
+	onBench(t, "eoa", func(b *bench) {
+		u := b.unit("u1", b.look(), b.split(4))
+		j := &stuck{free: make(chan struct{})}
+		b.stop()
+		s, err := sender.New(sender.Config{Pool: b.p.pool, Journal: j, Signer: b.key, Allow: b.p.pen.vet, Told: b.p.mined.told, Log: b.p.log})
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.p.sender = s
+		ctx, cancel := context.WithCancel(b.Context())
+		var running sync.WaitGroup
+		running.Go(func() {
+			if err := s.Run(ctx); err != nil {
+				b.Errorf("sender: %v", err)
+			}
+		})
+		defer running.Wait()
+		defer cancel()
+		if _, err := s.Status(ctx); err != nil {
+			b.Fatal(err)
+		}
+		j.on = true
+		m := b.do(Bring{Unit: u}, false, one)[0].(Brought)
+		if !m.Unknown || m.Err == nil || m.Err.Fix == "" {
+			b.Errorf("brought %+v", m)
+		}
+		j.on = false
+		close(j.free)
+		if m = b.do(Bring{Unit: u, Unsure: true, SendBy: 1}, false, one)[0].(Brought); m.Err != nil || m.Unknown {
+			b.Errorf("taken on meanwhile, and yet: %+v", m)
+		}
+	})
 }
 
 // A sender whose journal cannot be read after a write of which nobody knows the fate does not prove that it has taken nothing on.
