@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -185,18 +186,18 @@ func TestFailedTransactionIsNotConfirmedWithoutItsReceipt(t *testing.T) {
 // shut is a journal that stops answering, after it has or has not written a record.
 type shut struct {
 	sender.Memory
-	closed bool
+	closed atomic.Bool
 }
 
 func (j *shut) Append(ctx context.Context, after uint64, record []byte) (uint64, error) {
-	if j.closed {
+	if j.closed.Load() {
 		return 0, errors.New("no answer")
 	}
 	return j.Memory.Append(ctx, after, record)
 }
 
 func (j *shut) Read(ctx context.Context, after uint64) ([]sender.Entry, error) {
-	if j.closed {
+	if j.closed.Load() {
 		return nil, errors.New("no answer")
 	}
 	return j.Memory.Read(ctx, after)
@@ -205,12 +206,12 @@ func (j *shut) Read(ctx context.Context, after uint64) ([]sender.Entry, error) {
 // stuck is a journal whose writes wait until it is let go.
 type stuck struct {
 	sender.Memory
-	on   bool
+	on   atomic.Bool
 	free chan struct{}
 }
 
 func (j *stuck) Append(ctx context.Context, after uint64, record []byte) (uint64, error) {
-	if j.on {
+	if j.on.Load() {
 		<-j.free
 	}
 	return j.Memory.Append(ctx, after, record)
@@ -236,16 +237,17 @@ func TestSenderThatFallsSilentWhileItIsAskedIsSaid(t *testing.T) {
 		})
 		defer running.Wait()
 		defer cancel()
+		letGo := sync.OnceFunc(func() { j.on.Store(false); close(j.free) })
+		defer letGo() // or a test that fails would wait for ever
 		if _, err := s.Status(ctx); err != nil {
 			b.Fatal(err)
 		}
-		j.on = true
+		j.on.Store(true)
 		m := b.do(Bring{Unit: u}, false, one)[0].(Brought)
 		if !m.Unknown || m.Err == nil || m.Err.Fix == "" {
 			b.Errorf("brought %+v", m)
 		}
-		j.on = false
-		close(j.free)
+		letGo()
 		if m = b.do(Bring{Unit: u, Unsure: true, SendBy: 1}, false, one)[0].(Brought); m.Err != nil || m.Unknown {
 			b.Errorf("taken on meanwhile, and yet: %+v", m)
 		}
@@ -267,13 +269,13 @@ func TestSenderBehindItsJournalProvesNothing(t *testing.T) {
 		if on, unknown := b.p.takenOn(b.Context(), &u, false); unknown != nil || slices.Contains(on, true) {
 			b.Fatalf("%v, %v", on, unknown)
 		}
-		j.closed = true
+		j.closed.Store(true)
 		if err := s.Submit(b.Context(), sender.Intent{ID: intentOf(&u, 0), To: b.split(4).To, Data: b.split(4).Data}); err == nil {
 			b.Fatal("taken on without a journal")
 		}
 		if _, unknown := b.p.takenOn(b.Context(), &u, false); unknown == nil {
 			b.Error("what the journal holds is not known, and yet it says that nothing was taken on")
 		}
-		j.closed = false
+		j.closed.Store(false)
 	})
 }
