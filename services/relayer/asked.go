@@ -113,6 +113,14 @@ func (t *decision) refused(a *Asked, c *msgs.TxCommon) *msgs.Error {
 	return nil
 }
 
+// unlisted refuses a transfer that was taken once and must not be signed now, as the configuration has changed.
+func (t *decision) unlisted(r *request) *msgs.Error {
+	if transfer, ok := r.command.(*msgs.Transfer); ok {
+		return t.refusedTransfer(transfer)
+	}
+	return nil
+}
+
 func (t *decision) refusedTransfer(c *msgs.Transfer) *msgs.Error {
 	if c.Asset == assetPOL {
 		return failure(msgs.NotCapable, "the wallet's calls carry no POL", "send it from the owner's account with a wallet program")

@@ -69,3 +69,26 @@ func TestUndoneBlockLetsTheUnitGoOn(t *testing.T) {
 	deedOf[Submit](t, b.tell(actor.Tick{}).Deeds)
 	b.consistent()
 }
+
+// The relayer refuses a proxy wallet's unit for a time, and the owner has no POL. When that time is over it is asked again, but only once
+// the sender has said that it has not taken the unit on: no nonce guards what the owner brings.
+func TestProxysUnitGoesBackOnlyWhenOwnGasHasNotTakenIt(t *testing.T) {
+	b, d := wrapping(t, polymarket.Proxy, nil)
+	u := deedOf[Submit](t, d.Deeds).Unit
+	no := refused(polymarket.RelayerQuota)
+	no.Status, no.After, no.Named = 429, time.Hour, true
+	deedOf[Bring](t, b.tell(Submitted{Unit: u.Unit, Err: no}).Deeds)
+	b.tell(Brought{Unit: u.Unit, Err: noGas, Unknown: true})
+	b.wait(2 * time.Hour)
+	deedOf[Bring](t, b.tell(actor.Tick{}).Deeds)
+	b.tell(Brought{Unit: u.Unit, Err: noGas})
+	b.wait(time.Minute)
+	again := deedOf[Submit](t, b.tell(actor.Tick{}).Deeds)
+	if text(again.Unit) != text(u) || !again.Left {
+		t.Errorf("asked again with %s", text(again))
+	}
+	if d := b.tell(Submitted{Unit: u.Unit, Left: true, Err: no}); len(leaving(d.Deeds)) != 0 {
+		t.Errorf("the relayer may have a copy, and yet: %s", text(d.Deeds))
+	}
+	b.consistent()
+}

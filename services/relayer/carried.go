@@ -3,6 +3,7 @@ package relayer
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"sluice/pkg/limits/quota"
@@ -58,10 +59,18 @@ func (t *decision) submitted(m *Submitted) {
 	}
 }
 
-// denied ends a unit that must not be signed.
+// denied ends a unit that must not be signed. Where the reason is a transfer to who is not listed any more, the rest is sealed anew.
 func (t *decision) denied(u *unit, err *msgs.Error, left bool) {
-	t.giveUp(u, nil, err, left && u.fencedByNonce())
-	for _, r := range t.inUnit(u) {
+	rs := t.inUnit(u)
+	var rest []*request
+	if !left || u.fencedByNonce() {
+		rest = but(rs, func(r *request) bool { return t.unlisted(r) != nil })
+	}
+	if len(rest) == len(rs) {
+		rest = nil
+	}
+	t.giveUp(u, rest, err, left && u.fencedByNonce())
+	for _, r := range but(rs, func(r *request) bool { return slices.Contains(rest, r) }) {
 		t.fail(r, u, err, "")
 	}
 }
@@ -314,7 +323,7 @@ func (t *decision) retry() {
 		t.tooLate(u, rs)
 		return
 	}
-	if able.OwnGas == polymarket.OwnGasSamePayload && u.Carrier == msgs.ByOwnGas && u.BackMS != 0 && u.BackMS <= t.nowMS && !u.bound() {
+	if u.Carrier == msgs.ByOwnGas && u.BackMS != 0 && u.BackMS <= t.nowMS && !u.bound() {
 		t.reroute(u, msgs.ByRelayer, failure(u.Code, "own gas cannot bring it, and the relayer may be able again", "wait"), u.Left || u.Unsure, nil)
 		return
 	}

@@ -56,6 +56,14 @@ func (t *decision) plan(l *Looked) plan {
 		return p
 	}
 	rs = but(rs, func(r *request) bool { return r.Verb == msgs.VerbDeploy })
+	// The configuration may have changed since a transfer was taken: it ends alone, not with its whole unit at the signature.
+	rs = but(rs, func(r *request) bool {
+		err := t.unlisted(r)
+		if err != nil {
+			p.ends = append(p.ends, verdict{r: r, err: err})
+		}
+		return err != nil
+	})
 	// What came after the look was asked for is packed with the next: of its positions nothing is known.
 	rs = but(rs, func(r *request) bool {
 		return r.needsPositions() && slices.ContainsFunc(r.positions(), func(id polymarket.TokenID) bool { _, read := l.Positions[id]; return !read })

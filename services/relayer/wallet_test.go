@@ -215,3 +215,29 @@ func TestProxysUnitThatIsNotBroughtIsAskedForAgain(t *testing.T) {
 	}
 	b.consistent()
 }
+
+// An address is taken off the list while a transfer to it waits, or is sealed and not signed. The transfer fails alone: what is packed
+// beside it goes.
+func TestTransferThatIsNoLongerListedFailsAlone(t *testing.T) {
+	for name, sealed := range map[string]bool{"queued": false, "sealed": true} {
+		t.Run(name, func(t *testing.T) {
+			b := begun(t, polymarket.Safe)
+			b.ask("wrap", `{"request_id":"w1","amount":"5","urgency":"high"}`)
+			b.ask("transfer", `{"request_id":"t1","asset":"pUSD","amount":"5","to":"`+listed+`","urgency":"high"}`)
+			b.wait(2 * time.Second)
+			if sealed {
+				u := deedOf[Submit](t, b.sealed(b.looks(7)).Deeds).Unit.Unit
+				b.core.id.SendTo = nil
+				b.tell(Submitted{Unit: u, Denied: failure(msgs.DestinationNotListed, "it is not in the configuration file", "list it there")})
+				b.wait(2 * time.Second)
+			}
+			b.core.id.SendTo = nil
+			if s := deedOf[Submit](t, b.sealed(b.looks(7)).Deeds); len(s.Unit.RequestIDs) != 1 || s.Unit.RequestIDs[0] != "w1" {
+				t.Errorf("sealed %s", text(s.Unit))
+			}
+			if a, _ := b.core.Answer("t1"); !a.Final || a.Error.Code != msgs.DestinationNotListed {
+				t.Errorf("answered %s", text(a))
+			}
+		})
+	}
+}

@@ -119,6 +119,9 @@ func refused(reason polymarket.RelayerReason) *polymarket.RelayerError {
 func (w *world) submit(d Submit, recovered bool) Submitted {
 	b := w.body(d.Unit)
 	out := Submitted{Unit: d.Unit.Unit, AtMS: w.now.UnixMilli(), Left: recovered || d.Left || w.sent[d.Unit.Unit]}
+	if w.kind == polymarket.Proxy && b.own {
+		w.t.Fatalf("a proxy wallet's unit that own gas has taken is submitted beside it")
+	}
 	if w.chance(8) && !out.Left {
 		out.Exhausted = &quota.Exhausted{Until: w.now.Add(time.Hour), Limit: 100, Used: 100}
 		return out
