@@ -1,9 +1,11 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -21,6 +23,8 @@ type scripted struct {
 	nc *nats.Conn
 	js jetstream.JetStream
 	n  uint64
+
+	playing sync.Mutex // held while a command is answered: the tool may have heard the end of it before the last answer is acknowledged
 }
 
 const condition = "0xbd31000000000000000000000000000000000000000000000000000000000001"
@@ -52,12 +56,17 @@ func relayerSays(t *testing.T, play func(s *scripted, c msgs.Command, seq uint64
 			t.Error(err)
 			return
 		}
+		s.playing.Lock()
+		defer s.playing.Unlock()
 		play(s, c, at.Sequence.Stream)
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(reading.Stop)
+	t.Cleanup(func() {
+		reading.Stop()
+		s.playing.Lock()
+	})
 	return s
 }
 
@@ -70,7 +79,7 @@ func (s *scripted) say(events ...msgs.Event) {
 	}
 	b, err := json.Marshal(msgs.Envelope{V: 1, Account: "main", Env: msgs.Sandbox, Events: events})
 	if err == nil {
-		_, err = s.js.Publish(s.t.Context(), msgs.EvtSubject(msgs.FamilyTx, "main"), b)
+		_, err = s.js.Publish(context.WithoutCancel(s.t.Context()), msgs.EvtSubject(msgs.FamilyTx, "main"), b)
 	}
 	if err != nil {
 		s.t.Error(err)

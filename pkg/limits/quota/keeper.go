@@ -4,12 +4,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"time"
 )
 
 const (
-	// maxAttempts bounds how often a decision is made anew because others were faster.
-	maxAttempts = 20
+	// maxAttempts bounds how often a decision is made anew because others were faster: each time somebody else has written, so
+	// that it is only reached where many more write than a day has units for.
+	maxAttempts = 200
+	// pauseStep is by how much the longest pause before deciding anew grows each time, and maxPause where that ends. Who has
+	// lost has more to read than who has won and would go on losing at the same pace.
+	pauseStep, maxPause = time.Millisecond, 25 * time.Millisecond
 	// maxLost bounds how often it is made anew because the journal's answer was lost.
 	maxLost = 3
 )
@@ -107,7 +112,7 @@ func (k *Keeper) write(ctx context.Context, what string, decide func(time.Time) 
 		return ctx.Err()
 	}
 	lost := 0
-	for range maxAttempts {
+	for n := range maxAttempts {
 		if err := k.catchUp(ctx); err != nil {
 			return fmt.Errorf("%s: %w", what, err)
 		}
@@ -123,6 +128,11 @@ func (k *Keeper) write(ctx context.Context, what string, decide func(time.Time) 
 			k.apply(pos, e)
 			return nil
 		case errors.Is(err, ErrBehind):
+			select {
+			case <-time.After(rand.N(min(time.Duration(n+1)*pauseStep, maxPause))):
+			case <-ctx.Done():
+				return fmt.Errorf("%s: %w", what, ctx.Err())
+			}
 		default:
 			if lost++; lost == maxLost || ctx.Err() != nil {
 				return fmt.Errorf("%s: %w", what, err)
