@@ -3,9 +3,6 @@ package executor
 import (
 	"context"
 	"encoding/json"
-	"errors"
-	"fmt"
-	"log/slog"
 	"maps"
 	"slices"
 	"sync"
@@ -29,16 +26,17 @@ const (
 	maxBooks   = 1000                   // tokens whose books are followed; beyond it the oldest asked for is let go
 )
 
-// facts follows the market facts on the bus and shows them as immutable snapshots.
+// facts follows the market facts on the bus and shows them as immutable snapshots. A market whose fact is gone from the bus (the
+// stream is in memory) keeps the one that was read.
 type facts struct {
 	shown  atomic.Pointer[Facts]
 	loaded chan struct{} // closed when there was something to show
+	known  map[msgs.ConditionID]*Market
 	gauge  func(int)
-	log    *slog.Logger
 }
 
-func newFacts(gauge func(int), log *slog.Logger) *facts {
-	f := &facts{loaded: make(chan struct{}), gauge: gauge, log: log}
+func newFacts(gauge func(int)) *facts {
+	f := &facts{loaded: make(chan struct{}), known: map[msgs.ConditionID]*Market{}, gauge: gauge}
 	f.shown.Store(NewFacts())
 	return f
 }
@@ -46,82 +44,26 @@ func newFacts(gauge func(int), log *slog.Logger) *facts {
 // now is what is known at this moment.
 func (f *facts) now() *Facts { return f.shown.Load() }
 
-// follow reads the last value of every market and every change, until ctx ends. A market whose fact is gone from the bus
-// (the stream is in memory) keeps the one that was read.
-//
-// Whenever the connection comes back it begins anew: the server may have started again without the stream, or with another
-// one whose sequences begin at one.
-func (f *facts) follow(ctx context.Context, js jetstream.JetStream) error {
-	back := js.Conn().StatusChanged(nats.CONNECTED)
-	defer js.Conn().RemoveStatusListener(back)
-	known := map[msgs.ConditionID]*Market{}
-	for {
-		life, end := context.WithCancel(ctx)
-		go func() {
-			select {
-			case <-back:
-				end()
-			case <-life.Done():
-			}
-		}()
-		err := f.read(life, js, known)
-		interrupted := life.Err() != nil
-		end()
-		switch {
-		case ctx.Err() != nil:
-			return nil
-		case errors.Is(err, jetstream.ErrStreamNotFound):
-			if err := actor.EnsureStreams(ctx, js, 1); err != nil {
-				f.log.Warn("stream of market facts not made anew, trying again", "error", err)
-			}
-		case err != nil && !interrupted:
-			return err
-		}
-		if pause(ctx, lookFirst) != nil {
-			return nil
-		}
-	}
+// follow reads the last fact of every market and every change, until ctx ends.
+func (f *facts) follow(ctx context.Context, s *Service) error {
+	return actor.Values{JS: s.js, Stream: msgs.MarketStream, Filter: msgs.MDSubject(venue, "market", "*"), Replicas: s.cfg.Replicas, Take: f.take, Caught: f.show,
+		Log: s.cfg.Log}.Follow(ctx)
 }
 
-// read takes what is there and what comes into known, until ctx ends.
-func (f *facts) read(ctx context.Context, js jetstream.JetStream, known map[msgs.ConditionID]*Market) error {
-	c, err := js.OrderedConsumer(ctx, msgs.MarketStream, jetstream.OrderedConsumerConfig{
-		FilterSubjects: []string{msgs.MDSubject(venue, "market", "*")}, DeliverPolicy: jetstream.DeliverLastPerSubjectPolicy,
-		MaxResetAttempts: 1, // what the library tries by itself cannot be interrupted
-	})
-	if err != nil {
-		return fmt.Errorf("follow market facts: %w", err)
+func (f *facts) take(_ string, data []byte) error {
+	fact := &Market{}
+	if err := json.Unmarshal(data, &fact.Market); err != nil {
+		return err
 	}
-	it, err := c.Messages()
-	if err != nil {
-		return fmt.Errorf("follow market facts: %w", err)
-	}
-	defer it.Stop()
-	defer context.AfterFunc(ctx, it.Stop)()
-	for {
-		m, err := it.Next(jetstream.NextContext(ctx))
-		if ctx.Err() != nil {
-			return nil
-		}
-		if err != nil {
-			return fmt.Errorf("follow market facts: %w", err)
-		}
-		fact := &Market{}
-		if err := json.Unmarshal(m.Data(), &fact.Market); err != nil {
-			f.log.Warn("market fact unreadable", "subject", m.Subject(), "error", err)
-			continue
-		}
-		known[fact.ConditionID] = fact
-		if meta, err := m.Metadata(); err != nil || meta.NumPending == 0 {
-			f.show(known)
-		}
-	}
+	f.known[fact.ConditionID] = fact
+	return nil
 }
 
-func (f *facts) show(known map[msgs.ConditionID]*Market) {
-	all := make([]*Market, 0, len(known))
-	for _, id := range slices.Sorted(maps.Keys(known)) {
-		all = append(all, known[id])
+// show makes what was taken visible to all accounts.
+func (f *facts) show() {
+	all := make([]*Market, 0, len(f.known))
+	for _, id := range slices.Sorted(maps.Keys(f.known)) {
+		all = append(all, f.known[id])
 	}
 	f.shown.Store(NewFacts(all...))
 	f.gauge(len(all))

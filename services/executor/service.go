@@ -55,7 +55,7 @@ func New(cfg Config) (*Service, error) {
 	if err := s.count.register(cfg.Metrics, l); err != nil {
 		return nil, fmt.Errorf("register metrics: %w", err)
 	}
-	s.facts = newFacts(s.count.known, cfg.Log)
+	s.facts = newFacts(s.count.known)
 	s.books = &books{nc: cfg.NATS, js: js, known: map[msgs.TokenID]*followed{}}
 	for _, a := range cfg.Accounts {
 		s.desks = append(s.desks, s.newDesk(a))
@@ -92,7 +92,7 @@ func (s *Service) Run(ctx context.Context) error {
 	}
 	ctx, end := s.sharing(ctx)
 	g := actor.Group{Log: s.cfg.Log}
-	g.Add("facts", func(ctx context.Context) error { return s.facts.follow(ctx, s.js) })
+	g.Add("facts", func(ctx context.Context) error { return s.facts.follow(ctx, s) })
 	for _, d := range s.desks {
 		g.Add("orders of "+string(d.cfg.Name), func(ctx context.Context) error {
 			if err := s.factsOrPatience(ctx); err != nil {

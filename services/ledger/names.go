@@ -3,11 +3,9 @@ package ledger
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"sync"
 
-	"github.com/nats-io/nats.go/jetstream"
-
+	"sluice/pkg/actor"
 	"sluice/pkg/msgs"
 )
 
@@ -39,52 +37,21 @@ func (n *names) put(positions []msgs.Position) {
 	}
 }
 
-// learn takes one fact. What cannot be read was not written by ingest.
-func (n *names) learn(data []byte) {
+// learn takes one fact.
+func (n *names) learn(_ string, data []byte) error {
 	var f msgs.Market
-	if json.Unmarshal(data, &f) != nil {
-		return
+	if err := json.Unmarshal(data, &f); err != nil {
+		return err
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	for _, t := range f.Tokens {
 		n.said[t.TokenID] = name{f.ConditionID, t.Outcome, t.Winner}
 	}
+	return nil
 }
 
 // follow learns the last fact about each market, and every new one, until ctx ends.
 func (n *names) follow(ctx context.Context, s *Service) error {
-	for ctx.Err() == nil {
-		if err := n.read(ctx, s.js); ctx.Err() == nil {
-			s.cfg.Log.Debug("market facts interrupted, reading them again", "error", err)
-		}
-		if pause(ctx, retryLast) != nil {
-			break
-		}
-	}
-	return nil
-}
-
-func (n *names) read(ctx context.Context, js jetstream.JetStream) error {
-	stream, err := js.Stream(ctx, msgs.MarketStream)
-	if err != nil {
-		return fmt.Errorf("open stream of last values: %w", err)
-	}
-	c, err := stream.CreateConsumer(ctx, jetstream.ConsumerConfig{FilterSubject: msgs.MDSubject(venue, "market", "*"),
-		DeliverPolicy: jetstream.DeliverLastPerSubjectPolicy, AckPolicy: jetstream.AckNonePolicy, MemoryStorage: true, Replicas: 1, InactiveThreshold: readerIdle})
-	if err != nil {
-		return fmt.Errorf("read market facts: %w", err)
-	}
-	it, err := c.Messages(jetstream.PullMaxMessages(readAhead), jetstream.PullExpiry(pullExpiry), jetstream.PullHeartbeat(heartbeat))
-	if err != nil {
-		return fmt.Errorf("read market facts: %w", err)
-	}
-	defer it.Stop()
-	for {
-		m, err := it.Next(jetstream.NextContext(ctx))
-		if err != nil {
-			return err
-		}
-		n.learn(m.Data())
-	}
+	return actor.Values{JS: s.js, Stream: msgs.MarketStream, Filter: msgs.MDSubject(venue, "market", "*"), Replicas: s.cfg.Replicas, Take: n.learn, Log: s.cfg.Log}.Follow(ctx)
 }

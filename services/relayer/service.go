@@ -59,7 +59,7 @@ func New(cfg Config) (*Service, error) {
 	if err := s.register(); err != nil {
 		return nil, fmt.Errorf("register metrics: %w", err)
 	}
-	s.facts = newFacts(cfg.Log)
+	s.facts = newFacts()
 	for _, a := range cfg.Accounts {
 		s.desks = append(s.desks, s.newDesk(a))
 	}
@@ -102,11 +102,11 @@ func (s *Service) Run(ctx context.Context) error {
 	}
 	s.tellWhatIsMissing()
 	g := actor.Group{Log: s.cfg.Log}
-	g.Add("facts", func(ctx context.Context) error { return s.facts.follow(ctx, s.js) })
+	g.Add("facts", func(ctx context.Context) error { return s.facts.follow(ctx, s) })
 	g.Add("limits of the relayer", s.allowed.Run)
 	for _, d := range s.desks {
 		g.Add("wallet of "+string(d.cfg.Name), func(ctx context.Context) error {
-			s.facts.patiently(ctx)
+			s.facts.patiently(ctx, s.cfg.Log)
 			return d.run(ctx, leases, snapshots)
 		})
 	}
