@@ -314,6 +314,30 @@ func members(spec *ast.TypeSpec, pkg string, names map[string]bool) {
 	}
 }
 
+// The README says twice what runs, in one process and in containers; a service that is missing there is one that nobody looks for.
+func TestReadmeNamesEveryService(t *testing.T) {
+	text, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	services, err := os.ReadDir("services")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for what, where := range map[string]string{"what `sluice up` runs": `(?m)^go run ./cmd/sluice up .*$`, "what runs in containers": `(?s)## In containers.*?\n## `} {
+		said := regexp.MustCompile(where).FindString(string(text))
+		if said == "" {
+			t.Errorf("README.md says nothing of %s: the check has gone blind", what)
+			continue
+		}
+		for _, s := range services {
+			if !strings.Contains(said, s.Name()) {
+				t.Errorf("README.md does not name %s in %s", s.Name(), what)
+			}
+		}
+	}
+}
+
 // Requirements that are said to be met name the tests that show it; a test that no longer exists shows nothing.
 func TestRequirementsNameRealTests(t *testing.T) {
 	text, err := os.ReadFile("docs/requirements.md")
