@@ -287,7 +287,7 @@ func (c *deployCmd) Run(a *app) error {
 type transferCmd struct {
 	txFlags
 	amountFlags
-	Asset     string `name:"asset" enum:",pUSD,USDC.e,POL" default:"" help:"pUSD, USDC.e or POL."`
+	Asset     string `name:"asset" enum:",pUSD,USDC.e" default:"" help:"pUSD or USDC.e. POL is not sent: it pays for gas."`
 	Token     string `name:"token" help:"Token id of shares, in place of asset."`
 	To        string `name:"to" required:"" help:"Address (0x…); it must stand in the account's send_to of the settings file of whoever runs the relayer."`
 	AllowHeld bool   `name:"allow-held" help:"Take also what resting orders need."`

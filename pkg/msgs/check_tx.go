@@ -65,7 +65,7 @@ func (c *Transfer) Check() *Error {
 	case c.Asset != "" && c.TokenID != "":
 		return excludes("asset", "token_id")
 	case c.Asset == "" && c.TokenID == "":
-		return newError(MissingField, "asset", "nothing says what to transfer").fix("give asset (pUSD, USDC.e or POL) or token_id")
+		return newError(MissingField, "asset", "nothing says what to transfer").fix("give asset (pUSD or USDC.e) or token_id")
 	}
 	return c.Amount.check()
 }

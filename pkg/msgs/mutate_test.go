@@ -123,7 +123,7 @@ func goodFor() map[string][]any {
 		"valid_until_ms": {num("0"), num("1763803600000")}, "builder": {hash, "0x" + strings.ToUpper(hash[2:])}, "fee_rate_bps": {num("0"), num("1000")}, "nonce": {num("0")},
 		"order_id": {hash}, "client_order_ids": {[]any{"a", "b"}}, "order_ids": {[]any{hash}}, "prefix": {"mm1-"}, "replaces": {"mm1-00", "a"}, "size_is": {"total", "new"},
 		"reason": {"drawdown"}, "cancel": {true, false}, "condition_id": {hash}, "urgency": {"high", "normal", "low"}, "deadline_ms": {num("1763803600000")},
-		"allow_held": {true, false}, "set": {"trading"}, "asset": {"pUSD", "USDC.e", "POL"}, "to": {"0x6e0c80c90ea6c15917308f820eac91ce2724b5b5"}, "cancels": {"c-1", "arb-77"},
+		"allow_held": {true, false}, "set": {"trading"}, "asset": {"pUSD", "USDC.e"}, "to": {"0x6e0c80c90ea6c15917308f820eac91ce2724b5b5"}, "cancels": {"c-1", "arb-77"},
 		"salt": {num("1"), num("18446744073709551615")}, "tokenId": {token, "7"}, "makerAmount": {"1", "999999999999999999"}, "signatureType": {num("0"), num("3")}, "signature": {"0x00"}, "timestamp": {"0", "1"},
 	}
 }

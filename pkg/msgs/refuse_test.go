@@ -72,6 +72,7 @@ func TestBadCommandsOfEveryFamilyAreRefused(t *testing.T) {
 		{"cmd.tx.main.approve", `{"request_id":"s","set":"everybody"}`, BadValue, "set"},
 		{"cmd.tx.main.transfer", `{"request_id":"s","amount":"1","to":"0x6e0c80c90ea6c15917308f820eac91ce2724b5b5"}`, MissingField, "asset"},
 		{"cmd.tx.main.transfer", `{"request_id":"s","asset":"pUSD","token_id":"5","amount":"1","to":"0x6e0c80c90ea6c15917308f820eac91ce2724b5b5"}`, BadValue, "asset"},
+		{"cmd.tx.main.transfer", `{"request_id":"s","asset":"POL","amount":"1","to":"0x6e0c80c90ea6c15917308f820eac91ce2724b5b5"}`, BadValue, "asset"},
 		{"cmd.tx.main.transfer", `{"request_id":"s","asset":"pUSD","amount":"1","to":"somebody"}`, BadValue, "to"},
 		{"cmd.tx.main.cancel", `{"request_id":"s","cancels":"s"}`, BadValue, "cancels"},
 	} {

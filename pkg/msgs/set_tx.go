@@ -93,7 +93,7 @@ func (c *Transfer) required() []string { return []string{"request_id", "amount",
 func (c *Transfer) set(f field) (bool, *Error) {
 	switch f.name {
 	case "asset":
-		return true, oneOf(f, &c.Asset, "pUSD", "USDC.e", "POL")
+		return true, oneOf(f, &c.Asset, "pUSD", "USDC.e")
 	case "token_id":
 		return true, f.token(&c.TokenID)
 	case "amount":

@@ -96,10 +96,11 @@ type Approve struct {
 // Deploy creates the account's wallet on chain (cmd.tx.<account>.deploy).
 type Deploy struct{ TxCommon }
 
-// Transfer moves funds to an address of the configuration file (cmd.tx.<account>.transfer).
+// Transfer moves money or shares to an address of the configuration file (cmd.tx.<account>.transfer). POL is none of it: it is what
+// the owner pays gas with, and no command moves it.
 type Transfer struct {
 	TxCommon
-	Asset     string      `json:"asset,omitempty" enum:"pUSD,USDC.e,POL"`
+	Asset     string      `json:"asset,omitempty" enum:"pUSD,USDC.e"`
 	TokenID   TokenID     `json:"token_id,omitempty"`
 	Amount    AmountOrMax `json:"amount"`
 	To        string      `json:"to" schema:"address"`

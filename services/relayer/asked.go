@@ -122,9 +122,6 @@ func (t *decision) unlisted(r *request) *msgs.Error {
 }
 
 func (t *decision) refusedTransfer(c *msgs.Transfer) *msgs.Error {
-	if c.Asset == assetPOL {
-		return failure(msgs.NotCapable, "the wallet's calls carry no POL", "send it from the owner's account with a wallet program")
-	}
 	if !common.IsHexAddress(c.To) || !slices.Contains(t.id.SendTo, common.HexToAddress(c.To)) {
 		return failure(msgs.DestinationNotListed, "the address is not in the configuration file", "list it there; no message can")
 	}

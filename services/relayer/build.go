@@ -16,7 +16,6 @@ import (
 const (
 	assetPUSD  = "pUSD"
 	assetUSDCe = "USDC.e"
-	assetPOL   = "POL"
 )
 
 // batch is calls in the making, in the order in which they can build on each other: approve, wrap, merge, redeem, convert, split,
@@ -216,29 +215,30 @@ func (b *batch) converts(p *purse, rs []*request) (*request, *msgs.Error) {
 func (b *batch) transfers(p *purse, rs []*request) (*request, *msgs.Error) {
 	for _, r := range of(rs, msgs.VerbTransfer) {
 		c := r.command.(*msgs.Transfer)
-		to := common.HexToAddress(c.To)
-		from, name := p.pusd, c.Asset
-		var token polymarket.TokenID
+		to, on := common.HexToAddress(c.To), b.id.Contracts
+		var from *Amounts
+		var name string
+		var send func(uint256.Int) polymarket.Call
 		switch {
 		case c.TokenID != "":
-			token, _ = polymarket.ParseTokenID(string(c.TokenID)) // judged when it was asked
+			token, _ := polymarket.ParseTokenID(string(c.TokenID)) // judged when it was asked
 			from, name = p.token(token), string(c.TokenID)
+			send = func(a uint256.Int) polymarket.Call { return on.TransferPosition(b.id.Wallet, to, token, a) }
+		case c.Asset == assetPUSD:
+			from, name = p.pusd, assetPUSD
+			send = func(a uint256.Int) polymarket.Call { return on.Transfer(on.Collateral, to, a) }
 		case c.Asset == assetUSDCe:
-			from = p.usdce
+			from, name = p.usdce, assetUSDCe
+			send = func(a uint256.Int) polymarket.Call { return on.Transfer(on.USDCe, to, a) }
+		default: // in a log of another version: of money nothing is guessed
+			return r, failure(msgs.BadValue, c.Asset+" is nothing that a transfer moves", "use pUSD, USDC.e or a token_id")
 		}
 		a, err := p.take(from, c.Amount, name, c.AllowHeld)
 		if err != nil {
 			return r, err
 		}
 		b.share(r, msgs.Effect{name: -money.Cash(a)}, false)
-		switch {
-		case c.TokenID != "":
-			b.call([]*request{r}, b.id.Contracts.TransferPosition(b.id.Wallet, to, token, polymarket.Units(a)))
-		case c.Asset == assetUSDCe:
-			b.call([]*request{r}, b.id.Contracts.Transfer(b.id.Contracts.USDCe, to, polymarket.Units(a)))
-		default:
-			b.call([]*request{r}, b.id.Contracts.Transfer(b.id.Contracts.Collateral, to, polymarket.Units(a)))
-		}
+		b.call([]*request{r}, send(polymarket.Units(a)))
 	}
 	return nil, nil
 }

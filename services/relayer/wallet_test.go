@@ -114,6 +114,24 @@ func TestEOAsRequestsEndByTheirOwnCalls(t *testing.T) {
 	b.consistent()
 }
 
+// A transfer of something that is not known, in a log of another version, ends alone; it is not taken for a transfer of money.
+func TestTransferOfWhatIsNotKnownMovesNothing(t *testing.T) {
+	b := begun(t, polymarket.Safe)
+	b.ask("wrap", `{"request_id":"w1","amount":"5","urgency":"high"}`)
+	queued := &msgs.TxQueued{Verb: msgs.VerbTransfer, Command: []byte(`{"request_id":"t1","asset":"POL","amount":"5","to":"` + listed + `"}`), StoredMS: b.now.UnixMilli(), LeavesByMS: b.now.UnixMilli()}
+	queued.Type, queued.ReqID = msgs.KindTxQueued, "t1"
+	b.take(queued)
+	b.wait(2 * time.Second)
+	s := deedOf[Submit](t, b.sealed(b.looks(7)).Deeds)
+	if len(s.Unit.RequestIDs) != 1 || s.Unit.RequestIDs[0] != "w1" {
+		t.Errorf("sealed %s", text(s.Unit))
+	}
+	if a, _ := b.core.Answer("t1"); a.Last != msgs.KindTxFailed && a.Last != msgs.KindTxDropped || a.Error.Code != msgs.BadValue {
+		t.Errorf("t1: %s", text(a))
+	}
+	b.consistent()
+}
+
 // When a request is due follows from its urgency and its deadline.
 func TestWhenARequestIsDue(t *testing.T) {
 	const stored = 1_000_000_000
