@@ -215,7 +215,7 @@ func readme(t *testing.T, r *running) {
 	if first == nil {
 		t.Fatal("no line that places an order")
 	}
-	says(t, "the README's order", ok(t, r.tool(strings.Fields(first[1])...)...), "order.accepted")
+	says(t, "the README's order", ok(t, r.tool(strings.Fields(first[1])...)...), "order.accepted", "order.filled", "filled 10")
 }
 
 // hear waits for an event of a type.

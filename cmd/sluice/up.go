@@ -204,7 +204,7 @@ func (c *upCmd) greet(ctx context.Context, a *app, p *plant, where addresses, be
   health    %s   /readyz /metrics
   data      %s   log in %s
 an order:
-  sluice order submit%s --market sandbox-coin --outcome Yes --side buy --price 0.52 --size 10
+  sluice order submit%s --market sandbox-coin --outcome Yes --side buy --price 0.52 --size 10 --wait
 stop with Ctrl-C
 `, time.Since(began).Seconds(), where.NATS, where.CLOB, where.Relayer, where.RPC, where.HTTP, where.Data, where.Log, where.elsewhere())
 	}

@@ -77,10 +77,22 @@ func (v *orderVector) order(t testing.TB) Order {
 func TestOrdersEqualTheOfficialClients(t *testing.T) {
 	f := vectors[orderFile](t, "orders_v2.json")
 	key := mustKey(t, f.PrivateKey)
+	polygon, err := ContractsOn(Polygon)
+	if err != nil {
+		t.Fatal(err)
+	}
+	proxy, _ := polygon.ProxyWallet(key.Address())
+	_, deposit := polygon.DepositWallets(key.Address())
+	makers := map[WalletKind]string{EOA: key.Address().Hex(), Proxy: f.Wallets["proxy"], Safe: f.Wallets["safe"], Deposit: f.Wallets["deposit"]}
+	if makers[Proxy] != proxy.Hex() || makers[Safe] != polygon.SafeWallet(key.Address()).Hex() || makers[Deposit] != deposit.Hex() {
+		t.Errorf("wallets %v of %s", makers, key.Address())
+	}
 	seen := map[WalletKind]int{}
 	for _, v := range some(t, f.Vectors) {
 		o, d := v.order(t), v.domain()
-		seen[o.SignatureType]++
+		if seen[o.SignatureType]++; o.Maker.Hex() != makers[o.SignatureType] {
+			t.Errorf("%d: maker %s of a %s", v.N, o.Maker, o.SignatureType)
+		}
 		contract, err := d.Exchange()
 		if err != nil || contract.Hex() != v.VerifyingContract {
 			t.Fatalf("%d: exchange %s, %v; want %s", v.N, contract, err, v.VerifyingContract)

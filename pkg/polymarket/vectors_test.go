@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -38,6 +40,78 @@ func some[T any](t testing.TB, rows []T) []T {
 		t.Fatal("vector file has no rows")
 	}
 	return rows
+}
+
+// TestVectorsOfAnotherFolderAreCompared reads a copy of the vectors in which each file has one character of what is expected
+// changed: each file's test must see it, and an untouched copy must pass.
+func TestVectorsOfAnotherFolderAreCompared(t *testing.T) {
+	const here = "SLUICE_VECTORS"
+	if os.Getenv(here) != "" {
+		t.Skip("they are read from another folder already")
+	}
+	files := map[string]struct{ changed, seenBy string }{
+		"book_hash.json":         {`"expected_hash": *"[^"]*(.)"`, "TestBookHashEqualsTheOfficialClient"},
+		"builder_headers.json":   {`"POLY_BUILDER_SIGNATURE": *"(.)`, "TestBuilderHeadersEqualTheOfficialSDK"},
+		"calldata.json":          {`"data": *"0x[^"]*(.)"`, "TestCalldataEqualsAnotherEncoder"},
+		"ctf_ids.json":           {`"positionId": *"[^"]*(.)"`, "TestTokenIDsEqualThoseOfRealMarkets"},
+		"fee_adjust.json":        {`"expected": *"?(\d)`, "TestFeeHeadroomEqualsTheOfficialClient"},
+		"http_requests.json":     {`"POLY_SIGNATURE": *"(.)`, "TestRequestsEqualTheOfficialClients"},
+		"l1_auth.json":           {`"POLY_SIGNATURE": *"0x[^"]*(.).."`, "TestL1HeadersEqualTheOfficialClients"},
+		"l2_hmac.json":           {`"POLY_SIGNATURE": *"(.)`, "TestL2HeadersEqualTheOfficialClients"},
+		"market_price.json":      {`"expected": *"?0\.(\d)`, "TestMarketPriceEqualsTheOfficialClient"},
+		"orders_v2.json":         {`"signature": *"0x(.)`, "TestOrdersEqualTheOfficialClients"},
+		"relayer_requests.json":  {`"safeTxDigest": *"0x[^"]*(.)"`, "TestRelayerRequestsEqualTheOfficialClients"},
+		"rest_samples.json":      {`"accepted": *(t)rue`, "TestSamplesClassifyAsLabelled"},
+		"rounding_amounts.json":  {`"recommended": *\{\s*"makerAmount": *"?(\d)`, "TestAmountsAreTheRecommendedIntegers"},
+		"wallet_derivation.json": {`"safe": *"0x[^"]*(.)"`, "TestWalletsEqualTheOfficialDerivation"},
+		"ws_frames.json":         {`"bid_levels": *(\d)`, "TestSequencesLeaveTheExpectedBook"},
+	}
+	same, changed := t.TempDir(), t.TempDir()
+	var seers []string
+	known, err := filepath.Glob("testdata/*.json")
+	if err != nil || len(known) != len(files) {
+		t.Fatalf("%d files of vectors, %d are changed here, %v", len(known), len(files), err)
+	}
+	for name, f := range files {
+		raw, err := os.ReadFile(filepath.Join("testdata", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		at := regexp.MustCompile(f.changed).FindSubmatchIndex(raw)
+		if at == nil {
+			t.Fatalf("%s has nothing like %s", name, f.changed)
+		}
+		other := append([]byte(nil), raw...)
+		switch c := raw[at[2]]; c {
+		case 't':
+			other = []byte(string(raw[:at[2]]) + "false" + string(raw[at[2]+len("true"):]))
+		case '1':
+			other[at[2]] = '2'
+		default:
+			other[at[2]] = '1'
+		}
+		for folder, content := range map[string][]byte{same: raw, changed: other} {
+			if err := os.WriteFile(filepath.Join(folder, name), content, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		seers = append(seers, f.seenBy)
+	}
+	read := func(folder string) string {
+		c := exec.CommandContext(t.Context(), os.Args[0], "-test.v", "-test.run", "^("+strings.Join(seers, "|")+")$")
+		c.Env = append(os.Environ(), here+"="+folder)
+		out, _ := c.CombinedOutput() // which tests fail is what is looked at
+		return string(out)
+	}
+	untouched, touched := read(same), read(changed)
+	for name, f := range files {
+		if !strings.Contains(untouched, "--- PASS: "+f.seenBy+" ") {
+			t.Errorf("%s did not pass with a copy of %s:\n%s", f.seenBy, name, untouched)
+		}
+		if !strings.Contains(touched, "--- FAIL: "+f.seenBy+" ") {
+			t.Errorf("%s did not see what was changed in %s", f.seenBy, name)
+		}
+	}
 }
 
 type jsonCreds struct{ Key, Secret, Passphrase string }
