@@ -20,7 +20,7 @@ type quotas struct {
 	Errors map[string]*msgs.Error      `json:"errors,omitempty"`
 }
 
-// Run shows what the relayer still carries today. It fails when no account has an answer.
+// Run shows what the relayer still carries today, one line for all accounts that share a book. It fails when no account has an answer.
 func (c *quotaCmd) Run(a *app) error {
 	names := c.Account
 	if len(names) == 0 {
@@ -39,6 +39,7 @@ func (c *quotaCmd) Run(a *app) error {
 	defer nc.Close()
 	all := quotas{map[string]msgs.QuotaAnswer{}, map[string]*msgs.Error{}}
 	var rows [][]string
+	rowOf := map[string]int{} // of a book
 	for _, name := range names {
 		one := accountFlags{Account: name}
 		account, err := one.account()
@@ -48,6 +49,11 @@ func (c *quotaCmd) Run(a *app) error {
 		var q msgs.QuotaAnswer
 		if err = ask(nc, msgs.SvcSubject("relayer", account, "quota"), msgs.Empty{}, &q); err == nil {
 			all.Quotas[name] = q
+			if i, shown := rowOf[q.Book]; shown && q.Book != "" {
+				rows[i][0] += ", " + name
+				continue
+			}
+			rowOf[q.Book] = len(rows)
 			rows = append(rows, quotaRow(name, q, time.Now()))
 			continue
 		}
@@ -58,7 +64,7 @@ func (c *quotaCmd) Run(a *app) error {
 	if len(all.Quotas) == 0 && len(names) > 0 {
 		return all.Errors[names[0]]
 	}
-	return a.print(all, []string{"ACCOUNT", "TIER", "USED", "OPEN", "LEFT", "THIS MINUTE", "LAST CALL", "NEXT COMES BACK", "RUNS OUT", ""}, rows)
+	return a.print(all, []string{"ACCOUNTS", "BOOK", "TIER", "USED", "OPEN", "LEFT", "THIS MINUTE", "LAST CALL", "NEXT COMES BACK", "RUNS OUT", ""}, rows)
 }
 
 // asksRelayer says who should have answered.
@@ -88,7 +94,7 @@ func quotaRow(name string, q msgs.QuotaAnswer, now time.Time) []string {
 	} else if q.Limit > 0 && q.Remaining == 0 {
 		notes = append(notes, "nothing left")
 	}
-	return []string{name, q.Tier, used, fmt.Sprint(q.Reserved), left, fmt.Sprintf("%d/%d", q.PerMinute.Used, q.PerMinute.Limit),
+	return []string{name, q.Book, q.Tier, used, fmt.Sprint(q.Reserved), left, fmt.Sprintf("%d/%d", q.PerMinute.Used, q.PerMinute.Limit),
 		clock(q.LastCallMS, now), clock(q.ResetsMS, now), out, strings.Join(notes, "; ")}
 }
 

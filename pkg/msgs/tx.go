@@ -302,6 +302,7 @@ type TxAnswer struct {
 
 // QuotaAnswer is the reply to svc.relayer.<account>.quota: the book of the account's credential, which other accounts may use too.
 type QuotaAnswer struct {
+	Book           string    `json:"book" doc:"the credential whose units they are, by a name that is no secret: accounts with the same book share them"`
 	Tier           string    `json:"tier"`
 	Limit          int       `json:"limit" doc:"units of any 24 hours; 0: no daily limit"`
 	Used           int       `json:"used" doc:"units that are charged, those reserved among them"`

@@ -184,7 +184,7 @@ func (a *Allowance) Answer(ctx context.Context) (msgs.QuotaAnswer, error) {
 		return msgs.QuotaAnswer{}, err
 	}
 	out := msgs.QuotaAnswer{
-		Tier: strings.ToLower(a.tier), Limit: v.Limit, Used: v.Used, Reserved: v.Reserved, Remaining: v.Remaining, Warning: v.Warn,
+		Book: a.book, Tier: strings.ToLower(a.tier), Limit: v.Limit, Used: v.Used, Reserved: v.Reserved, Remaining: v.Remaining, Warning: v.Warn,
 		ResetsMS: milli(v.Reset), LastCallMS: milli(v.LastCall), PerMinute: a.perMinute(),
 	}
 	if !v.Dry.IsZero() {
