@@ -126,7 +126,7 @@ func (e *RelayerError) Fix() string {
 	case RelayerRejected:
 		return "read the relayer's words; the same request will be refused again"
 	case RelayerNeverLeft:
-		return "nothing was sent, it may be tried again"
+		return "nothing was sent: check that the relayer's address is right and that it can be reached from here, then try again"
 	case RelayerNoLogin:
 		return "configure a builder's API key with secret and passphrase, or a relayer API key"
 	case RelayerLost, RelayerDown, RelayerNotUnderstood:

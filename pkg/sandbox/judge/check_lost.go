@@ -54,6 +54,9 @@ func (a *account) checkResolved(o *order) {
 		a.court.accuse(Denied, f)
 	case a.phantom(o, v):
 		f.Why = "told " + cmp.Or(o.told.state, "accepted") + ", never at the venue"
+		if o.accepted.set() && o.accepted.storedUs < a.court.venue.begun {
+			f.Why += ", whose journal begins later: a sandbox that was started again knows nothing of what was before; judge the journal of that time"
+		}
 		a.court.accuse(Phantom, f)
 	}
 }

@@ -10,7 +10,8 @@ import (
 // trade, every look-up.
 type venue struct {
 	court   *court
-	known   bool // a meta line was read
+	known   bool  // a meta line was read
+	begun   int64 // at_us of the meta line
 	env     string
 	wallets map[string]string   // address or funder → account
 	bySlug  map[string]string   // slug or condition id → condition id
@@ -204,7 +205,7 @@ func (v *venue) take(l *journalLine) string {
 }
 
 func (v *venue) takeMeta(l *journalLine) string {
-	v.known, v.env = true, string(l.Env)
+	v.known, v.env, v.begun = true, string(l.Env), l.AtUs.n
 	for _, a := range l.Accounts {
 		v.wallets[lower(string(a.Address))] = string(a.Name)
 	}

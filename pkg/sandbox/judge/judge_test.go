@@ -111,6 +111,25 @@ func TestFindingsAreBoundedAndCountsAreNot(t *testing.T) {
 	}
 }
 
+// A sandbox that was started again has none of the orders of before: they are told apart from orders that never were.
+func TestOrdersOfAnEarlierSandboxAreSaidToBe(t *testing.T) {
+	for _, later := range []bool{false, true} {
+		s := newStory()
+		o := s.spec("x", "BUY", "GTC", "0.5", "10")
+		s.submit(o)
+		s.intend(o)
+		s.tell(s.event("order.accepted", "open", o))
+		if later {
+			s.wait(1000)
+			s.journal = newStoryAt(s.now).journal
+		}
+		f := s.judge(t).Of(Phantom)
+		if len(f) != 1 || strings.Contains(f[0].Why, "begins later") != later {
+			t.Errorf("%+v", f)
+		}
+	}
+}
+
 // A sum over all wrongs must not miss one: each kind has its own count.
 func TestEveryWrongMakesTheJudgeDiscontent(t *testing.T) {
 	var v Verdict

@@ -37,8 +37,10 @@ const (
 	market  = "0xc1"
 )
 
-func newStory() *story {
-	s := &story{now: start, seqs: map[string]int64{}, orders: map[string]*spec{}, epoch: 1, owner: "executor-1"}
+func newStory() *story { return newStoryAt(start) }
+
+func newStoryAt(us int64) *story {
+	s := &story{now: us, seqs: map[string]int64{}, orders: map[string]*spec{}, epoch: 1, owner: "executor-1"}
 	s.line(fields{
 		"kind": "meta", "at_us": s.now, "env": "sandbox", "seed": 1, "accounts": []fields{{"name": "main", "address": "0xA1", "funder": "0xF1"}},
 		"markets": []fields{{"slug": "sandbox-coin", "condition_id": market, "tokens": []string{yes, no}, "tick_size": "0.01"}},
