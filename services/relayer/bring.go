@@ -16,8 +16,16 @@ import (
 	"sluice/pkg/polymarket"
 )
 
-// submitTimeout is for handing an intent to the sender, which may ask slow endpoints for its gas before.
-const submitTimeout = time.Minute
+// Bounds of bringing.
+const (
+	// submitTimeout is for handing an intent to the sender, which may ask slow endpoints for its gas before.
+	submitTimeout = time.Minute
+	// intendPatience is how long a sender that does not take an intent on is asked, before somebody is told.
+	intendPatience = time.Minute
+	// inChainPatience is the same for a call that is not in a block, while the next of its unit waits for that: many blocks, and time
+	// for a replacement.
+	inChainPatience = time.Minute
+)
 
 // intentOf is the sender's name for a unit's transaction; an EOA's unit has one for each call.
 func intentOf(u *msgs.TxPayload, call int) string {
@@ -82,11 +90,21 @@ func (p *performer) bring(ctx context.Context, d Bring, recovered bool) (_ Broug
 			continue
 		}
 		part = true
-		if i+1 < len(calls) && p.mined.inChain(ctx, p.sender, id) != nil {
-			return out, false
+		if i+1 == len(calls) {
+			break
+		}
+		if err := p.mined.inChain(ctx, p.sender, id); err != nil {
+			out.Part, out.Refused, out.Err = true, nil, notInChain(i, len(calls), err)
+			break
 		}
 	}
 	return done()
+}
+
+// notInChain is why the next call of an account's unit is not made yet: it may build on the one before.
+func notInChain(call, of int, err error) *msgs.Error {
+	return &msgs.Error{Code: msgs.VenueDown, Cause: fmt.Sprintf("call %d of %d is on its way and not known to be in a block: %v", call+1, of, err),
+		Fix: "it is asked for again; look at the log for what holds the owner's transactions"}
 }
 
 func (p *performer) noSender() *msgs.Error {
@@ -179,6 +197,7 @@ func (p *performer) intend(ctx context.Context, d Bring, id string, c polymarket
 	if refused, unsure := p.mayIntend(ctx, d, id); refused != nil {
 		return refused, unsure
 	}
+	began := time.Now()
 	for pauses := newPauses(); ; {
 		wait := pauses.Next()
 		call, cancel := context.WithTimeout(ctx, submitTimeout)
@@ -205,6 +224,9 @@ func (p *performer) intend(ctx context.Context, d Bring, id string, c polymarket
 			return chainDown(err), unsure // this time it was not even tried
 		}
 		unsure = true // what the journal said of that one is not known
+		if time.Since(began) >= intendPatience {
+			return &msgs.Error{Code: msgs.VenueDown, Cause: "the sender of own transactions does not take it on: " + err.Error(), Fix: "it is asked again; look at the log for what keeps the sender"}, true
+		}
 		p.log.Warn("own transaction not taken on, trying again", "id", id, "error", err, "retry_after_ms", wait.Milliseconds())
 		if pause(ctx, wait) != nil {
 			return nil, unsure
@@ -253,9 +275,12 @@ func (m *minings) of(id string) (hash polymarket.Hash, changed <-chan struct{}) 
 	return m.hash[id], m.changed
 }
 
-// inChain waits until an intent is in a block, or has ended; its error is the context's.
+// errNotInBlock reports that an intent waits for a block longer than anybody should without a word.
+var errNotInBlock = fmt.Errorf("it has waited for %s", inChainPatience)
+
+// inChain waits until an intent is in a block, or has ended, within a bound.
 func (m *minings) inChain(ctx context.Context, s *sender.Sender, id string) error {
-	ctx, cancel := context.WithCancel(ctx)
+	ctx, cancel := context.WithTimeoutCause(ctx, inChainPatience, errNotInBlock)
 	defer cancel()
 	ended := make(chan error, 1)
 	go func() { _, err := s.Wait(ctx, id); ended <- err }()
@@ -269,8 +294,8 @@ func (m *minings) inChain(ctx context.Context, s *sender.Sender, id string) erro
 		select {
 		case <-changed:
 		case err := <-ended:
-			if err != nil && ctx.Err() == nil {
-				err = fmt.Errorf("wait for %s: %w", id, err)
+			if ctx.Err() != nil {
+				return context.Cause(ctx)
 			}
 			return err
 		}

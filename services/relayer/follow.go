@@ -2,7 +2,6 @@ package relayer
 
 import (
 	"context"
-	"errors"
 	"sync"
 	"time"
 
@@ -164,12 +163,12 @@ func (w *watch) await(ctx context.Context) {
 	waiting.Wait()
 }
 
-// waitFor waits for the end of an intent that may not have been taken on yet.
+// waitFor waits for the end of an intent that may not have been taken on yet; its error is the context's.
 func (w *watch) waitFor(ctx context.Context, id string) (sender.Result, error) {
 	for {
 		r, err := w.sender.Wait(ctx, id)
-		if !errors.Is(err, sender.ErrUnknown) {
-			return r, err
+		if err == nil {
+			return r, nil
 		}
 		if err := pause(ctx, followEvery); err != nil {
 			return r, err
