@@ -79,7 +79,8 @@ func (w *Wallet) stepped(h *msgs.Head, e *msgs.TxUnit) {
 		u.Phase, u.AgainMS = carrying, 0
 		u.Tries++
 	case msgs.KindTxSubmitted:
-		u.Phase, u.Left, u.Code, u.SinceMS = following, true, "", h.AtMS
+		u.Phase, u.Left, u.SinceMS = following, true, h.AtMS
+		u.Code, u.Cause, u.Fix, u.UntilMS = "", "", "", 0
 		u.Refused = e.Refused
 		u.ID = cmp.Or(e.RelayerID, u.ID)
 		u.Carrier, u.TxHash, u.Block = e.Carrier, "", 0
@@ -129,7 +130,8 @@ func (w *Wallet) waited(h *msgs.Head, e *msgs.TxWaiting) {
 			}
 		}
 	case u != nil && u.name() == e.Unit:
-		u.Phase, u.AgainMS, u.Code = waits, e.AgainMS, e.Code
+		u.Phase, u.AgainMS = waits, e.AgainMS
+		u.Code, u.Cause, u.Fix, u.UntilMS = e.Code, e.Cause, e.Fix, e.UntilMS
 		u.Left = u.Left || e.Left
 		u.Part, u.Unsure = u.Part || e.Part, e.Unsure
 		u.refused(h.AtMS, e.Refusal)

@@ -40,7 +40,7 @@ func (t *decision) submitted(m *Submitted) {
 	left := u.Left || m.Left
 	switch {
 	case m.ID != "":
-		if u.ID == m.ID && (u.Phase != carrying || u.Carrier != msgs.ByRelayer) {
+		if u.ID == m.ID && (u.Phase == following || u.Carrier != msgs.ByRelayer) {
 			return
 		}
 		e := step(msgs.KindTxSubmitted, u)
@@ -49,7 +49,7 @@ func (t *decision) submitted(m *Submitted) {
 		f := u.follow()
 		f.ID = m.ID
 		t.deed(f)
-	case u.Carrier != msgs.ByRelayer || u.Phase != carrying:
+	case u.Carrier != msgs.ByRelayer:
 	case m.Denied != nil:
 		t.denied(u, m.Denied, left)
 	case m.Exhausted != nil:
@@ -124,15 +124,17 @@ func (t *decision) notTaken(u *unit, e *polymarket.RelayerError, left bool) {
 			t.reroute(u, msgs.ByOwnGas, why, left, e)
 			return
 		}
-		t.hold(u, why, until, min(again, t.at(retryFirst)), left, e)
-		t.deed(u.follow())
+		if t.hold(u, why, until, min(again, t.at(retryFirst)), left, e) {
+			t.deed(u.follow())
+		}
 	case e.MayBeAccepted():
 		if same && u.Tries >= lostTries {
 			t.reroute(u, msgs.ByOwnGas, why, left, e)
 			return
 		}
-		t.hold(u, why, until, again, left, e)
-		t.deed(u.follow())
+		if t.hold(u, why, until, again, left, e) {
+			t.deed(u.follow())
+		}
 	case !e.Refuses():
 		t.hold(u, why, until, again, left, e)
 	case same, after && !before && len(t.ghosts) == 0:
@@ -170,7 +172,7 @@ func relayerCode(e *polymarket.RelayerError) msgs.Code {
 // brought takes what became of a bring.
 func (t *decision) brought(m *Brought) {
 	u := t.unit
-	if u == nil || u.name() != m.Unit || u.Carrier != msgs.ByOwnGas || u.Phase != carrying {
+	if u == nil || u.name() != m.Unit || u.Carrier != msgs.ByOwnGas || u.Phase == following {
 		return
 	}
 	rs := t.inUnit(u)
@@ -185,13 +187,12 @@ func (t *decision) brought(m *Brought) {
 		t.emit(e)
 		t.deed(next.follow())
 	case next.Part, next.Unsure:
-		t.hold(&next, m.Err, 0, t.at(retryGas), u.Left, nil)
-		if u.is(polymarket.Safe) {
+		if t.hold(&next, m.Err, 0, t.at(retryGas), u.Left, nil) && u.is(polymarket.Safe) {
 			t.deed(u.follow()) // its nonce tells even without the sender
 		}
 	case m.Past:
 		t.hold(&next, failure(msgs.NonceTaken, "nonce "+u.nonce()+" of the wallet is used in the newest block", "wait until that is final"), 0, t.at(retryGas), u.Left, nil)
-		t.deed(u.follow())
+		t.deed(u.follow()) // it tells anew what it sees
 	case !u.Left:
 		// The sender says that it has taken nothing on: the queue decides anew.
 		t.handBack(u, rs, m.Err, false)
@@ -277,10 +278,14 @@ func (t *decision) rerouteUntil(u *unit, to msgs.Carrier, why *msgs.Error, left 
 	}
 }
 
-// hold lets a unit wait for its next try.
-func (t *decision) hold(u *unit, why *msgs.Error, untilMS, againMS int64, left bool, refusal *polymarket.RelayerError) {
+// hold lets a unit wait for its next try. What has been said and is still so is not said again: said is false then.
+func (t *decision) hold(u *unit, why *msgs.Error, untilMS, againMS int64, left bool, refusal *polymarket.RelayerError) (said bool) {
+	if now := t.unit; now.waitsFor(why, untilMS) && (now.Left || !left) && now.Part == u.Part && now.Unsure == u.Unsure {
+		return false
+	}
 	t.emit(&msgs.TxWaiting{Head: msgs.Head{Type: msgs.KindTxWaiting}, RequestIDs: ids(t.inUnit(u)), UntilMS: untilMS, Cause: why.Cause, Fix: why.Fix,
 		Code: why.Code, Unit: u.name(), AgainMS: againMS, Left: left, Part: u.Part, Unsure: u.Unsure, Refusal: refusalText(refusal)})
+	return true
 }
 
 func refusalText(e *polymarket.RelayerError) json.RawMessage {
@@ -315,8 +320,9 @@ func (t *decision) retry() {
 	}
 	rs := t.inUnit(u)
 	if d := u.Payload.DeadlineS * 1000; d != 0 && t.nowMS > d {
-		t.hold(u, failure(msgs.RelayerFailed, "the batch's deadline has passed", "wait until that is final; it is signed anew then"), 0, t.at(retryLast), true, nil)
-		t.deed(u.follow())
+		if t.hold(u, failure(msgs.RelayerFailed, "the batch's deadline has passed", "wait until that is final; it is signed anew then"), 0, t.at(retryLast), true, nil) {
+			t.deed(u.follow())
+		}
 		return
 	}
 	if by := sendBy(rs); by != 0 && t.nowMS > by && !u.bound() {
@@ -327,8 +333,32 @@ func (t *decision) retry() {
 		t.reroute(u, msgs.ByRelayer, failure(u.Code, "own gas cannot bring it, and the relayer may be able again", "wait"), u.Left || u.Unsure, nil)
 		return
 	}
-	t.emit(step(msgs.KindTxSubmitting, u))
-	t.deed(t.carry(u))
+	if !t.quiet(u) {
+		t.emit(step(msgs.KindTxSubmitting, u))
+		t.deed(t.carry(u))
+		return
+	}
+	switch d := t.carry(u).(type) {
+	case Submit:
+		d.Every = retryLast
+		t.deed(d)
+	case Bring:
+		d.Every = retryGas
+		t.deed(d)
+	}
+}
+
+// quiet reports whether a unit that waits may be asked for again without a word on the log: the log says already that it may have left,
+// nothing but what guards its bytes decides on it meanwhile, and nobody counts how often it was asked for.
+func (t *decision) quiet(u *unit) bool {
+	able, _ := t.id.Kind.Can()
+	switch {
+	case u.Carrier == msgs.ByRelayer:
+		return u.Left && (able.OwnGas != polymarket.OwnGasSamePayload || u.Tries >= busyTries)
+	case u.is(polymarket.Safe):
+		return u.Left
+	}
+	return u.bound()
 }
 
 // tooLate ends a unit whose time to leave has passed. What never left goes back to the queue, where what is late is dropped.
@@ -343,7 +373,8 @@ func (t *decision) tooLate(u *unit, rs []*request) {
 			t.fail(r, u, why, "")
 		}
 	default:
-		t.hold(u, why, 0, t.at(retryLast), true, nil) // it is watched: its deadline or the relayer's nonce will end it
-		t.deed(u.follow())
+		if t.hold(u, why, 0, t.at(retryLast), true, nil) { // it is watched: its deadline or the relayer's nonce will end it
+			t.deed(u.follow())
+		}
 	}
 }

@@ -115,7 +115,7 @@ func (d *desk) own(ctx context.Context, snapshots jetstream.ObjectStore) error {
 func (d *desk) newPerformer() (*performer, func(context.Context), error) {
 	s := d.s
 	p := &performer{
-		who: d.id, pen: newPen(d.id, d.cfg.Key, d.cfg.Calls), pool: s.pool, holds: holders{s.cfg.NATS, d.cfg.Name}, mined: newMinings(), sent: newLetters(),
+		who: d.id, pen: newPen(d.id, d.cfg.Key, d.cfg.Calls), pool: s.pool, holds: holders{s.cfg.NATS, d.cfg.Name}, mined: newMinings(), sent: newLetters(), asked: newAskings(),
 		following: newFollows(), log: d.log, count: s.count, pass: s.cfg.Passing, reply: d.copies.send, gasDay: s.cfg.Gas.DayBound(),
 	}
 	if s.cfg.Relayer != "" {

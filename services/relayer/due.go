@@ -138,9 +138,11 @@ type waiting struct {
 // untilSlack is how far a time may move before it is told anew.
 const untilSlack = time.Minute
 
+func closeTo(a, b int64) bool { return max(a-b, b-a) <= untilSlack.Milliseconds() }
+
 // wait says that requests wait, where that is news.
 func (t *decision) wait(rs []*request, err *msgs.Error, untilMS int64) {
-	if w := t.told; w != nil && w.Code == err.Code && max(w.UntilMS-untilMS, untilMS-w.UntilMS) <= untilSlack.Milliseconds() {
+	if w := t.told; w != nil && w.Code == err.Code && closeTo(w.UntilMS, untilMS) {
 		known := func(r *request) bool { return slices.Contains(w.IDs, r.ID) }
 		if !slices.ContainsFunc(rs, func(r *request) bool { return !known(r) }) {
 			return

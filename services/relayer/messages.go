@@ -109,6 +109,7 @@ type Rehearsed struct {
 // unit may be submitted again, with the same bytes, also beside one that is under way.
 type Submit struct {
 	Unit    msgs.TxPayload
+	Every   time.Duration // not begun while the unit's carrier is being asked, or within this of the last answer; 0: at once
 	Purpose quota.Purpose
 	SendBy  int64 // ms: no byte leaves later; 0: any time
 	Left    bool  // signed bytes of it may have left before: they are looked up first
@@ -128,7 +129,8 @@ type Submitted struct {
 // Bring has the owner carry a unit and pay for it. It gives Brought. The same unit may be brought again: what was taken on once
 // is not taken on twice.
 type Bring struct {
-	Unit msgs.TxPayload
+	Unit  msgs.TxPayload
+	Every time.Duration // as of Submit
 	// Refusal is why nothing but this can perform the unit: the relayer's definite refusal of its only submit, or a RelayerError
 	// that never left, where none was ever sent. Always there for a proxy wallet, which no nonce guards.
 	Refusal *polymarket.RelayerError

@@ -27,6 +27,7 @@ type performer struct {
 	mined  *minings            // what the sender has told
 	holds  holder
 	sent   *letters
+	asked  *askings
 	log    *slog.Logger
 	count  *counters
 	pass   func(point string)
@@ -69,10 +70,18 @@ func (p *performer) Perform(ctx context.Context, job actor.Job) {
 			case Reply:
 				p.reply(d.To, d.Event)
 			case Submit:
+				if !p.asked.begin(d.Unit.Unit, d.Every) {
+					return
+				}
+				defer p.asked.end(d.Unit.Unit)
 				if out, ok := p.submit(ctx, d, job.Recovered); ok {
 					deliver(out)
 				}
 			case Bring:
+				if !p.asked.begin(d.Unit.Unit, d.Every) {
+					return
+				}
+				defer p.asked.end(d.Unit.Unit)
 				if out, ok := p.bring(ctx, d, job.Recovered); ok {
 					deliver(out)
 				}
@@ -81,6 +90,38 @@ func (p *performer) Perform(ctx context.Context, job actor.Job) {
 			}
 		})
 	}
+}
+
+// askings remembers whose carriers are being asked and when they were last, so that a unit that waits is not asked for at every tick.
+type askings struct {
+	mu      sync.Mutex
+	running map[string]int
+	last    map[string]time.Time
+}
+
+func newAskings() *askings { return &askings{running: map[string]int{}, last: map[string]time.Time{}} }
+
+// begin reports whether a unit's carrier is to be asked now. Who gets true calls end.
+func (a *askings) begin(unit string, every time.Duration) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if every > 0 && (a.running[unit] > 0 || time.Since(a.last[unit]) < every) {
+		return false
+	}
+	a.running[unit]++
+	return true
+}
+
+func (a *askings) end(unit string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.running[unit]--; a.running[unit] == 0 {
+		delete(a.running, unit)
+	}
+	if len(a.last) >= maxLetters {
+		clear(a.last)
+	}
+	a.last[unit] = time.Now()
 }
 
 // letters remembers which units have been sent by this process, so that one that goes again is looked up before, and which were

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
+	"unicode"
 
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/common/hexutil"
@@ -38,8 +40,11 @@ type unit struct {
 	Part    bool            `json:"part,omitempty"`     // own gas has taken on calls of it: it has to be brought to its end
 	Unsure  bool            `json:"unsure,omitempty"`   // own gas may have taken it on, and has not said that it has not
 	Code    msgs.Code       `json:"code,omitempty"`     // of what it waits for
-	Refusal json.RawMessage `json:"refusal,omitempty"`  // the relayer's, the last
-	TxHash  msgs.TxHash     `json:"tx_hash,omitempty"`  // it was last seen mined in
+	Cause   string          `json:"cause,omitempty"`    // as it was said
+	Fix     string          `json:"fix,omitempty"`
+	UntilMS int64           `json:"until_ms,omitempty"`
+	Refusal json.RawMessage `json:"refusal,omitempty"` // the relayer's, the last
+	TxHash  msgs.TxHash     `json:"tx_hash,omitempty"` // it was last seen mined in
 	Block   uint64          `json:"block,omitempty"`
 
 	Refused []msgs.TxRefused `json:"refused,omitempty"` // calls of an EOA that are not sent
@@ -60,6 +65,21 @@ func (u *unit) follow() Follow {
 
 // bound reports whether only own gas may still act on a unit: what it has taken on, or may have, no nonce holds apart from another.
 func (u *unit) bound() bool { return u.Part || u.Unsure && !u.is(polymarket.Safe) }
+
+// waitsFor reports whether it has been said that the unit waits for this.
+func (u *unit) waitsFor(why *msgs.Error, untilMS int64) bool {
+	return u.Phase == waits && u.Code == why.Code && u.Fix == why.Fix && wording(u.Cause) == wording(why.Cause) && closeTo(u.UntilMS, untilMS)
+}
+
+// wording is a text without its figures: a port or a time that differs is no news.
+func wording(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsDigit(r) || r == '.' {
+			return -1
+		}
+		return r
+	}, s)
+}
 
 // refusal is what the relayer said last.
 func (u *unit) refusal() *polymarket.RelayerError {
