@@ -143,7 +143,7 @@ func (t *decision) nonceUsed(u *unit, m *Seen) {
 func (t *decision) reverted(u *unit, m *Seen) {
 	why := failure(msgs.Reverted, "the transaction was reverted on chain: "+m.Message, "look at balances, permissions and the market's state")
 	rs := t.inUnit(u)
-	t.giveUp(u, nil, why, u.is(polymarket.Safe) && !u.Payload.Create)
+	t.giveUp(u, nil, why, u.is(polymarket.Safe))
 	t.doubtApprovals()
 	for _, r := range rs {
 		t.fail(r, u, why, m.TxHash)

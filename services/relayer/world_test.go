@@ -20,7 +20,7 @@ func (w *world) begin(j *job) {
 		}
 		l := w.looks(w.nonce)
 		l.Block = 100 + uint64(len(w.past))
-		l.Quota.Limit = 0
+		l.Quota.Limit, l.Deployed = 0, w.made
 		if w.chance(10) {
 			l = Looked{AtMS: w.now.UnixMilli(), Err: failure(msgs.VenueDown, "no endpoint", "wait")}
 		}
@@ -36,7 +36,7 @@ func (w *world) begin(j *job) {
 		switch {
 		case w.chance(5):
 			r.Err = failure(msgs.VenueDown, "no endpoint", "wait")
-		case w.chance(6):
+		case len(d.Pack.Calls) > 0 && w.chance(6):
 			r.Failed, r.Cause = w.r.IntN(len(d.Pack.Calls)), "paused"
 		}
 		j.out = []any{r}
@@ -73,13 +73,19 @@ func (w *world) body(u msgs.TxPayload) *body {
 // sign is the moment of a signature: no request may have another that can still have effect at another nonce, or, where no nonce
 // guards it, any other at all.
 func (w *world) sign(b *body, own bool) {
+	if w.core.held {
+		w.t.Fatalf("%s is signed for over a log in doubt", b.unit.Unit)
+	}
+	if b.signed = true; b.unit.Create {
+		return // of several creations one makes the wallet
+	}
 	for _, name := range w.order {
 		o := w.units[name]
 		if o == b || !o.signed {
 			continue
 		}
 		for _, id := range b.unit.RequestIDs {
-			if !slices.Contains(o.unit.RequestIDs, id) || !w.canAct(o) {
+			if w.gone[id] || !slices.Contains(o.unit.RequestIDs, id) || !w.canAct(o) {
 				continue
 			}
 			if w.kind == polymarket.EOA || o.unit.Nonce != b.unit.Nonce || w.kind == polymarket.Proxy && (own || o.own) {
@@ -87,7 +93,6 @@ func (w *world) sign(b *body, own bool) {
 			}
 		}
 	}
-	b.signed = true
 }
 
 // canAct reports whether a signed unit can still have effect.
@@ -126,7 +131,8 @@ func (w *world) submit(d Submit, recovered bool) Submitted {
 		out.Exhausted = &quota.Exhausted{Until: w.now.Add(time.Hour), Limit: 100, Used: 100}
 		return out
 	}
-	if b.taken && out.Left {
+	again := d.Unit.Create && b.failed // one that failed is not the next
+	if b.taken && out.Left && !again {
 		if out.ID = "id-" + d.Unit.Unit; w.chance(15) {
 			out.ID, out.Err = "", refused(polymarket.RelayerLost)
 		}
@@ -149,7 +155,9 @@ func (w *world) submit(d Submit, recovered bool) Submitted {
 	reasons := []polymarket.RelayerReason{polymarket.RelayerQuota, polymarket.RelayerRateLimited, polymarket.RelayerWalletBusy, polymarket.RelayerCallBlocked,
 		polymarket.RelayerPrecheck, polymarket.RelayerUnauthorised, polymarket.RelayerRejected, polymarket.RelayerForbidden}
 	switch {
-	case w.nonce != d.Unit.Nonce:
+	case d.Unit.Create && w.made:
+		return no(polymarket.RelayerRejected)
+	case !d.Unit.Create && w.nonce != d.Unit.Nonce:
 		return no(polymarket.RelayerNonce)
 	case w.expired(b):
 		return no(polymarket.RelayerRejected)
@@ -162,8 +170,10 @@ func (w *world) submit(d Submit, recovered bool) Submitted {
 	if !b.taken {
 		w.spent++
 	}
-	b.taken = true
+	b.taken, b.failed, b.dead = true, b.failed && !again, b.dead && !again
 	switch {
+	case w.chance(6):
+		b.sits = true
 	case w.chance(12):
 		b.failed, b.dead = true, true
 	case w.chance(12):
@@ -195,7 +205,9 @@ func (w *world) bring(d Bring, recovered bool) Brought {
 		out.Err = failure(msgs.DeadlinePassed, "late", "later")
 	case w.chance(15):
 		out.Err = failure(msgs.NoGas, "no gas", "send some")
-	case w.kind == polymarket.Safe && w.nonce != d.Unit.Nonce:
+	case d.Unit.Create && w.made:
+		out.Err = failure(msgs.WouldRevert, "it is there", "look")
+	case w.kind == polymarket.Safe && !d.Unit.Create && w.nonce != d.Unit.Nonce:
 		out.Err, out.Past = failure(msgs.WouldRevert, "GS026", "look"), w.nonce > d.Unit.Nonce
 	case w.chance(6):
 		out.Err = failure(msgs.WouldRevert, "GS013", "look")
@@ -254,10 +266,17 @@ func (w *world) block() {
 			b.moot = b.moot && w.kind == polymarket.Proxy // what the owner of a proxy wallet brings is final at once here
 		}
 	}
-	if w.chance(2) {
+	if w.made && !w.stands && len(w.past) == 0 && w.chance(10) {
+		w.made = false
+		w.madeBy(-1)
+		for _, b := range w.units {
+			b.reverted = b.reverted && !b.unit.Create // it was in vain as the wallet was there
+		}
+	}
+	if w.made && w.chance(2) {
 		w.others++
 	}
-	if w.others > 0 && w.r.IntN(3) == 0 {
+	if w.made && w.others > 0 && w.r.IntN(3) == 0 {
 		w.others--
 		w.past = append(w.past, "")
 		w.nonce++
@@ -266,6 +285,7 @@ func (w *world) block() {
 		w.mine(w.units[w.order[i]])
 	}
 	if w.calm || w.r.IntN(3) == 0 {
+		w.stands = w.made
 		w.final = w.final + w.r.IntN(len(w.past)-w.final+1)
 		if w.calm {
 			w.final = len(w.past)
@@ -297,9 +317,15 @@ func (w *world) mine(b *body) {
 		}
 		return
 	}
-	can := b.taken && !b.dead && w.r.IntN(3) == 0 || b.own && !b.reverted && !b.moot && w.r.IntN(2) == 0
+	can := b.taken && !b.dead && (w.calm || !b.sits) && w.r.IntN(3) == 0 || b.own && !b.reverted && !b.moot && w.r.IntN(2) == 0
 	switch {
 	case !can || w.expired(b):
+	case b.unit.Create && w.made:
+		b.reverted, b.failed = b.own, b.failed || b.taken
+	case b.unit.Create:
+		w.made, w.maker = true, b.unit.Unit
+		w.madeBy(1)
+	case !w.made: // there is no wallet
 	case w.nonce < b.unit.Nonce: // what it was built on was undone
 		b.reverted = b.own
 	case w.nonce != b.unit.Nonce:
@@ -312,6 +338,12 @@ func (w *world) mine(b *body) {
 		w.nonce++
 		w.count(b.unit.Unit, 1)
 	}
+}
+
+// madeBy counts the creation of the wallet for whoever asked for it in the unit that made it.
+func (w *world) madeBy(n int) {
+	w.makes += n
+	w.count(w.maker, n)
 }
 
 func (w *world) count(name string, n int) {
@@ -332,6 +364,10 @@ func (w *world) see(j *job) {
 	}
 	at := slices.Index(w.past, f.Unit.Unit)
 	switch {
+	case f.Unit.Create && w.made:
+		s.Executed, s.Final, s.Block, s.TxHash = true, w.stands, 99, "0x0c"
+	case f.Unit.Create:
+		s.Reverted, s.Final = b.reverted, b.reverted
 	case w.kind == polymarket.EOA:
 		s.Final = true
 		for i := range b.calls {
