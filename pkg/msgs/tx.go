@@ -333,6 +333,8 @@ type TxPayload struct {
 	Relay      string       `json:"relay,omitempty" doc:"of a proxy wallet: the relay worker that the signature names"`
 	DeadlineS  int64        `json:"deadline_s,omitempty" doc:"of a deposit wallet: the batch is void after it, Unix seconds"`
 	Hash       string       `json:"hash,omitempty" doc:"the wallet's own name for it, which the chain's events carry"`
+	Block      uint64       `json:"block,omitempty" doc:"the newest when the wallet's nonce was read for it"`
+	Chain      string       `json:"chain,omitempty" doc:"of the sandbox, whose chain begins anew with each start: its first block"`
 	Calls      List[TxCall] `json:"calls"`
 }
 

@@ -46,6 +46,7 @@ type Looked struct {
 	Err       *msgs.Error // nothing could be read: the rest is zero
 	AtMS      int64
 	Block     uint64
+	Chain     string                         // its first block, where chains come and go; else empty
 	Deployed  bool                           // the wallet is on chain; true for an EOA
 	Nonce     uint64                         // the wallet's next by the chain: the Safe's, the hub's, the deposit wallet's; an EOA's is the sender's affair
 	Relay     polymarket.Address             // a proxy wallet's relay worker; zero when the relayer has not said
@@ -85,6 +86,8 @@ type Pack struct {
 	Carrier   msgs.Carrier
 	Approvals bool  // calls grant missing approvals
 	AtMS      int64 // of the Look that it was made from
+	Block     uint64
+	Chain     string
 	Shares    []msgs.TxShare
 	Purpose   quota.Purpose
 }

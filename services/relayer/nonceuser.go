@@ -19,6 +19,10 @@ import (
 const (
 	logsAtOnce = 2_000   // blocks in one question for events; more is refused by some endpoints
 	logsBack   = 100_000 // blocks that are looked through: two days
+	// maxMoves bounds the transactions that moved something of a deposit wallet's and are looked into: days of busy trading.
+	maxMoves = 5_000
+	// txsAtOnce is how many of them are asked for in one request.
+	txsAtOnce = 100
 )
 
 // user finds what has used the unit's nonce.
@@ -120,8 +124,11 @@ func (a *sighting) batchUser(ctx context.Context) (common.Hash, error) {
 		n, _, err := a.nonce(ctx, &evm.Header{Number: hexutil.Uint64(block)})
 		return n > a.Unit.Nonce, err
 	}
-	if past, err := passed(low); err != nil || past {
-		return common.Hash{}, errors.Join(err, fmt.Errorf("what used nonce %d is more than %d blocks old, and only the relayer knows it", a.Unit.Nonce, searchBack))
+	switch past, err := passed(low); {
+	case err != nil:
+		return common.Hash{}, err
+	case past:
+		return a.moverOf(ctx, low)
 	}
 	for low+1 < high {
 		mid := low + (high-low)/2
@@ -148,11 +155,87 @@ func (a *sighting) batchUser(ctx context.Context) (common.Hash, error) {
 		return common.Hash{}, errors.New("it does not have the block in which the nonce was used")
 	}
 	for _, tx := range block.Transactions {
-		if m, err := polymarket.DecodeCalldata(tx.Input); err == nil {
-			if d, ok := m.(polymarket.DepositProxy); ok && slices.ContainsFunc(d.Batches, func(b polymarket.WalletBatch) bool { return b.Wallet == a.who.Wallet && b.Nonce == a.Unit.Nonce }) {
-				return tx.Hash, nil
-			}
+		if a.usesNonce(tx.Input) {
+			return tx.Hash, nil
 		}
 	}
 	return common.Hash{}, fmt.Errorf("no transaction of block %d shows what used nonce %d", high, a.Unit.Nonce)
+}
+
+// usesNonce reports whether a transaction's calldata is the factory's with a batch of the wallet at the unit's nonce.
+func (a *sighting) usesNonce(input []byte) bool {
+	m, err := polymarket.DecodeCalldata(input)
+	if err != nil {
+		return false
+	}
+	d, ok := m.(polymarket.DepositProxy)
+	return ok && slices.ContainsFunc(d.Batches, func(b polymarket.WalletBatch) bool { return b.Wallet == a.who.Wallet && b.Nonce == a.Unit.Nonce })
+}
+
+// moverOf finds the transaction that used a deposit wallet's nonce up to a block of which the state may be gone, among those that moved
+// or permitted something of the wallet's since the unit was sealed: a batch that did neither is not found.
+func (a *sighting) moverOf(ctx context.Context, to uint64) (common.Hash, error) {
+	low := max(a.Unit.Block, to-min(to, logsBack))
+	looked := 0
+	for from := low; from <= to; from += logsAtOnce {
+		moved, err := a.moves(ctx, from, min(to, from+logsAtOnce-1))
+		if err != nil {
+			return common.Hash{}, err
+		}
+		if looked += len(moved); looked > maxMoves {
+			break
+		}
+		for some := range slices.Chunk(moved, txsAtOnce) {
+			if hash, err := a.among(ctx, some); err != nil || hash != (common.Hash{}) {
+				return hash, err
+			}
+		}
+	}
+	return common.Hash{}, fmt.Errorf("none of %d transactions that moved something of the wallet's in blocks %d to %d shows what used nonce %d; only the relayer knows it", looked, low, to, a.Unit.Nonce)
+}
+
+// moves lists the transactions with an event of the money or of the positions that names the wallet, in blocks from and to.
+func (a *sighting) moves(ctx context.Context, from, to uint64) ([]common.Hash, error) {
+	c, wallet := a.who.Contracts, common.BytesToHash(a.who.Wallet.Bytes())
+	questions := make([]rpc.BatchElem, 3) // one for each place where an event can name it
+	found := make([][]eventLog, len(questions))
+	for i := range questions {
+		topics := make([]any, i+2)
+		topics[i+1] = wallet
+		filter := map[string]any{"address": []common.Address{c.Collateral, c.USDCe, c.ConditionalTokens}, "topics": topics,
+			"fromBlock": hexutil.Uint64(from), "toBlock": hexutil.Uint64(to)}
+		questions[i] = rpc.BatchElem{Method: "eth_getLogs", Args: []any{filter}, Result: &found[i]}
+	}
+	if err := a.ask(ctx, questions...); err != nil {
+		return nil, err
+	}
+	var out []common.Hash
+	seen := map[common.Hash]bool{}
+	for _, l := range slices.Concat(found...) {
+		if !seen[l.TxHash] {
+			seen[l.TxHash] = true
+			out = append(out, l.TxHash)
+		}
+	}
+	return out, nil
+}
+
+// among is the transaction that used the unit's nonce, if it is one of these.
+func (a *sighting) among(ctx context.Context, hashes []common.Hash) (common.Hash, error) {
+	txs := make([]*struct {
+		Input hexutil.Bytes `json:"input"`
+	}, len(hashes))
+	questions := make([]rpc.BatchElem, len(hashes))
+	for i, h := range hashes {
+		questions[i] = rpc.BatchElem{Method: "eth_getTransactionByHash", Args: []any{h}, Result: &txs[i]}
+	}
+	if err := a.ask(ctx, questions...); err != nil {
+		return common.Hash{}, err
+	}
+	for i, tx := range txs {
+		if tx != nil && a.usesNonce(tx.Input) {
+			return hashes[i], nil
+		}
+	}
+	return common.Hash{}, nil
 }

@@ -84,7 +84,7 @@ func (t *decision) plan(l *Looked) plan {
 	if len(b.calls) == 0 {
 		return p
 	}
-	p.pack = &Pack{Requests: b.requests(), Calls: b.calls, Nonce: l.Nonce, Carrier: c.carrier, Approvals: b.grants > 0, AtMS: l.AtMS, Shares: b.shares,
+	p.pack = &Pack{Requests: b.requests(), Calls: b.calls, Nonce: l.Nonce, Carrier: c.carrier, Approvals: b.grants > 0, AtMS: l.AtMS, Block: l.Block, Chain: l.Chain, Shares: b.shares,
 		Purpose: purposeOf(rs)}
 	if t.id.Kind == polymarket.Proxy {
 		p.pack.Relay = l.Relay
@@ -134,7 +134,7 @@ func (t *decision) planCreation(l *Looked, rs []*request) (p plan, only bool) {
 		p.waiting, p.why, p.untilMS = deploys, c.why, c.untilMS
 		return p, true
 	}
-	p.pack = &Pack{Requests: ids(deploys), Create: true, Carrier: c.carrier, AtMS: l.AtMS, Purpose: quota.Essential}
+	p.pack = &Pack{Requests: ids(deploys), Create: true, Carrier: c.carrier, AtMS: l.AtMS, Block: l.Block, Chain: l.Chain, Purpose: quota.Essential}
 	for _, r := range deploys {
 		p.pack.Shares = append(p.pack.Shares, msgs.TxShare{RequestID: r.ID})
 	}

@@ -132,7 +132,7 @@ func step(kind msgs.Type, u *unit) *msgs.TxUnit {
 func (t *decision) seal(p *Pack) (*unit, error) {
 	u := &unit{Carrier: p.Carrier, Phase: carrying, Shares: p.Shares}
 	out := &u.Payload
-	*out = msgs.TxPayload{RequestIDs: p.Requests, Wallet: addressText(t.id.Wallet), Kind: t.id.Kind.String(), Create: p.Create, Nonce: p.Nonce}
+	*out = msgs.TxPayload{RequestIDs: p.Requests, Wallet: addressText(t.id.Wallet), Kind: t.id.Kind.String(), Create: p.Create, Nonce: p.Nonce, Block: p.Block, Chain: p.Chain}
 	calls := make([]polymarket.Call, len(p.Calls))
 	for i, c := range p.Calls {
 		calls[i] = c.Call
