@@ -5,18 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"github.com/ethereum/go-ethereum/common"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"sluice/pkg/actor"
-	"sluice/pkg/evm"
 	"sluice/pkg/evm/sender"
-	"sluice/pkg/evm/sender/natslog"
 	"sluice/pkg/msgs"
 	"sluice/pkg/polymarket"
 )
@@ -124,11 +120,14 @@ func (d *desk) newPerformer() (*performer, func(context.Context), error) {
 	if d.units != nil {
 		p.units, p.relay.HTTP = d.units, d.units.Client(s.cfg.HTTP)
 	}
+	if s.cfg.Env == msgs.Sandbox && s.pool != nil {
+		p.chain = &chain{s.pool}
+	}
 	can, _ := d.cfg.Kind.Can()
 	if !s.cfg.OwnGas || s.pool == nil || can.OwnGas == polymarket.OwnGasNever {
 		return p, nil, nil
 	}
-	journal := &chainLog{js: s.js, pool: s.pool, owner: d.id.Owner, local: s.cfg.Env == msgs.Sandbox, chain: s.cfg.ChainID}
+	journal := &chainLog{js: s.js, owner: d.id.Owner, id: s.cfg.ChainID, chain: p.chain}
 	pay, err := sender.New(sender.Config{Pool: s.pool, Journal: journal, Signer: d.cfg.Key, Allow: p.pen.vet, Limits: s.cfg.Gas,
 		Told: func(g sender.Progress) {
 			s.count.gas.WithLabelValues(string(g.Stage)).Inc()
@@ -206,73 +205,4 @@ func (d *desk) published(events []msgs.Event) {
 			d.log.Info(string(h.Type), "n", h.N, "request_id", h.ReqID)
 		}
 	}
-}
-
-// chainLog is the journal of an owner's transactions on the bus. The sandbox's chain begins anew with each start, and what was signed
-// for an earlier one says nothing about it; so there the journal bears the chain's first block in its name.
-type chainLog struct {
-	js    jetstream.JetStream
-	pool  *evm.Pool
-	owner polymarket.Address
-	chain uint64
-	local bool
-
-	mu  sync.Mutex
-	log *natslog.Log
-}
-
-// openLog is the journal, once the chain is known.
-func (c *chainLog) openLog(ctx context.Context) (*natslog.Log, error) {
-	c.mu.Lock()
-	log := c.log
-	c.mu.Unlock()
-	if log != nil {
-		return log, nil
-	}
-	name := strconv.FormatUint(c.chain, 10)
-	if c.local {
-		first, err := c.firstBlock(ctx)
-		if err != nil {
-			return nil, fmt.Errorf("learn which chain it is: %w", err)
-		}
-		name += "-" + first.Hex()[2:18]
-	}
-	log = natslog.New(c.js, msgs.GasStream, msgs.GasSubject(c.owner.Hex(), name))
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.log = log
-	return log, nil
-}
-
-func (c *chainLog) firstBlock(ctx context.Context) (hash common.Hash, err error) {
-	err = c.pool.Read(ctx, func(ctx context.Context, n *evm.Node) error {
-		var first *evm.Header
-		if err := n.Client.Client().CallContext(ctx, &first, "eth_getBlockByNumber", "earliest", false); err != nil {
-			return err
-		}
-		if first == nil {
-			return errors.New("it has no first block")
-		}
-		hash = first.Hash
-		return nil
-	})
-	return hash, err
-}
-
-// Append writes a record behind a position.
-func (c *chainLog) Append(ctx context.Context, after uint64, record []byte) (uint64, error) {
-	log, err := c.openLog(ctx)
-	if err != nil {
-		return 0, err
-	}
-	return log.Append(ctx, after, record)
-}
-
-// Read gives the records behind a position.
-func (c *chainLog) Read(ctx context.Context, after uint64) ([]sender.Entry, error) {
-	log, err := c.openLog(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return log.Read(ctx, after)
 }

@@ -56,7 +56,7 @@ func (f *follows) begin(ctx context.Context, unit string) (_ context.Context, en
 // stand is what of a Seen matters for telling it again.
 type stand struct {
 	state                                            polymarket.TxState
-	message, usedBy                                  string
+	message, usedBy, elsewhere                       string
 	hash                                             msgs.TxHash
 	block                                            uint64
 	final, executed, nonceUsed, expired, reverted    bool
@@ -64,7 +64,7 @@ type stand struct {
 }
 
 func standOf(s *Seen) stand {
-	out := stand{s.State, s.Message, s.UsedBy, s.TxHash, s.Block, s.Final, s.Executed, s.NonceUsed, s.Expired, s.Reverted, len(s.Steps), 0, 0, 0}
+	out := stand{s.State, s.Message, s.UsedBy, s.Elsewhere, s.TxHash, s.Block, s.Final, s.Executed, s.NonceUsed, s.Expired, s.Reverted, len(s.Steps), 0, 0, 0}
 	for _, x := range s.Steps {
 		if x.Block > 0 {
 			out.stepsInChain++
@@ -186,6 +186,9 @@ func (w *watch) end(id string) (sender.Result, bool) {
 
 // see looks once.
 func (w *watch) see(ctx context.Context) (Seen, error) {
+	if s, gone := w.elsewhere(ctx, &w.Unit); gone {
+		return s, nil
+	}
 	s := Seen{Unit: w.Unit.Unit}
 	var hints []polymarket.Hash
 	if hint := w.atRelayer(ctx, &s); hint != (polymarket.Hash{}) {

@@ -122,6 +122,10 @@ func (p *performer) readWallet(ctx context.Context, d Look, l *Looked) *msgs.Err
 			ask(a.Ask(p.who.Wallet))
 		}
 	}
+	var err error
+	if l.Chain, err = p.chain.first(ctx); err != nil {
+		return chainDown(err)
+	}
 	r, err := p.read(ctx, nil, questions...)
 	if err != nil {
 		return chainDown(err)

@@ -184,11 +184,13 @@ type Seen struct {
 	Expired bool
 	// Reverted: own gas was spent and the transaction reverted for good; the payload can still have effect.
 	Reverted bool
-	Carrier  msgs.Carrier // who brought what was executed
-	Effect   msgs.Effect  // on the wallet's balances
-	GasPaid  evm.Wei      // by the owner
-	Steps    []Step       // of an EOA's unit, one for each call, in order; Executed says that all succeeded
-	AtMS     int64
+	// Elsewhere is the first block of the chain that is shown, when it is not the one for which the unit was sealed: all else is zero.
+	Elsewhere string
+	Carrier   msgs.Carrier // who brought what was executed
+	Effect    msgs.Effect  // on the wallet's balances
+	GasPaid   evm.Wei      // by the owner
+	Steps     []Step       // of an EOA's unit, one for each call, in order; Executed says that all succeeded
+	AtMS      int64
 }
 
 // Step is where one call of an EOA's unit stands: each is a transaction of its own.

@@ -28,6 +28,7 @@ type performer struct {
 	holds  holder
 	sent   *letters
 	asked  *askings
+	chain  *chain // nil: its id says enough
 	log    *slog.Logger
 	count  *counters
 	pass   func(point string)
@@ -74,7 +75,9 @@ func (p *performer) Perform(ctx context.Context, job actor.Job) {
 					return
 				}
 				defer p.asked.end(d.Unit.Unit)
-				if out, ok := p.submit(ctx, d, job.Recovered); ok {
+				if gone, is := p.elsewhere(ctx, &d.Unit); is {
+					deliver(gone)
+				} else if out, ok := p.submit(ctx, d, job.Recovered); ok {
 					deliver(out)
 				}
 			case Bring:
@@ -82,7 +85,9 @@ func (p *performer) Perform(ctx context.Context, job actor.Job) {
 					return
 				}
 				defer p.asked.end(d.Unit.Unit)
-				if out, ok := p.bring(ctx, d, job.Recovered); ok {
+				if gone, is := p.elsewhere(ctx, &d.Unit); is {
+					deliver(gone)
+				} else if out, ok := p.bring(ctx, d, job.Recovered); ok {
 					deliver(out)
 				}
 			case Follow:

@@ -1,6 +1,7 @@
 package relayer
 
 import (
+	"fmt"
 	"slices"
 	"time"
 
@@ -30,6 +31,12 @@ func (t *decision) looked(l *Looked) {
 	if l.Err != nil {
 		t.wait(t.dueNow(), l.Err, 0)
 		t.look(lookAgain)
+		return
+	}
+	if t.unsettled(l.Nonce) && t.nowMS-t.settledMS >= lagLasts.Milliseconds() {
+		t.wait(t.dueNow(), failure(msgs.NonceTaken, fmt.Sprintf("a unit that was given up can still have effect, and the wallet's nonce is %d now, which is not the unit's", l.Nonce),
+			"wait until what has used the nonces is final; if that lasts, see whether the endpoints show the right chain"), 0)
+		t.look(lookClosed)
 		return
 	}
 	lags := l.Block < t.block && t.nowMS-t.settledMS < lagLasts.Milliseconds()

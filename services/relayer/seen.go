@@ -11,6 +11,10 @@ import (
 
 // seen takes where a unit stands. The chain's word decides; the relayer's says only that nothing more will come of it there.
 func (t *decision) seen(m *Seen) {
+	if m.Elsewhere != "" {
+		t.elsewhere(m)
+		return
+	}
 	u := t.unit
 	if u == nil || u.name() != m.Unit {
 		t.seenGhost(m)
@@ -39,6 +43,35 @@ func (t *decision) seen(m *Seen) {
 		t.emit(e)
 	}
 }
+
+// elsewhere takes the word that a unit was sealed for another chain than the one that is shown. Whether it was executed there nobody
+// knows, so that the log is in doubt; who accepts that ends the unit.
+func (t *decision) elsewhere(m *Seen) {
+	u := t.unit
+	i := slices.IndexFunc(t.ghosts, func(g *unit) bool { return g.name() == m.Unit })
+	if i >= 0 {
+		u = t.ghosts[i]
+	} else if u == nil || u.name() != m.Unit {
+		return
+	}
+	why := failure(msgs.LogInDoubt, fmt.Sprintf("unit %s was sealed for the chain whose first block is %s, and the endpoints show one that begins with %s: "+
+		"whether it was executed is not known", u.name(), u.Payload.Chain, m.Elsewhere), elsewhereFix)
+	switch {
+	case !t.rules.AcceptLog && !t.held:
+		t.emit(&msgs.TxHeld{Head: msgs.Head{Type: msgs.KindTxHeld}, Doubts: []msgs.Error{*why}})
+	case !t.rules.AcceptLog:
+	case i >= 0:
+		t.laid(u)
+	default:
+		rs := t.inUnit(u)
+		t.giveUp(u, nil, why, false)
+		for _, r := range rs {
+			t.fail(r, u, why, "")
+		}
+	}
+}
+
+const elsewhereFix = "name endpoints of that chain, or start once with --accept-log, which ends what was sealed for it; what is asked until then is dropped"
 
 // mined tells of a block that is not final, once for each.
 func (t *decision) mined(u *unit, m *Seen) {
