@@ -149,7 +149,10 @@ func (w *dayWorld) submit(x Submit, latency func(int) time.Duration) {
 
 // run lets a day pass, from one moment at which something happens to the next.
 func (w *dayWorld) run(wishes []wish) {
-	for len(wishes) > 0 || len(w.due) > 0 || len(w.core.requests) > 0 {
+	for end := w.now.Add(3 * 24 * time.Hour); len(wishes) > 0 || len(w.due) > 0 || len(w.core.requests) > 0; {
+		if w.now.After(end) {
+			w.t.Fatalf("two days after the last one asked, %d requests have no end: %s", len(w.core.requests), text(w.core.unit))
+		}
 		next := w.now.Add(time.Second)
 		if len(w.due) > 0 && w.due[0].at.Before(next) {
 			next = w.due[0].at

@@ -13,7 +13,7 @@ import (
 const (
 	lookAgain  = 5 * time.Second  // after an endpoint did not answer
 	lookClosed = 30 * time.Second // while no carrier is open
-	lookOld    = time.Second      // after what was read was older than what is known
+	lookOld    = time.Second      // after what was read was older than what is known, or not so any more when it was rehearsed
 	// lagLasts is how long a block that is older than one that has been seen is taken for an endpoint that lags; later it is another
 	// chain, as when the sandbox begins anew.
 	lagLasts = time.Minute
@@ -92,7 +92,7 @@ func (t *decision) rehearsed(m *Rehearsed) {
 	switch {
 	case !fresh:
 		if t.due() {
-			t.look(0)
+			t.look(lookOld) // endpoints that do not agree about the nonce give the same again at once
 		}
 	case m.Err != nil:
 		t.wait(rs, m.Err, 0)

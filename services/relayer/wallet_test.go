@@ -259,3 +259,20 @@ func TestTransferThatIsNoLongerListedFailsAlone(t *testing.T) {
 		})
 	}
 }
+
+// Endpoints that do not agree about the wallet's nonce let nothing be sealed, and are not asked in a circle without a pause.
+func TestEndpointsThatDisagreeAreAskedAfterAPause(t *testing.T) {
+	b := begun(t, polymarket.Safe)
+	b.ask("wrap", `{"request_id":"w1","amount":"5","urgency":"high"}`)
+	b.wait(2 * time.Second)
+	d := b.tell(b.looks(7))
+	for range 5 {
+		r := deedOf[Rehearse](t, d.Early)
+		again := b.tell(Rehearsed{Pack: r.Pack, Failed: -1, Nonce: 6})
+		if look := deedOf[Look](t, again.Early); look.FromMS < b.now.Add(time.Second).UnixMilli() || len(again.Deeds) != 0 {
+			t.Fatalf("at %d asked at once again: %s", b.now.UnixMilli(), text(again))
+		}
+		b.wait(time.Second)
+		d = b.tell(b.looks(7))
+	}
+}

@@ -44,8 +44,8 @@ const (
 	maxHole = 8
 	// maxQueue bounds the intents that wait for a nonce.
 	maxQueue = 1_000
-	// maxDone is how many ended intents are remembered, so that their repetition does nothing.
-	maxDone = 10_000
+	// Remembers is how many ended intents are remembered, so that their repetition does nothing.
+	Remembers = 10_000
 	// maxData is a node's bound on a transaction, in bytes, less room for the rest of it.
 	maxData = 127 << 10
 	// maxID bounds the name of an intent in bytes.

@@ -207,7 +207,7 @@ func (o *Outbox) end(r Record) {
 		return
 	}
 	o.done[r.ID], o.contents[r.ID] = res, j.Intent
-	if o.ended = append(o.ended, r.ID); len(o.ended) > maxDone {
+	if o.ended = append(o.ended, r.ID); len(o.ended) > Remembers {
 		delete(o.done, o.ended[0])
 		delete(o.contents, o.ended[0])
 		o.ended = o.ended[1:]
