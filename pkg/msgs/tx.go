@@ -197,9 +197,10 @@ type TxRefused struct {
 
 // TxShare is what one request of a unit shall change. Unknown: what it brings only the chain can tell.
 type TxShare struct {
-	RequestID RequestID `json:"request_id"`
-	Effect    Effect    `json:"effect"`
-	Unknown   bool      `json:"unknown,omitempty"`
+	RequestID RequestID   `json:"request_id"`
+	Effect    Effect      `json:"effect"`
+	Unknown   bool        `json:"unknown,omitempty"`
+	Redeems   ConditionID `json:"redeems,omitempty" doc:"the condition whose positions it turns into money; its effect names them, with what the wallet had of them"`
 }
 
 // TxRerouted says that a unit goes another way.

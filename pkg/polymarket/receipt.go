@@ -20,6 +20,7 @@ const (
 	topicTransferBatch    = "\x4a\x39\xdc\x06\xd4\xc0\xdb\xc6\x4b\x70\xaf\x90\xfd\x69\x8a\x23\x3a\x51\x8a\xa5\xd0\x7e\x59\x5d\x98\x3b\x8c\x05\x26\xc8\xf7\xfb"
 	topicExecutionSuccess = "\x44\x2e\x71\x5f\x62\x63\x46\xe8\xc5\x43\x81\x00\x2d\xa6\x14\xf6\x2b\xee\x8d\x27\x38\x65\x35\xb2\x52\x1e\xc8\x54\x08\x98\x55\x6e"
 	topicRelayed          = "\xab\x74\x39\x0d\x39\x59\x16\xd9\xe0\x00\x62\x98\xd4\x79\x38\xa5\xde\xf5\xd3\x67\x05\x4d\xcc\xa7\x8f\xa6\xec\x84\x38\x1f\x3f\x22"
+	topicPayoutRedemption = "\x26\x82\x01\x2a\x4a\x4f\x19\x73\x11\x9f\x1c\x9b\x90\x74\x5d\x1b\xd9\x1f\xa2\xba\xb3\x87\x34\x4f\x04\x4c\xb3\x58\x68\x64\xd1\x8d"
 	topicExecutionFailure = "\x23\x42\x8b\x18\xac\xfb\x3e\xa6\x4b\x08\xdc\x0c\x1d\x29\x6e\xa9\xc0\x97\x02\xc0\x90\x83\xca\x52\x72\xe6\x4d\x11\x5b\x68\x7d\x23"
 )
 
@@ -30,6 +31,7 @@ const (
 	eventExecutionSuccess = "ExecutionSuccess(bytes32,uint256)"
 	eventRelayed          = "TransactionRelayed(address,address,address,bytes4,uint8,uint256)"
 	eventExecutionFailure = "ExecutionFailure(bytes32,uint256)"
+	eventPayoutRedemption = "PayoutRedemption(address,address,bytes32,bytes32,uint256[],uint256)"
 )
 
 // SafeResult reports what the Safe says about the transaction with the hash: found, and whether it succeeded. A receipt that looks
@@ -144,6 +146,26 @@ func (c Contracts) moves(l Log) (_ []move, ok bool) {
 		return moves, ok
 	}
 	return nil, true
+}
+
+// Payouts are what positions of each condition were redeemed for in a transaction, in units of the collateral, by the events of the
+// contract of positions. An adapter redeems for its callers, so the events do not say whose the positions were: with another wallet's
+// redemptions in the same transaction the sum is more than this wallet's. Events that are not spelled right are left out.
+func (c Contracts) Payouts(logs []Log) map[Hash]uint256.Int {
+	out := map[Hash]uint256.Int{}
+	for _, l := range logs {
+		if l.Address != c.ConditionalTokens || l.Address == (Address{}) || len(l.Topics) != 4 || string(l.Topics[0][:]) != topicPayoutRedemption {
+			continue
+		}
+		in := readArgs(l.Data, 3) // condition, index sets, payout
+		condition, _, payout := in.hash(), in.uints(), in.uint()
+		if !in.done() {
+			continue
+		}
+		sum := out[condition]
+		out[condition] = *sum.Add(&sum, &payout)
+	}
+	return out
 }
 
 func party(topic Hash) Address { return Address(topic[word-len(Address{}):]) }

@@ -11,7 +11,8 @@ import (
 
 func TestTopicsAreTheHashesOfTheEvents(t *testing.T) {
 	for event, topic := range map[string]string{eventTransfer: topicTransfer, eventTransferSingle: topicTransferSingle, eventTransferBatch: topicTransferBatch,
-		eventRelayed: topicRelayed, eventExecutionSuccess: topicExecutionSuccess, eventExecutionFailure: topicExecutionFailure} {
+		eventRelayed: topicRelayed, eventExecutionSuccess: topicExecutionSuccess, eventExecutionFailure: topicExecutionFailure,
+		eventPayoutRedemption: topicPayoutRedemption} {
 		if got := crypto.Keccak256([]byte(event)); string(got) != topic {
 			t.Errorf("%s: %x", event, got)
 		}
@@ -63,6 +64,24 @@ func TestFlowsAreAddedUpPerAsset(t *testing.T) {
 		if flows, odd := c.Flows([]Log{l}, wallet); odd != 1 || len(flows) != 0 {
 			t.Errorf("%s: %d odd, %+v", name, odd, flows)
 		}
+	}
+}
+
+// TestPayoutsAreAddedUpPerCondition of the contract of positions alone, and of events that are spelled right.
+func TestPayoutsAreAddedUpPerCondition(t *testing.T) {
+	c := polygonContracts(t)
+	redeemed := func(condition byte, payout uint64) Log {
+		w := newArgs(3)
+		w.word(Hash{31: condition})
+		w.uints([]uint256.Int{Units(1), Units(2)})
+		w.uint(Units(int64(payout)))
+		return Log{c.ConditionalTokens, []Hash{Hash([]byte(topicPayoutRedemption)), topicOf(c.CollateralAdapter), topicOf(c.USDCe), {}}, w.bytes()}
+	}
+	elsewhere, short, plain := redeemed(1, 1000), redeemed(1, 1000), redeemed(1, 1000)
+	elsewhere.Address, short.Data, plain.Topics = Address{9}, short.Data[1:], plain.Topics[:3]
+	got := c.Payouts([]Log{{}, redeemed(1, 10), redeemed(2, 0), elsewhere, redeemed(1, 5), short, plain})
+	if want := map[Hash]uint256.Int{{31: 1}: Units(15), {31: 2}: Units(0)}; !reflect.DeepEqual(got, want) {
+		t.Errorf("%v, want %v", got, want)
 	}
 }
 

@@ -178,12 +178,15 @@ func (b *batch) unwraps(p *purse, rs []*request) (*request, *msgs.Error) {
 // redeems takes a condition once, whoever asked: a redemption takes everything.
 func (b *batch) redeems(p *purse, rs []*request) (*request, *msgs.Error) {
 	for _, g := range groups(rs, msgs.VerbRedeem) {
-		for i, r := range g {
-			b.share(r, nil, i == 0)
+		all := msgs.Effect{}
+		for _, id := range g[0].positions() {
+			all[id.String()] = -money.Cash(max(0, p.token(id).Have))
+			p.token(id).Have = 0
 		}
 		p.unknown = true
-		for _, id := range g[0].positions() {
-			p.token(id).Have = 0
+		b.shares = append(b.shares, msgs.TxShare{RequestID: g[0].ID, Effect: all, Unknown: true, Redeems: conditionOf(g[0].command)})
+		for _, r := range g[1:] {
+			b.share(r, nil, false)
 		}
 		b.call(g, b.id.Contracts.Redeem(g[0].NegRisk, hashOf(conditionOf(g[0].command))))
 	}
@@ -203,7 +206,7 @@ func (b *batch) converts(p *purse, rs []*request) (*request, *msgs.Error) {
 				return r, err
 			}
 			sum = plus(sum, a)
-			b.share(r, nil, true)
+			b.share(r, msgs.Effect{tokens[1].String(): -money.Cash(a)}, true)
 		}
 		event, index := polymarket.NegRiskEvent(common.HexToHash(g[0].Question))
 		set := new(uint256.Int).Lsh(uint256.NewInt(1), uint(index))

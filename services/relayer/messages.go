@@ -5,6 +5,7 @@ import (
 
 	"sluice/pkg/evm"
 	"sluice/pkg/limits/quota"
+	"sluice/pkg/money"
 	"sluice/pkg/msgs"
 	"sluice/pkg/polymarket"
 )
@@ -186,10 +187,11 @@ type Seen struct {
 	Reverted bool
 	// Elsewhere is the first block of the chain that is shown, when it is not the one for which the unit was sealed: all else is zero.
 	Elsewhere string
-	Carrier   msgs.Carrier // who brought what was executed
-	Effect    msgs.Effect  // on the wallet's balances
-	GasPaid   evm.Wei      // by the owner
-	Steps     []Step       // of an EOA's unit, one for each call, in order; Executed says that all succeeded
+	Carrier   msgs.Carrier                    // who brought what was executed
+	Effect    msgs.Effect                     // on the wallet's balances
+	Payouts   map[msgs.ConditionID]money.Cash // of what was redeemed in the transaction, whosever it was
+	GasPaid   evm.Wei                         // by the owner
+	Steps     []Step                          // of an EOA's unit, one for each call, in order; Executed says that all succeeded
 	AtMS      int64
 }
 

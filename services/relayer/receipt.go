@@ -71,6 +71,15 @@ func effectOf(who Identity, logs []polymarket.Log) msgs.Effect {
 	return out
 }
 
+// payoutsOf is what a transaction's redemptions brought, by condition.
+func payoutsOf(who Identity, logs []polymarket.Log) map[msgs.ConditionID]money.Cash {
+	out := map[msgs.ConditionID]money.Cash{}
+	for condition, payout := range who.Contracts.Payouts(logs) {
+		out[msgs.ConditionID(condition.Hex())] = money.Cash(units(payout))
+	}
+	return out
+}
+
 // nonce is the wallet's at a block; there is false where nothing stands at its address.
 func (a *sighting) nonce(ctx context.Context, at *evm.Header) (n uint64, there bool, err error) {
 	q, ok := nonceOf(a.who)

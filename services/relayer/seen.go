@@ -90,7 +90,7 @@ func (t *decision) executed(u *unit, m *Seen, rs []*request) {
 	if carrier == "" {
 		carrier = u.Carrier
 	}
-	shares := effects(u, m.Effect)
+	shares := effects(u.Shares, m.Effect, m.Payouts)
 	gas := m.GasPaid
 	for _, id := range u.Payload.RequestIDs {
 		e := &msgs.TxConfirmed{Unit: u.name(), Carrier: carrier, TxHash: m.TxHash, Block: m.Block, Effect: shares[id], GasPOL: gas.Exactly(), Final: true}
@@ -105,43 +105,6 @@ func (t *decision) executed(u *unit, m *Seen, rs []*request) {
 		gas = evm.Wei{} // told once: what a unit's requests paid adds up
 		t.emit(e)
 	}
-}
-
-// effects are what each request of a unit changed. What only the chain can tell, or tells otherwise, is the rest: it goes to those
-// that own its tokens, else to the first of which nothing was known.
-func effects(u *unit, chain msgs.Effect) map[msgs.RequestID]msgs.Effect {
-	out := map[msgs.RequestID]msgs.Effect{}
-	rest := msgs.Effect{}
-	for asset, change := range chain {
-		rest[asset] = change
-	}
-	var heir msgs.RequestID
-	for _, s := range u.Shares {
-		e := msgs.Effect{}
-		for asset, change := range s.Effect {
-			e[asset] = change
-			rest[asset] -= change
-		}
-		out[s.RequestID] = e
-		if heir == "" && s.Unknown {
-			heir = s.RequestID
-		}
-	}
-	if heir == "" && len(u.Shares) > 0 {
-		heir = u.Shares[0].RequestID
-	}
-	if chain == nil || heir == "" {
-		return out
-	}
-	for asset, change := range rest {
-		if change != 0 {
-			out[heir][asset] += change
-		}
-		if out[heir][asset] == 0 {
-			delete(out[heir], asset)
-		}
-	}
-	return out
 }
 
 // nonceUsed ends a unit that can never have effect: something else has used its nonce. Its requests are sealed once more, unless
@@ -280,29 +243,4 @@ func (t *decision) seenSteps(u *unit, m *Seen) {
 		return
 	}
 	t.granted(u, 0)
-}
-
-// stepEffects are what each request of an EOA's unit changed. Each of its calls is a transaction whose effect the chain tells apart, so
-// that what was not known before goes to whom the call is for.
-func stepEffects(u *unit, steps []Step) map[msgs.RequestID]msgs.Effect {
-	out, shares := map[msgs.RequestID]msgs.Effect{}, map[msgs.RequestID]msgs.TxShare{}
-	for _, s := range u.Shares {
-		shares[s.RequestID] = s
-	}
-	for i, step := range steps {
-		var of unit
-		for _, id := range u.Payload.Calls[i].RequestIDs {
-			if share, first := shares[id]; first {
-				of.Shares = append(of.Shares, share)
-				delete(shares, id)
-			}
-		}
-		for id, e := range effects(&of, step.Effect) {
-			out[id] = e
-		}
-	}
-	for id, share := range shares { // no call is for it alone
-		out[id] = share.Effect
-	}
-	return out
 }

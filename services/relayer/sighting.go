@@ -68,7 +68,7 @@ func (w *watch) onChain(ctx context.Context, s *Seen, hints []polymarket.Hash) e
 	if tx.From == w.who.Owner {
 		s.Carrier, s.GasPaid = msgs.ByOwnGas, tx.cost()
 	}
-	s.Effect = effectOf(w.who, tx.logs())
+	s.Effect, s.Payouts = effectOf(w.who, tx.logs()), payoutsOf(w.who, tx.logs())
 	return nil
 }
 

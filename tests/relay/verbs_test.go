@@ -11,6 +11,8 @@ import (
 	"github.com/ethereum/go-ethereum"
 	"github.com/ethereum/go-ethereum/common"
 
+	"sluice/pkg/money"
+	"sluice/pkg/sandbox"
 	"sluice/pkg/sandbox/chain"
 )
 
@@ -63,6 +65,9 @@ func (p *plant) mayTake(account string, token, spender common.Address) bool {
 	return new(big.Int).SetBytes(answer).BitLen() > 128
 }
 
+// coins is an amount of the chain as events spell it.
+func coins(n *big.Int) string { return money.Cash(n.Int64()).String() }
+
 // A wallet of each kind does everything that can be asked for, in ordinary and in neg-risk markets.
 func TestEveryVerbOfEveryWallet(t *testing.T) {
 	for _, account := range []string{"main", "proxy", "deposit", "eoa"} {
@@ -107,7 +112,24 @@ func TestEveryVerbOfEveryWallet(t *testing.T) {
 					}
 				}
 				p.pass(10 * time.Second)
-				p.confirmedAs(account, do("redeem", "'condition_id':'coin'"), do("redeem", "'condition_id':'election'"))
+				had := p.holds(account)
+				ids = []string{do("redeem", "'condition_id':'coin'"), do("redeem", "'condition_id':'election'")}
+				p.confirmedAs(account, ids...)
+				for i, m := range []sandbox.Market{coin, election} {
+					e := p.end(account, ids[i])
+					want := map[string]string{}
+					for j, token := range m.Tokens {
+						if n := had[token]; n.Sign() > 0 {
+							want[token] = "-" + coins(n)
+							if j == 0 {
+								want["pUSD"] = coins(n) // Yes has won
+							}
+						}
+					}
+					if !maps.Equal(e.Effect, want) {
+						t.Errorf("redeeming %s has the effect %v, want %v", m.Slug, e.Effect, want)
+					}
+				}
 				for _, token := range append(coin.Tokens[:], election.Tokens[:]...) {
 					if left := p.holds(account)[token]; left.Sign() != 0 {
 						t.Errorf("after redeeming %s of %s are left", left, token)
