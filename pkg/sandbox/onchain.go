@@ -28,13 +28,19 @@ func (s *Sandbox) startChain(accounts []Account) error {
 	for _, m := range s.markets {
 		cfg.Markets = append(cfg.Markets, m.onChain())
 	}
+	for _, name := range s.cfg.Unmade {
+		if !slices.ContainsFunc(accounts, func(a Account) bool { return a.Name == name }) {
+			return fmt.Errorf("leave a wallet unmade: the sandbox has no account %q", name)
+		}
+	}
 	for _, a := range accounts {
 		w := s.wallets[common.HexToAddress(a.Funder)]
 		var shares int64
 		for _, h := range w.shares {
 			shares = h.have
 		}
-		cfg.Accounts = append(cfg.Accounts, evm.Account{Owner: w.owner, Kind: evm.Kind(w.kind), USDCe: bridged, PUSD: w.cash, Shares: shares, Gas: ownerGas})
+		cfg.Accounts = append(cfg.Accounts, evm.Account{Owner: w.owner, Kind: evm.Kind(w.kind), USDCe: bridged, PUSD: w.cash, Shares: shares, Gas: ownerGas,
+			Undeployed: slices.Contains(s.cfg.Unmade, a.Name)})
 	}
 	c, err := evm.New(cfg)
 	if err != nil {

@@ -60,6 +60,8 @@ type Config struct {
 	PageSize int
 	// Chain settles trades on an EVM, which is served at /rpc and followed: what wallets do there is booked here.
 	Chain bool
+	// Unmade are accounts whose wallets nobody has put on that chain yet: the money is at their addresses, the permissions are not given.
+	Unmade []string
 }
 
 // Sandbox is one venue. Use New; it lives until Close.

@@ -94,6 +94,7 @@ type event struct {
 	Final      bool              `json:"final"`
 	Error      *msgs.Error       `json:"error"`
 	UntilMS    int64             `json:"until_ms"`
+	Code       msgs.Code         `json:"code"`
 	LeavesByMS int64             `json:"leaves_by_ms"`
 	Cause      string            `json:"cause"`
 	Fix        string            `json:"fix"`
