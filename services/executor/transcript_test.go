@@ -3,14 +3,13 @@ package executor
 import (
 	"flag"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"sluice/pkg/actor"
+	"sluice/pkg/actor/actortest"
 	"sluice/pkg/money"
 	"sluice/pkg/msgs"
 	"sluice/pkg/polymarket"
@@ -21,55 +20,14 @@ var update = flag.Bool("update", false, "rewrite the transcripts in testdata")
 // TestTranscripts plays every testdata/*.txt: lines beginning with > are told to a core, the lines below say what it
 // decided and where the order then stood. After each line replay and snapshot must equal life.
 func TestTranscripts(t *testing.T) {
-	files, err := filepath.Glob("testdata/*.txt")
-	if err != nil || len(files) == 0 {
-		t.Fatal("no transcripts", err)
-	}
-	for _, file := range files {
-		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
-			text, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			got := play(t, string(text))
-			if *update {
-				if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
-					t.Fatal(err)
-				}
-				return
-			}
-			if got != string(text) {
-				t.Errorf("%s: %s", file, firstDifference(string(text), got))
-			}
-		})
-	}
-}
-
-func firstDifference(want, got string) string {
-	w, g := strings.Split(want, "\n"), strings.Split(got, "\n")
-	for i := range min(len(w), len(g)) {
-		if w[i] != g[i] {
-			return fmt.Sprintf("line %d is\n%s\nwant\n%s", i+1, g[i], w[i])
-		}
-	}
-	return fmt.Sprintf("%d lines, want %d", len(g), len(w))
-}
-
-// play keeps comments, blank lines and told lines, and writes the rest anew.
-func play(t *testing.T, text string) string {
-	b := newBench(t, Rules{})
-	var out strings.Builder
-	for line := range strings.Lines(text) {
-		line = strings.TrimRight(line, "\n")
-		switch {
-		case line == "" || strings.HasPrefix(line, "#"):
-			out.WriteString(line + "\n")
-		case strings.HasPrefix(line, "> "):
-			out.WriteString(line + "\n" + b.line(strings.Fields(line[2:])))
+	actortest.Transcripts(t, *update, func(t *testing.T) func([]string) string {
+		b := newBench(t, Rules{})
+		return func(words []string) string {
+			out := b.line(words)
 			b.consistent()
+			return out
 		}
-	}
-	return out.String()
+	})
 }
 
 // line plays one told line and writes what came of it.

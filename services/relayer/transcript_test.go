@@ -3,14 +3,13 @@ package relayer
 import (
 	"flag"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"sluice/pkg/actor"
+	"sluice/pkg/actor/actortest"
 	"sluice/pkg/limits/quota"
 	"sluice/pkg/msgs"
 	"sluice/pkg/polymarket"
@@ -19,40 +18,25 @@ import (
 var update = flag.Bool("update", false, "rewrite the transcripts in testdata")
 
 // TestTranscripts plays every testdata/*.txt: lines that begin with > are told to a core, the lines below say what it decided. After
-// each line replay and snapshot must equal life.
+// each line replay and snapshot must equal life. A line of "wallet" begins with a new one of that kind.
 func TestTranscripts(t *testing.T) {
-	files, err := filepath.Glob("testdata/*.txt")
-	if err != nil || len(files) == 0 {
-		t.Fatal("no transcripts", err)
-	}
-	for _, file := range files {
-		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
-			told, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			got := play(t, string(told))
-			if *update {
-				if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+	actortest.Transcripts(t, *update, func(t *testing.T) func([]string) string {
+		var s *stage
+		return func(words []string) string {
+			if words[0] == "wallet" {
+				kind, err := polymarket.ParseWalletKind(words[1])
+				if err != nil {
 					t.Fatal(err)
 				}
-				return
+				s = &stage{trial: begun(t, kind), named: map[string]string{}}
+				s.look = s.looks(7)
+				return ""
 			}
-			if got != string(told) {
-				t.Errorf("%s: %s", file, firstDifference(string(told), got))
-			}
-		})
-	}
-}
-
-func firstDifference(want, got string) string {
-	w, g := strings.Split(want, "\n"), strings.Split(got, "\n")
-	for i := range min(len(w), len(g)) {
-		if w[i] != g[i] {
-			return fmt.Sprintf("line %d is\n%s\nwant\n%s", i+1, g[i], w[i])
+			out := s.line(words)
+			s.consistent()
+			return out
 		}
-	}
-	return fmt.Sprintf("%d lines, want %d", len(g), len(w))
+	})
 }
 
 // stage is a trial with what its lines speak of.
@@ -63,31 +47,6 @@ type stage struct {
 	pack  Pack
 	named map[string]string // units as the transcript calls them
 	units []string
-}
-
-// play keeps comments, blank lines and told lines, and writes the rest anew.
-func play(t *testing.T, told string) string {
-	var s *stage
-	var out strings.Builder
-	for line := range strings.Lines(told) {
-		line = strings.TrimRight(line, "\n")
-		switch {
-		case line == "" || strings.HasPrefix(line, "#"):
-			out.WriteString(line + "\n")
-		case strings.HasPrefix(line, "> wallet "):
-			kind, err := polymarket.ParseWalletKind(strings.Fields(line)[2])
-			if err != nil {
-				t.Fatal(err)
-			}
-			s = &stage{trial: begun(t, kind), named: map[string]string{}}
-			s.look = s.looks(7)
-			out.WriteString(line + "\n")
-		case strings.HasPrefix(line, "> "):
-			out.WriteString(line + "\n" + s.line(strings.Fields(line[2:])))
-			s.consistent()
-		}
-	}
-	return out.String()
 }
 
 func (s *stage) line(w []string) string {
