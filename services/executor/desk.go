@@ -51,7 +51,7 @@ func (s *Service) newDesk(a Account) *desk {
 	d := &desk{s: s, cfg: a, log: log}
 	d.serving = d.serve
 	d.is(deskOpening)
-	d.ear = &ear{account: a.Name, facts: s.facts, books: s.books, copies: newCopies(s.cfg.NATS, s.cfg.Env, log), dead: s.dead, count: s.count, log: log, room: d.room}
+	d.ear = &ear{account: a.Name, facts: s.facts, books: s.books, copies: copies{actor.NewCopies(s.cfg.NATS, s.cfg.Env, log)}, dead: s.dead, count: s.count, log: log, room: d.room}
 	return d
 }
 
@@ -118,7 +118,7 @@ func (d *desk) newActor(v Venue, snapshots jetstream.ObjectStore) *actor.Actor {
 	s, name := d.s, d.cfg.Name
 	d.core = NewOrders(d.cfg.identity(s.cfg.ChainID), Rules{Caps: d.cfg.Caps, BookAge: s.cfg.BookAge, FactAge: s.cfg.FactAge, UnknownOrders: s.cfg.UnknownOrders})
 	p := &performer{
-		account: string(name), venue: v, signer: signer{d.cfg.Key, s.cfg.ChainID}, limits: s.limits, reply: d.ear.copies.send,
+		account: string(name), venue: v, signer: signer{d.cfg.Key, s.cfg.ChainID}, limits: s.limits, reply: d.ear.copies.Send,
 		log: d.log, count: s.count, revoked: &revoked{}, seen: &d.venue, dry: s.cfg.DryRun, keep: s.cfg.Limits.KeepCancel,
 		witness: &witness{s.cfg.NATS, s.js, name, d.log},
 	}

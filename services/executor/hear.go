@@ -19,7 +19,7 @@ type ear struct {
 	account msgs.Account
 	facts   *facts
 	books   *books
-	copies  *copies
+	copies  copies
 	dead    func(r actor.Record, err *msgs.Error)
 	count   *counters
 	log     *slog.Logger

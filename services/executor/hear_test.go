@@ -25,7 +25,7 @@ func TestWaitingSubmitIsCountedOnce(t *testing.T) {
 	}
 	shown := &facts{}
 	shown.shown.Store(NewFacts())
-	h := &ear{account: "main", facts: shown, copies: newCopies(nil, msgs.Sandbox, slog.New(slog.DiscardHandler)), count: count,
+	h := &ear{account: "main", facts: shown, copies: copies{actor.NewCopies(nil, msgs.Sandbox, slog.New(slog.DiscardHandler))}, count: count,
 		log: slog.New(slog.DiscardHandler), room: func() actor.Room { return room }}
 	stored := time.UnixMilli(1763800000000)
 	submit := func(seq uint64, at time.Time, id string) *Asked {

@@ -34,7 +34,7 @@ type desk struct {
 	id     Identity
 	core   *Wallet // of the actor that runs; only its loop touches it
 	ear    *ear
-	copies *copies
+	copies copies
 	units  *Allowance // nil without credentials
 	state  atomic.Pointer[string]
 	log    *slog.Logger
@@ -45,7 +45,7 @@ func (s *Service) newDesk(a Account) *desk {
 	d := &desk{s: s, cfg: a, id: a.identity(s.cfg.ChainID, s.contracts), log: log}
 	d.is(deskOpening)
 	d.ear = &ear{account: a.Name, facts: s.facts, count: s.count, log: log}
-	d.copies = newCopies(s.cfg.NATS, s.cfg.Env, log)
+	d.copies = copies{actor.NewCopies(s.cfg.NATS, s.cfg.Env, log)}
 	if a.Auth != nil && s.cfg.Relayer != "" {
 		d.units = s.allowed.Of(a.Auth)
 	}
@@ -112,7 +112,7 @@ func (d *desk) newPerformer() (*performer, func(context.Context), error) {
 	s := d.s
 	p := &performer{
 		who: d.id, pen: newPen(d.id, d.cfg.Key, d.cfg.Calls), pool: s.pool, holds: holders{s.cfg.NATS, d.cfg.Name}, mined: newMinings(), sent: newLetters(), asked: newAskings(),
-		following: newFollows(), log: d.log, count: s.count, pass: s.cfg.Passing, reply: d.copies.send, gasDay: s.cfg.Gas.DayBound(),
+		following: newFollows(), log: d.log, count: s.count, pass: s.cfg.Passing, reply: d.copies.Send, gasDay: s.cfg.Gas.DayBound(),
 	}
 	if s.cfg.Relayer != "" {
 		p.relay = &polymarket.Relayer{BaseURL: s.cfg.Relayer, HTTP: s.cfg.HTTP, Auth: d.cfg.Auth}
