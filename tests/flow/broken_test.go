@@ -118,7 +118,7 @@ func TestJudgeSeesADroppedCommand(t *testing.T) {
 	inPlant(t, setup{}, func(p *plant) {
 		p.submit("kept", "BUY", "GTC", "0.52", "10")
 		p.has("kept", "settled")
-		p.executor().stop()
+		p.executor().Stop()
 		p.submit("dropped-1", "BUY", "GTC", "0.10", "10")
 		p.submit("dropped-2", "BUY", "GTC", "0.10", "11")
 		seq := p.send("cancel", "{'client_order_id':'nobody'}")
@@ -220,7 +220,7 @@ func TestJudgeSeesAWrongFinalState(t *testing.T) {
 		p.submit("rests", "BUY", "GTC", "0.10", "10")
 		p.has("filled", "settled")
 		p.is("rests", "open")
-		p.executor().stop()
+		p.executor().Stop()
 		order := func(id string, more map[string]any) map[string]any {
 			e := p.last("main", id)
 			out := map[string]any{"client_order_id": id, "order_id": e.OrderID, "token_id": e.TokenID, "side": "BUY", "order_type": "GTC", "size": "10", "final": true, "cmd_seq": e.CmdSeq}
@@ -319,7 +319,7 @@ func TestJudgeSeesAnOrderOfNobody(t *testing.T) {
 	inPlant(t, setup{}, func(p *plant) {
 		p.submit("own", "BUY", "GTC", "0.10", "10")
 		p.is("own", "open")
-		p.ingest.stop()
+		p.ingest.Stop()
 		p.byHand("main", coin, polymarket.Buy, "0.11", "10")
 		p.want = wrongs{judge.Unlogged: 1}
 	})
@@ -330,7 +330,7 @@ func TestJudgeSeesTwoWriters(t *testing.T) {
 	inPlant(t, setup{}, func(p *plant) {
 		p.submit("a", "BUY", "GTC", "0.10", "10")
 		p.is("a", "open")
-		p.executor().stop()
+		p.executor().Stop()
 		ctx, cancel := p.deadline()
 		defer cancel()
 		n := p.log("main")[len(p.log("main"))-1].N
@@ -353,7 +353,7 @@ func TestJudgeSeesALimitExceeded(t *testing.T) {
 		c.Limits.Profile = much.Long()
 	}}
 	inPlant(t, cfg, func(p *plant) {
-		p.executor().stop()
+		p.executor().Stop()
 		for i := range 200 {
 			p.submit(fmt.Sprintf("o-%d", i), "BUY", "GTC", "0.10", "5", always)
 		}

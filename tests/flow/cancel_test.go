@@ -34,7 +34,7 @@ func TestCancelBeforeItsSubmit(t *testing.T) {
 		p.pass(time.Second)
 		p.tells("early", "cancel_rejected:not_found.")
 		p.submit("early", "BUY", "GTC", "0.10", "10")
-		p.executor().stop()
+		p.executor().Stop()
 		p.send("cancel", "{'client_order_id':'both'}")
 		p.submit("both", "BUY", "GTC", "0.10", "10")
 		p.submit("turned", "BUY", "GTC", "0.10", "10")
@@ -60,7 +60,7 @@ func TestCancelAtTheEndOfALongQueue(t *testing.T) {
 	for name, last := range map[string][2]string{"cancel": {"cancel", "{'client_order_id':'x'}"}, "cancel_all": {"cancel_all", "{'request_id':'panic'}"}} {
 		t.Run(name, func(t *testing.T) {
 			inPlant(t, setup{}, func(p *plant) {
-				p.executor().stop()
+				p.executor().Stop()
 				p.submit("x", "BUY", "GTC", "0.10", "10", always)
 				for i := range others {
 					p.send("cancel", "{'client_order_id':'other-%d'}", i)
@@ -122,7 +122,7 @@ func TestCancelWhileUnknown(t *testing.T) {
 func TestCancelOfABatchMember(t *testing.T) {
 	const many = 15
 	inPlant(t, setup{}, func(p *plant) {
-		p.executor().stop()
+		p.executor().Stop()
 		for i := range many {
 			p.submit(fmt.Sprintf("b-%d", i), "BUY", "GTC", "0.10", "10")
 		}

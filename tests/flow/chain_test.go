@@ -69,7 +69,7 @@ func TestLedgerHasWhatTheContractsHaveAfterAReorganisation(t *testing.T) {
 		before := p.contracts("main")
 		for _, away := range []bool{false, true} {
 			if away {
-				p.ledger.kill()
+				p.ledger.Kill()
 			}
 			c, lost := p.venue.OnChain(), []*types.Transaction(nil)
 			depth := int(c.Head().Number.Uint64() - 1_000_000) // every block but the first

@@ -131,16 +131,16 @@ func (s *storm) crash() {
 	s.p.start(s.p.successor())
 	switch s.rng.IntN(5) {
 	case 0:
-		r.stop()
+		r.Stop()
 	case 1:
-		r.nc.Close() // cut off from the bus, it lives on for a while
+		r.NATS().Close() // cut off from the bus, it lives on for a while
 		s.lull()
-		r.kill()
+		r.Kill()
 	case 2:
 		time.Sleep(time.Duration(s.rng.Int64N(int64(5 * time.Second)))) // two of them, until the old one notices
-		r.kill()
+		r.Kill()
 	default:
-		r.kill()
+		r.Kill()
 	}
 }
 
@@ -171,7 +171,7 @@ func TestCrashesNeverRepeatAnOrder(t *testing.T) {
 						s.crash()
 					}
 					if s.rng.IntN(40) == 0 {
-						p.ledger.kill()
+						p.ledger.Kill()
 						p.ledger = p.startLedger()
 					}
 				}
@@ -228,14 +228,14 @@ func TestSpareTakesOver(t *testing.T) {
 		}
 		p.gate.set(func(r *request, send func() (*http.Response, error)) (*http.Response, error) {
 			if r.posts() {
-				first.fall()
+				first.Fall()
 			}
 			return send()
 		})
 		p.submit("open", "BUY", "GTC", "0.11", "10", always)
 		p.pass(step)
 		p.gate.set(nil)
-		first.kill()
+		first.Kill()
 		p.within(lease, "the spare owns the account", func() bool {
 			owners := p.owners("main")
 			return len(owners) == 1 && owners[0] == "spare"

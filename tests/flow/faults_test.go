@@ -231,7 +231,7 @@ func TestFillArrivesWithoutAFeed(t *testing.T) {
 			p.venue.CutSockets()
 		},
 		"ingest dies": func(p *plant) {
-			p.ingest.kill()
+			p.ingest.Kill()
 			p.ingest = nil
 		},
 	} {

@@ -18,7 +18,7 @@ func TestHaltSurvivesARestart(t *testing.T) {
 	inPlant(t, setup{}, func(p *plant) {
 		p.submit("stays", "BUY", "GTC", "0.10", "10")
 		p.is("stays", "open")
-		p.executor().stop()
+		p.executor().Stop()
 		for i := range 20 {
 			p.submit(fmt.Sprintf("queued-%d", i), "BUY", "GTC", "0.10", "10", always)
 		}
@@ -62,7 +62,7 @@ func TestHaltOfAllStopsEveryAccount(t *testing.T) {
 		for _, a := range accounts {
 			p.until(a+" rests", func() bool { return p.last(a, "rests").State == "open" })
 		}
-		p.executor().stop()
+		p.executor().Stop()
 		for _, a := range accounts {
 			p.sendTo(a, "submit", submitOf(coin, "queued", "BUY", "GTC", "0.10", "10", always))
 		}
@@ -105,7 +105,7 @@ func TestHaltOfAllStopsEveryAccount(t *testing.T) {
 // what was stored before the resume is refused all the same.
 func TestResumeKeepsWhatWasQueuedRefused(t *testing.T) {
 	inPlant(t, setup{}, func(p *plant) {
-		p.executor().stop()
+		p.executor().Stop()
 		p.submit("before", "BUY", "GTC", "0.10", "10", always)
 		p.send("halt", "{'request_id':'h1'}")
 		p.submit("during", "BUY", "GTC", "0.10", "10", always)

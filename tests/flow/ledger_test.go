@@ -18,11 +18,11 @@ import (
 // startLedger keeps the books of every account of the plant.
 func (p *plant) startLedger() *run {
 	p.t.Helper()
-	r := &run{name: "ledger", nc: p.b.Connect(), net: &network{dialer: p.pipe.DialContext}}
+	r := &run{name: "ledger", Process: p.b.Process("ledger", p.pipe)}
 	if p.books == "" {
 		p.books = filepath.Join(p.t.TempDir(), "ledger.db")
 	}
-	cfg := ledger.Config{Env: msgs.Sandbox, Owner: "ledger", NATS: r.nc, Path: p.books, Transfers: ledger.SandboxTransfers("http://venue", p.pipe.Client()),
+	cfg := ledger.Config{Env: msgs.Sandbox, Owner: "ledger", NATS: r.NATS(), Path: p.books, Transfers: ledger.SandboxTransfers("http://venue", p.pipe.Client()),
 		Log: p.logger("ledger")}
 	for _, name := range p.cfg.accounts {
 		cfg.Accounts = append(cfg.Accounts, ledger.Account{Name: msgs.Account(name), Wallet: identityOf(p.t, name).Funder})
@@ -32,7 +32,8 @@ func (p *plant) startLedger() *run {
 		p.t.Fatal(err)
 	}
 	r.ready = s.Ready
-	return p.launch(r, s.Run)
+	r.Start(s.Run)
+	return r
 }
 
 // balances is what the ledger says of an account.
@@ -52,7 +53,7 @@ func (p *plant) balances(account string) msgs.BalancesAnswer {
 // balance holds the books against the venue when everything has settled: tolerance 0.
 func (p *plant) balance() {
 	p.t.Helper()
-	if p.ledger.killed {
+	if p.ledger.Over() {
 		return
 	}
 	for _, name := range p.cfg.accounts {
@@ -116,7 +117,7 @@ func (p *plant) needed(account string) map[string]int64 {
 func TestLedgerFollowsAnOrder(t *testing.T) {
 	inPlant(t, setup{sandbox: sandbox.Config{MineAfter: time.Second, ConfirmAfter: 2 * time.Second, FeeRates: map[string]int64{coin: 70_000}}}, func(p *plant) {
 		fall := func() {
-			p.ledger.kill()
+			p.ledger.Kill()
 			p.ledger = p.startLedger()
 			p.until("the ledger answers", func() bool { return p.ledger.ready() == nil })
 			p.pass(step)
@@ -215,7 +216,7 @@ func TestFailedAfterTheSharesWereSold(t *testing.T) {
 		p.submit("sells", "SELL", "GTC", "0.51", "10")
 		p.has("sells", "settled.")
 		p.has("buys", "settlement_failed")
-		p.ledger.kill()
+		p.ledger.Kill()
 		p.ledger = p.startLedger()
 		p.pass(rest)
 		if c := p.balances("main").Cash; c.Total != 100_005_100_000 || c.Available != c.Total {
@@ -258,7 +259,7 @@ func TestOverFillOfAFAKIsBooked(t *testing.T) {
 		p.submit("o", "BUY", "FAK", "0.60", "10")
 		p.final("o")
 		p.has("o", "settled")
-		p.ledger.kill()
+		p.ledger.Kill()
 		p.ledger = p.startLedger()
 		p.restart()
 		p.pass(rest)

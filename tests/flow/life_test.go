@@ -100,7 +100,7 @@ func TestBurstGoesInBatches(t *testing.T) {
 		if n := len(p.requests("main", "POST /order")); n != 1 {
 			t.Errorf("%d single posts, want 1", n)
 		}
-		p.executor().stop()
+		p.executor().Stop()
 		for i := range 40 {
 			p.submit(fmt.Sprintf("burst-%d", i), "BUY", "GTC", "0.10", "10")
 		}

@@ -35,9 +35,7 @@ func (p *plant) past() {
 func (p *plant) down() {
 	p.t.Helper()
 	for _, r := range append(p.executors, p.ingest, p.ledger) {
-		if !r.killed {
-			r.stop()
-		}
+		r.Stop()
 	}
 }
 
@@ -222,7 +220,7 @@ func TestStreamsLostUnderARunningExecutor(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			inPlant(t, setup{lost: true, bookless: true}, func(p *plant) {
 				p.past()
-				p.ingest.stop()
+				p.ingest.Stop()
 				if err := p.b.JetStream().DeleteStream(p.t.Context(), name); err != nil {
 					t.Fatal(err)
 				}
@@ -330,7 +328,7 @@ func TestSecondServerHoldsTheAccount(t *testing.T) {
 	inPlant(t, setup{lost: true, bookless: true}, func(p *plant) {
 		p.past()
 		p.moves(t.TempDir())
-		p.ingest.stop()
+		p.ingest.Stop()
 		p.ingest = p.startIngest()
 		p.start("second-server")
 		p.ready()
@@ -382,7 +380,7 @@ func TestOrdersOfOthersHoldNothingWhereTheFeedExplainsThem(t *testing.T) {
 		p.is("own", "open")
 		p.byHand("main", coin, polymarket.Buy, "0.11", "10")
 		p.until("the order of others is seen", func() bool { return len(p.ofType("main", "order.foreign")) == 1 })
-		p.executor().stop()
+		p.executor().Stop()
 		p.byHand("main", coin, polymarket.Buy, "0.12", "10")
 		p.byHand("main", coin, polymarket.Buy, "0.52", "10")
 		p.pass(time.Minute)
@@ -398,8 +396,8 @@ func TestOrdersOfOthersHoldNothingWhereTheFeedExplainsThem(t *testing.T) {
 				t.Errorf("%s", e.raw)
 			}
 		}
-		p.executor().stop()
-		p.ingest.stop()
+		p.executor().Stop()
+		p.ingest.Stop()
 		p.byHand("main", coin, polymarket.Buy, "0.14", "10")
 		p.pass(time.Minute)
 		p.ingest = p.startIngest()
@@ -434,7 +432,7 @@ func TestPolicyDecidesAboutUnknownOrders(t *testing.T) {
 			inPlant(t, setup{lost: true, bookless: true, idle: true, executor: decided}, func(p *plant) {
 				p.byHand("main", coin, polymarket.Buy, "0.11", "10")
 				p.byHand("main", coin, polymarket.Buy, "0.12", "10")
-				p.ingest.stop()
+				p.ingest.Stop()
 				p.moves(t.TempDir())
 				p.ingest = p.startIngest()
 				p.start("first")

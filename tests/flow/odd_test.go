@@ -16,7 +16,7 @@ import (
 func TestFillAfterCancelSurvivesARestart(t *testing.T) {
 	inPlant(t, setup{}, func(p *plant) {
 		p.cancelledInWordsOnly("o")
-		p.executor().kill()
+		p.executor().Kill()
 		p.byHand("second", wide, polymarket.Sell, "0.39", "10")
 		p.pass(5 * time.Second)
 		p.gate.set(nil)
@@ -37,7 +37,7 @@ func TestOverfillOfAFAKBySizeSurvivesARestart(t *testing.T) {
 		fallen := p.trap(point{event: "order.filled"})
 		p.submit("more", "BUY", "FAK", "0.60", "10")
 		<-fallen
-		p.executor().kill()
+		p.executor().Kill()
 		p.gate.set(nil)
 		p.start(p.successor())
 		p.ready()
@@ -59,7 +59,7 @@ func TestFailedAfterTheSharesWereSoldSurvivesARestart(t *testing.T) {
 		p.has("bought", "filled")
 		p.submit("sold", "SELL", "FOK", "0.51", "10")
 		p.has("sold", "filled")
-		p.executor().kill()
+		p.executor().Kill()
 		p.pass(10 * time.Second)
 		p.start(p.successor())
 		p.ready()
@@ -96,7 +96,7 @@ func TestTradeOfAnOrderFromTheWebPageSurvivesARestart(t *testing.T) {
 	inPlant(t, setup{}, func(p *plant) {
 		p.byHand("main", coin, polymarket.Buy, "0.52", "10")
 		p.until("the trade is told", func() bool { return len(p.ofType("main", "order.settled")) == 1 })
-		p.executor().kill()
+		p.executor().Kill()
 		p.byHand("main", coin, polymarket.Sell, "0.51", "5")
 		p.pass(5 * time.Second)
 		p.start(p.successor())
@@ -121,7 +121,7 @@ func TestMorningReplay(t *testing.T) {
 	inPlant(t, setup{}, func(p *plant) {
 		p.submit("yesterday", "BUY", "GTC", "0.10", "10")
 		p.is("yesterday", "open")
-		p.executor().stop()
+		p.executor().Stop()
 		night := time.Now()
 		for i := range backlog {
 			p.submit(fmt.Sprintf("night-%d", i), "BUY", []string{"GTC", "FAK", "FOK"}[i%3], "0.52", "10")

@@ -135,7 +135,7 @@ func (p *plant) prepare() {
 	}
 	p.ingest = p.startIngest()
 	if p.ledger = p.startLedger(); p.cfg.bookless {
-		p.ledger.kill()
+		p.ledger.Kill()
 	}
 	if !p.cfg.idle {
 		p.start("first")

@@ -1,122 +1,35 @@
 package flow
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
-	"sync"
 	"time"
 
-	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"sluice/pkg/actor/actortest"
 	"sluice/pkg/msgs"
 	"sluice/pkg/polymarket"
 	"sluice/services/executor"
 	"sluice/services/ingest"
 )
 
-// run is one service that runs, as a process of its own: with its own connections to the bus and to the venue.
+// run is one service that runs, as a process of its own.
 type run struct {
-	p     *plant
+	*actortest.Process
 	name  string
 	owner string // as the log and the leases know it; executors only
-	nc    *nats.Conn
-	net   *network
 	// transport leads to the venue behind the gate.
 	transport http.RoundTripper
 	ready     func() error
-	cancel    context.CancelFunc
-	ended     chan struct{}
-	err       error // of its end; read after ended
-	killed    bool
-}
-
-// network is what connects one service to the venue; it can be cut as a whole.
-type network struct {
-	dialer func(ctx context.Context, network, addr string) (net.Conn, error)
-
-	mu    sync.Mutex
-	conns []net.Conn
-	down  bool
-}
-
-func (n *network) dial(ctx context.Context, network, addr string) (net.Conn, error) {
-	c, err := n.dialer(ctx, network, addr)
-	if err != nil {
-		return nil, err
-	}
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if n.down {
-		c.Close()
-		return nil, net.ErrClosed
-	}
-	n.conns = append(n.conns, c)
-	return c, nil
-}
-
-// cut closes every connection; what was written to them still arrives.
-func (n *network) cut() {
-	n.mu.Lock()
-	conns := n.conns
-	n.conns, n.down = nil, true
-	n.mu.Unlock()
-	for _, c := range conns {
-		c.Close()
-	}
-}
-
-// launch runs a service until it is stopped or killed.
-func (p *plant) launch(r *run, body func(context.Context) error) *run {
-	ctx, cancel := context.WithCancel(context.Background())
-	r.p, r.cancel, r.ended = p, cancel, make(chan struct{})
-	go func() {
-		defer close(r.ended)
-		r.err = body(ctx)
-	}()
-	p.t.Cleanup(func() { r.kill() })
-	return r
-}
-
-// stop ends a service as a signal does.
-func (r *run) stop() {
-	r.p.t.Helper()
-	r.cancel()
-	<-r.ended
-	r.net.cut()
-	r.nc.Close()
-	if r.err != nil && !r.killed {
-		r.p.t.Errorf("%s: %v", r.name, r.err)
-	}
-	r.killed = true
-}
-
-// fall ends a service as a power cut does: from this moment on nothing more of it reaches the bus or the venue. It may be
-// called from within the service, at the gate.
-func (r *run) fall() {
-	r.net.cut()
-	r.nc.Close()
-	r.cancel()
-}
-
-// kill lets a service fall and waits for the end of it.
-func (r *run) kill() {
-	if r.killed {
-		return
-	}
-	r.killed = true
-	r.fall()
-	<-r.ended
 }
 
 func (p *plant) startIngest() *run {
 	p.t.Helper()
-	r := &run{name: "ingest", nc: p.b.Connect(), net: &network{dialer: p.pipe.DialContext}}
-	cfg := ingest.Config{Env: msgs.Sandbox, NATS: r.nc, CLOB: "http://venue", WSMarket: "ws://venue/ws/market", WSUser: "ws://venue/ws/user",
+	r := &run{name: "ingest", Process: p.b.Process("ingest", p.pipe)}
+	cfg := ingest.Config{Env: msgs.Sandbox, NATS: r.NATS(), CLOB: "http://venue", WSMarket: "ws://venue/ws/market", WSUser: "ws://venue/ws/user",
 		HTTP: p.pipe.Client(), Dialer: p.pipe.Dialer(), Seed: 1, Log: p.logger("ingest")}
 	for _, name := range p.cfg.accounts {
 		cfg.Accounts = append(cfg.Accounts, ingest.Account{Name: msgs.Account(name), Key: identityOf(p.t, name).key})
@@ -126,7 +39,8 @@ func (p *plant) startIngest() *run {
 		p.t.Fatal(err)
 	}
 	r.ready = s.Ready
-	return p.launch(r, s.Run)
+	r.Start(s.Run)
+	return r
 }
 
 // maxIdle keeps the connections of a burst.
@@ -135,11 +49,12 @@ const maxIdle = 32
 // start runs one more executor, behind the gate.
 func (p *plant) start(owner string) *run {
 	p.t.Helper()
-	r := &run{name: "executor " + owner, owner: owner, nc: p.b.Connect(), net: &network{dialer: p.pipe.DialContext}}
-	transport := &http.Transport{DialContext: r.net.dial, MaxIdleConnsPerHost: maxIdle}
+	name := "executor " + owner
+	r := &run{name: name, owner: owner, Process: p.b.Process(name, p.pipe)}
+	transport := r.Transport()
+	transport.MaxIdleConnsPerHost = maxIdle
 	r.transport = transport
-	p.t.Cleanup(transport.CloseIdleConnections)
-	cfg := executor.Config{Env: msgs.Sandbox, Owner: owner, NATS: r.nc, CLOB: "http://venue", Log: p.logger("executor " + owner),
+	cfg := executor.Config{Env: msgs.Sandbox, Owner: owner, NATS: r.NATS(), CLOB: "http://venue", Log: p.logger(name),
 		HTTP: &http.Client{Transport: passage{p.gate, transport}}}
 	for _, name := range p.cfg.accounts {
 		id := identityOf(p.t, name)
@@ -154,7 +69,8 @@ func (p *plant) start(owner string) *run {
 	}
 	r.ready = s.Ready
 	p.executors = append(p.executors, r)
-	return p.launch(r, s.Run)
+	r.Start(s.Run)
+	return r
 }
 
 // executor is the one that was started last.
@@ -224,7 +140,7 @@ func (p *plant) successor() string { return fmt.Sprintf("number-%d", len(p.execu
 // restart stops the executor and starts another one.
 func (p *plant) restart() {
 	p.t.Helper()
-	p.executor().stop()
+	p.executor().Stop()
 	p.start(p.successor())
 	p.ready()
 }
@@ -232,7 +148,7 @@ func (p *plant) restart() {
 // crash kills the executor and starts another one.
 func (p *plant) crash() {
 	p.t.Helper()
-	p.executor().kill()
+	p.executor().Kill()
 	p.start(p.successor())
 	p.ready()
 }
@@ -241,8 +157,6 @@ func (p *plant) crash() {
 func (p *plant) stopAll() {
 	p.t.Helper()
 	for _, r := range append(p.executors, p.ingest, p.ledger) {
-		if !r.killed {
-			r.stop()
-		}
+		r.Stop()
 	}
 }

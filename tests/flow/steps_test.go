@@ -51,7 +51,7 @@ func (p *plant) trap(at point) (fallen chan struct{}) {
 		if !once.CompareAndSwap(false, true) {
 			return false
 		}
-		victim.fall()
+		victim.Fall()
 		close(fallen)
 		return true
 	}
@@ -89,7 +89,7 @@ func TestExecutorFallsAtEachStep(t *testing.T) {
 					select {
 					case <-fallen:
 						if len(p.executors) == 1 {
-							p.executor().kill()
+							p.executor().Kill()
 							p.start(p.successor())
 						}
 					default:

@@ -28,10 +28,10 @@ func (s *storm) trouble() {
 	case 5:
 		p.venue.SetFaults(func(f *sandbox.Faults) { f.FreezeFeed = !f.FreezeFeed })
 	case 6:
-		p.ingest.kill()
+		p.ingest.Kill()
 		p.ingest = p.startIngest()
 	case 7:
-		p.ledger.kill()
+		p.ledger.Kill()
 		p.ledger = p.startLedger()
 	case 8:
 		p.b.Restart()

@@ -36,7 +36,7 @@ func (p *plant) starts(n int) {
 			p.t.Fatalf("a start is compared while the venue does not answer: %s", all[i].raw)
 		}
 	}
-	p.executor().kill()
+	p.executor().Kill()
 	p.gate.set(nil)
 	p.start(p.successor())
 	p.ready()

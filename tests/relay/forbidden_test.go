@@ -84,7 +84,7 @@ func TestSpareTakesOver(t *testing.T) {
 			ids = append(ids, id)
 			p.pass(1500 * time.Millisecond)
 			if i == 3 {
-				first.kill()
+				first.Kill()
 			}
 		}
 		p.confirmed(ids...)

@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"flag"
 	"log/slog"
-	"net"
-	"net/http"
 	"os"
 	"runtime"
 	"sync"
@@ -103,7 +101,7 @@ func inPlant(t *testing.T, cfg setup, test func(p *plant)) {
 			p.pass(rest)
 		}
 		for _, s := range p.services {
-			s.stop()
+			s.Stop()
 		}
 		p.check()
 	})
@@ -271,100 +269,11 @@ func (p *plant) key(account string) *polymarket.Key {
 // friend may be sent money by every account.
 func friend() polymarket.Address { return polymarket.Address{0xf7} }
 
-// service is one relayer service that runs, as a process of its own: with its own connections to the bus and to the venue.
+// service is one relayer service that runs, as a process of its own.
 type service struct {
-	p      *plant
-	nc     *nats.Conn
-	net    *network
-	ready  func() error
-	cancel context.CancelFunc
-	ended  chan struct{}
-	err    error // of its end; read after ended
-	over   bool
-}
-
-// network is what connects one service to the venue and the chain; it can be cut as a whole.
-type network struct {
-	dialer func(ctx context.Context, network, addr string) (net.Conn, error)
-
-	mu    sync.Mutex
-	conns []net.Conn
-	down  bool
-}
-
-func (n *network) dial(ctx context.Context, network, addr string) (net.Conn, error) {
-	c, err := n.dialer(ctx, network, addr)
-	if err != nil {
-		return nil, err
-	}
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if n.down {
-		c.Close()
-		return nil, net.ErrClosed
-	}
-	n.conns = append(n.conns, c)
-	return c, nil
-}
-
-// cut closes every connection; what was written to them still arrives.
-func (n *network) cut() {
-	n.mu.Lock()
-	conns := n.conns
-	n.conns, n.down = nil, true
-	n.mu.Unlock()
-	for _, c := range conns {
-		c.Close()
-	}
+	*actortest.Process
+	ready func() error
 }
 
 // last is the service that was started last.
 func (p *plant) last() *service { return p.services[len(p.services)-1] }
-
-// launch runs a service until it is stopped or killed.
-func (p *plant) launch(s *service, body func(context.Context) error) *service {
-	ctx, cancel := context.WithCancel(context.Background())
-	s.p, s.cancel, s.ended = p, cancel, make(chan struct{})
-	go func() {
-		defer close(s.ended)
-		s.err = body(ctx)
-	}()
-	p.t.Cleanup(s.kill)
-	p.services = append(p.services, s)
-	return s
-}
-
-// stop ends a service as a signal does.
-func (s *service) stop() {
-	s.p.t.Helper()
-	if s.over {
-		return
-	}
-	s.over = true
-	s.cancel()
-	<-s.ended
-	s.net.cut()
-	s.nc.Close()
-	if s.err != nil {
-		s.p.t.Errorf("relayer: %v", s.err)
-	}
-}
-
-// kill ends a service as a power cut does: from this moment on nothing more of it reaches the bus, the venue or the chain.
-func (s *service) kill() {
-	if s.over {
-		return
-	}
-	s.over = true
-	s.net.cut()
-	s.nc.Close()
-	s.cancel()
-	<-s.ended
-}
-
-// client is a service's way out.
-func (p *plant) client(n *network) *http.Client {
-	t := &http.Transport{DialContext: n.dial}
-	p.t.Cleanup(t.CloseIdleConnections)
-	return &http.Client{Transport: t}
-}

@@ -180,12 +180,12 @@ func (l *life) trouble() {
 	all := map[string]func(){
 		"weather": l.weather,
 		"killed": func() {
-			l.last().kill()
+			l.last().Kill()
 			l.pass(time.Duration(l.rng.IntN(20_000)) * time.Millisecond)
 			l.start()
 		},
 		"stopped": func() {
-			l.last().stop()
+			l.last().Stop()
 			l.start()
 		},
 		"relayer down": func() {

@@ -2,6 +2,7 @@ package relay
 
 import (
 	"fmt"
+	"net/http"
 
 	"sluice/pkg/evm"
 	"sluice/pkg/msgs"
@@ -19,9 +20,9 @@ func (p *plant) start() *service { p.t.Helper(); return p.startWith(nil) }
 // startWith runs one more service, with a configuration that is changed first.
 func (p *plant) startWith(change func(*relayer.Config)) *service {
 	p.t.Helper()
-	s := &service{nc: p.b.Connect(), net: &network{dialer: p.pipe.DialContext}}
 	owner := fmt.Sprintf("relayer-%d", len(p.services)+1)
-	cfg := relayer.Config{Env: msgs.Sandbox, Owner: owner, NATS: s.nc, Relayer: "http://venue/relayer", HTTP: p.client(s.net), OwnGas: true,
+	s := &service{Process: p.b.Process(owner, p.pipe)}
+	cfg := relayer.Config{Env: msgs.Sandbox, Owner: owner, NATS: s.NATS(), Relayer: "http://venue/relayer", HTTP: &http.Client{Transport: s.Transport()}, OwnGas: true,
 		SnapshotEvery: 40, Log: p.logger(owner)}
 	for n := range nodes {
 		cfg.RPC = append(cfg.RPC, evm.Endpoint{Name: fmt.Sprintf("node-%d", n+1), URL: evm.URL(fmt.Sprintf("http://venue/rpc/%d", n+1)), Priority: n})
@@ -48,7 +49,9 @@ func (p *plant) startWith(change func(*relayer.Config)) *service {
 		p.t.Fatal(err)
 	}
 	s.ready = svc.Ready
-	return p.launch(s, svc.Run)
+	s.Start(svc.Run)
+	p.services = append(p.services, s)
+	return s
 }
 
 func withoutCredentials(c *relayer.Config) {

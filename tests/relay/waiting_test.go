@@ -48,7 +48,7 @@ func TestWorkWaitsForCredentials(t *testing.T) {
 		if n := len(p.of("deposit", "tx.waiting", "split")); n > 2 {
 			t.Errorf("told %d times in five minutes, and nothing has changed", n)
 		}
-		p.last().stop()
+		p.last().Stop()
 		p.start()
 		p.confirmedAs("deposit", "split")
 	})
@@ -146,7 +146,7 @@ func TestWorkWaitsForAConfiguredEndpoint(t *testing.T) {
 		p.startWith(withoutEndpoints)
 		p.ask("split", "split", "'condition_id':'coin','amount':'1','urgency':'high'")
 		p.says(p.waits("main", "split"), "endpoint")
-		p.last().stop()
+		p.last().Stop()
 		p.start()
 		p.confirmed("split")
 	})
