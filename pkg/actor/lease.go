@@ -106,6 +106,28 @@ func (l *Leases) Hold(ctx context.Context, name string, exclusive bool, spare fu
 	}
 }
 
+// Own has work done whenever this process holds the lease of name, in a context that ends when the lease is lost, and waits as a spare
+// meanwhile, see Hold. It ends with ctx, which is no error, or with an error of work; that another owner has replaced it is none.
+func (l *Leases) Own(ctx context.Context, name string, exclusive bool, spare func(holder string), work func(context.Context) error) error {
+	for ctx.Err() == nil {
+		lease, err := l.Hold(ctx, name, exclusive, spare)
+		if err != nil && ctx.Err() != nil {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("own %s: %w", name, err)
+		}
+		err = work(lease.Context)
+		lease.Release()
+		if errors.Is(err, ErrReplaced) {
+			l.log.Warn("another process has taken over; waiting as a spare", "lease", name)
+		} else if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (l *Leases) holder(ctx context.Context, name string) string {
 	e, err := l.kv.Get(ctx, name)
 	if err != nil {

@@ -3,6 +3,7 @@ package actor_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"testing"
 	"testing/synctest"
@@ -129,5 +130,49 @@ func TestLeaseOverAServerRestart(t *testing.T) {
 			t.Fatal(err)
 		}
 		again.Release()
+	})
+}
+
+// One that owns is had to work again after it was replaced, a spare when the owner lets go; a real error ends it, and so does the context.
+func TestOwnerWorksAgainAfterItWasReplaced(t *testing.T) {
+	actortest.Run(t, func(t *testing.T, b *actortest.Bubble) {
+		broken, worked := errors.New("broken"), 0
+		ended := make(chan error, 1)
+		go func() {
+			ended <- leases(t, b.JetStream(), "first").Own(t.Context(), "tx.main", false, nil, func(context.Context) error {
+				if worked++; worked < 3 {
+					return fmt.Errorf("loop: %w", actor.ErrReplaced)
+				}
+				time.Sleep(time.Minute)
+				return broken
+			})
+		}()
+		b.Wait()
+		ctx, stop := context.WithCancel(t.Context())
+		waited, took := "", false
+		spare := make(chan error, 1)
+		go func() {
+			spare <- leases(t, b.JetStream(), "second").Own(ctx, "tx.main", false, func(holder string) { waited = holder }, func(ctx context.Context) error {
+				took = true
+				<-ctx.Done()
+				return nil
+			})
+		}()
+		time.Sleep(30 * time.Second)
+		b.Wait()
+		if worked != 3 || waited != "first" || took {
+			t.Errorf("it has worked %d times, the spare has waited for %q and works: %t; want 3, first, false", worked, waited, took)
+		}
+		if err := <-ended; !errors.Is(err, broken) {
+			t.Errorf("it ended with %v, want what broke it", err)
+		}
+		b.Wait()
+		if !took {
+			t.Error("the spare does not work although the owner has ended")
+		}
+		stop()
+		if err := <-spare; err != nil {
+			t.Errorf("the spare was stopped and ended with %v", err)
+		}
 	})
 }

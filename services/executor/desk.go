@@ -3,13 +3,10 @@ package executor
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/nats-io/nats.go/jetstream"
 
 	"sluice/pkg/actor"
 	"sluice/pkg/limits/door"
@@ -58,7 +55,7 @@ func (s *Service) newDesk(a Account) *desk {
 func (d *desk) is(state string) { d.state.Store(&state) }
 
 // run owns the account whenever nobody else does, until ctx ends. Whoever is replaced waits again as a spare.
-func (d *desk) run(ctx context.Context, leases *actor.Leases, snapshots jetstream.ObjectStore) error {
+func (d *desk) run(ctx context.Context, storage actor.Storage) error {
 	d.is(deskOpening)
 	api := polymarket.CLOB{BaseURL: d.s.cfg.CLOB, HTTP: door.Client(d.s.cfg.HTTP, d.s.limits, string(d.cfg.Name), d.log), ChainID: d.s.cfg.ChainID, Key: d.cfg.Key}
 	creds, err := d.credentials(ctx, api)
@@ -71,30 +68,16 @@ func (d *desk) run(ctx context.Context, leases *actor.Leases, snapshots jetstrea
 	watch.Go(func() { d.watchLog(watching, venue) })
 	defer watch.Wait()
 	defer unwatch()
-	for ctx.Err() == nil {
-		lease, err := leases.Hold(ctx, msgs.FamilyOrder+"."+string(d.cfg.Name), d.s.cfg.Exclusive, func(string) { d.is(deskSpare) })
-		if err != nil && ctx.Err() != nil {
-			return nil
-		}
-		if err != nil {
-			return fmt.Errorf("own account %s: %w", d.cfg.Name, err)
-		}
+	return storage.Leases.Own(ctx, msgs.FamilyOrder+"."+string(d.cfg.Name), d.s.cfg.Exclusive, func(string) { d.is(deskSpare) }, func(ctx context.Context) error {
 		d.is(deskOpening)
-		err = d.own(lease.Context, venue, snapshots)
-		lease.Release()
-		if errors.Is(err, actor.ErrReplaced) {
-			d.log.Warn("another process has taken the account over; waiting as a spare")
-		} else if err != nil {
-			return err
-		}
-	}
-	return nil
+		return d.own(ctx, venue, storage)
+	})
 }
 
 // own runs the account's actor and answers for it until ctx ends or the actor is replaced. An account that nobody can ask about,
 // and that the watch over its log does not take for ours, does not trade: when it cannot be answered for, its actor ends.
-func (d *desk) own(ctx context.Context, v Venue, snapshots jetstream.ObjectStore) error {
-	act := d.newActor(v, snapshots)
+func (d *desk) own(ctx context.Context, v Venue, storage actor.Storage) error {
+	act := d.newActor(v, storage)
 	d.actor.Store(act)
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
@@ -114,7 +97,7 @@ func (d *desk) own(ctx context.Context, v Venue, snapshots jetstream.ObjectStore
 	return errors.Join(err, <-served)
 }
 
-func (d *desk) newActor(v Venue, snapshots jetstream.ObjectStore) *actor.Actor {
+func (d *desk) newActor(v Venue, storage actor.Storage) *actor.Actor {
 	s, name := d.s, d.cfg.Name
 	d.core = NewOrders(d.cfg.identity(s.cfg.ChainID), Rules{Caps: d.cfg.Caps, BookAge: s.cfg.BookAge, FactAge: s.cfg.FactAge, UnknownOrders: s.cfg.UnknownOrders})
 	p := &performer{
@@ -138,9 +121,9 @@ func (d *desk) newActor(v Venue, snapshots jetstream.ObjectStore) *actor.Actor {
 			{Name: laneAll, Stream: msgs.AskAllStream, Subjects: []string{control(msgs.AllAccounts, msgs.VerbHalt), control(msgs.AllAccounts, msgs.VerbResume)}},
 		},
 		Submit: &actor.Lane{Name: laneSubmit, Stream: msgs.AskStream(name), Subjects: []string{cmd(msgs.VerbSubmit), cmd(msgs.VerbReplace)}},
-		Hear:   d.ear.hear, Perform: p.Perform, Prepare: p.Prepare, Limiter: s.limits.Orders(string(name)), Published: d.published, Log: d.log, Snapshots: snapshots,
+		Hear:   d.ear.hear, Perform: p.Perform, Prepare: p.Prepare, Limiter: s.limits.Orders(string(name)), Published: d.published, Log: d.log, Snapshots: storage.Snapshots,
 		SnapshotEvery: s.cfg.SnapshotEvery, Passing: s.cfg.Passing,
-		First: d.firstWords(), Readers: s.readers, Disk: d.disk(), Judges: true,
+		First: d.firstWords(), Readers: storage.Readers, Disk: d.disk(), Judges: true,
 	})
 }
 

@@ -30,8 +30,6 @@ type Service struct {
 	limits *limits.Limiter
 	node   *shared.Node // what the limits share with other processes, and keep over restarts
 	desks  []*desk
-
-	readers *actor.Readers // set once by Run
 }
 
 // New checks the configuration and puts the service together; nothing is dialled before Run.
@@ -83,7 +81,7 @@ func (s *Service) Run(ctx context.Context) error {
 	for i, d := range s.desks {
 		accounts[i] = d.cfg.Name
 	}
-	leases, snapshots, err := s.storage(ctx, accounts)
+	storage, err := actor.OpenStorage(ctx, s.js, s.cfg.Replicas, s.cfg.Owner, s.cfg.Log, accounts...)
 	if err != nil && ctx.Err() != nil {
 		return nil // stopped while starting
 	}
@@ -98,26 +96,10 @@ func (s *Service) Run(ctx context.Context) error {
 			if err := s.factsOrPatience(ctx); err != nil {
 				return nil
 			}
-			return d.run(ctx, leases, snapshots)
+			return d.run(ctx, storage)
 		})
 	}
 	return errors.Join(g.Run(ctx), end())
-}
-
-// storage makes what the accounts are kept in, and what says who owns them.
-func (s *Service) storage(ctx context.Context, accounts []msgs.Account) (*actor.Leases, jetstream.ObjectStore, error) {
-	if err := actor.EnsureStreams(ctx, s.js, s.cfg.Replicas, accounts...); err != nil {
-		return nil, nil, err
-	}
-	leases, err := actor.OpenLeases(ctx, s.js, s.cfg.Replicas, s.cfg.Owner, s.cfg.Log)
-	if err != nil {
-		return nil, nil, err
-	}
-	if s.readers, err = actor.OpenReaders(ctx, s.js, s.cfg.Replicas); err != nil {
-		return nil, nil, err
-	}
-	snapshots, err := actor.Snapshots(ctx, s.js, s.cfg.Replicas)
-	return leases, snapshots, err
 }
 
 // factsOrPatience waits for the first market facts. Without any it goes on after a while: orders are refused then, but

@@ -9,8 +9,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/nats-io/nats.go/jetstream"
-
 	"sluice/pkg/actor"
 	"sluice/pkg/evm/sender"
 	"sluice/pkg/msgs"
@@ -55,36 +53,21 @@ func (s *Service) newDesk(a Account) *desk {
 func (d *desk) is(state string) { d.state.Store(&state) }
 
 // run owns the account whenever nobody else does, until ctx ends. Whoever is replaced waits again as a spare.
-func (d *desk) run(ctx context.Context, leases *actor.Leases, snapshots jetstream.ObjectStore) error {
-	for ctx.Err() == nil {
+func (d *desk) run(ctx context.Context, storage actor.Storage) error {
+	return storage.Leases.Own(ctx, msgs.FamilyTx+"."+string(d.cfg.Name), d.s.cfg.Exclusive, func(string) { d.is(deskSpare) }, func(ctx context.Context) error {
 		d.is(deskOpening)
-		lease, err := leases.Hold(ctx, msgs.FamilyTx+"."+string(d.cfg.Name), d.s.cfg.Exclusive, func(string) { d.is(deskSpare) })
-		if err != nil && ctx.Err() != nil {
-			return nil
-		}
-		if err != nil {
-			return fmt.Errorf("own wallet of %s: %w", d.cfg.Name, err)
-		}
-		d.is(deskOpening)
-		err = d.own(lease.Context, snapshots)
-		lease.Release()
-		if errors.Is(err, actor.ErrReplaced) {
-			d.log.Warn("another process has taken the wallet over; waiting as a spare")
-		} else if err != nil {
-			return err
-		}
-	}
-	return nil
+		return d.own(ctx, storage)
+	})
 }
 
 // own runs the account's actor and answers for it until ctx ends or the actor is replaced. The owner's transactions are sent
 // meanwhile, and by nobody else.
-func (d *desk) own(ctx context.Context, snapshots jetstream.ObjectStore) error {
+func (d *desk) own(ctx context.Context, storage actor.Storage) error {
 	p, pay, err := d.newPerformer()
 	if err != nil {
 		return err
 	}
-	act := d.newActor(p, snapshots)
+	act := d.newActor(p, storage)
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	var beside sync.WaitGroup
@@ -157,7 +140,7 @@ func (d *desk) pay(ctx context.Context, s *sender.Sender) {
 	}
 }
 
-func (d *desk) newActor(p *performer, snapshots jetstream.ObjectStore) *actor.Actor {
+func (d *desk) newActor(p *performer, storage actor.Storage) *actor.Actor {
 	s, name := d.s, d.cfg.Name
 	d.core = NewWallet(d.id, Rules{AcceptLog: s.cfg.AcceptLog})
 	core := actor.Core(d.core)
@@ -171,8 +154,8 @@ func (d *desk) newActor(p *performer, snapshots jetstream.ObjectStore) *actor.Ac
 	return actor.New(actor.Config{
 		Account: name, Env: s.cfg.Env, Family: msgs.FamilyTx, Owner: s.cfg.Owner, Service: serviceName, JS: s.js, Core: core,
 		Submit: &actor.Lane{Name: laneWork, Stream: msgs.AskStream(name), Subjects: subjects},
-		Hear:   d.ear.hear, Perform: p.Perform, Published: d.published, Log: d.log, Snapshots: snapshots, SnapshotEvery: s.cfg.SnapshotEvery,
-		Passing: s.cfg.Passing, Readers: s.readers, Disk: d.disk(), Judges: true,
+		Hear:   d.ear.hear, Perform: p.Perform, Published: d.published, Log: d.log, Snapshots: storage.Snapshots, SnapshotEvery: s.cfg.SnapshotEvery,
+		Passing: s.cfg.Passing, Readers: storage.Readers, Disk: d.disk(), Judges: true,
 	})
 }
 

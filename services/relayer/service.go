@@ -29,8 +29,6 @@ type Service struct {
 	count     *counters
 	facts     *facts
 	desks     []*desk
-
-	readers *actor.Readers // set once by Run
 }
 
 // New checks the configuration and puts the service together; nothing is dialled before Run.
@@ -93,7 +91,7 @@ func (s *Service) Run(ctx context.Context) error {
 	for i, d := range s.desks {
 		accounts[i] = d.cfg.Name
 	}
-	leases, snapshots, err := s.storage(ctx, accounts)
+	storage, err := actor.OpenStorage(ctx, s.js, s.cfg.Replicas, s.cfg.Owner, s.cfg.Log, accounts...)
 	if err != nil && ctx.Err() != nil {
 		return nil // stopped while starting
 	}
@@ -107,26 +105,10 @@ func (s *Service) Run(ctx context.Context) error {
 	for _, d := range s.desks {
 		g.Add("wallet of "+string(d.cfg.Name), func(ctx context.Context) error {
 			s.facts.patiently(ctx, s.cfg.Log)
-			return d.run(ctx, leases, snapshots)
+			return d.run(ctx, storage)
 		})
 	}
 	return g.Run(ctx)
-}
-
-// storage makes what the accounts are kept in, and what says who owns them.
-func (s *Service) storage(ctx context.Context, accounts []msgs.Account) (*actor.Leases, jetstream.ObjectStore, error) {
-	if err := actor.EnsureStreams(ctx, s.js, s.cfg.Replicas, accounts...); err != nil {
-		return nil, nil, err
-	}
-	leases, err := actor.OpenLeases(ctx, s.js, s.cfg.Replicas, s.cfg.Owner, s.cfg.Log)
-	if err != nil {
-		return nil, nil, err
-	}
-	if s.readers, err = actor.OpenReaders(ctx, s.js, s.cfg.Replicas); err != nil {
-		return nil, nil, err
-	}
-	snapshots, err := actor.Snapshots(ctx, s.js, s.cfg.Replicas)
-	return leases, snapshots, err
 }
 
 // tellWhatIsMissing says at a start what work will wait for.
