@@ -3,6 +3,7 @@ package relay
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"math/big"
 	"slices"
@@ -194,7 +195,12 @@ func (p *plant) check() {
 		if l.Stream == msgs.QuotaStream {
 			continue // read by its keepers alone
 		}
-		if err := p.valid.CheckSubject(l.Subject, []byte(l.Data)); err != nil {
+		err := p.valid.CheckSubject(l.Subject, []byte(l.Data))
+		if p.unlawful[fmt.Sprintf("%s:%d", l.Stream, l.Seq)] {
+			if err == nil {
+				p.t.Errorf("%s:%d on %s is accepted: %s", l.Stream, l.Seq, l.Subject, l.Data)
+			}
+		} else if err != nil {
 			p.t.Errorf("%s:%d on %s: %v\n%s", l.Stream, l.Seq, l.Subject, err, l.Data)
 		}
 		checked++

@@ -59,6 +59,7 @@ type plant struct {
 	services []*service
 	streams  map[string]*reading
 	began    map[string]holdings // by account
+	unlawful map[string]bool     // commands that no schema shall accept, by stream and sequence
 }
 
 // setup is what a test can choose.
@@ -87,7 +88,7 @@ func inPlant(t *testing.T, cfg setup, test func(p *plant)) {
 			t.Fatal(err)
 		}
 		t.Cleanup(box.Close)
-		p := &plant{t: t, b: b, venue: box, pipe: b.Pipe(), valid: v, cfg: cfg, streams: map[string]*reading{}, began: map[string]holdings{}}
+		p := &plant{t: t, b: b, venue: box, pipe: b.Pipe(), valid: v, cfg: cfg, streams: map[string]*reading{}, began: map[string]holdings{}, unlawful: map[string]bool{}}
 		p.pipe.Serve(box.Handler())
 		if len(cfg.accounts) == 0 {
 			p.cfg.accounts = []string{"main"}
