@@ -289,6 +289,10 @@ func TestCallerWhoGivesUpBlamesNobody(t *testing.T) {
 }
 
 func TestThereIsNoDefaultEndpoint(t *testing.T) {
+	t.Run("S0-38 configured, or none", thereIsNoDefaultEndpoint)
+}
+
+func thereIsNoDefaultEndpoint(t *testing.T) {
 	_, err := evm.NewPool(evm.PoolConfig{})
 	if e, ok := errors.AsType[*evm.UnavailableError](err); !ok || !strings.Contains(e.Fix(), "POLYGON_RPC_URL") {
 		t.Errorf("error is %v", err)

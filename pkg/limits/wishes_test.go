@@ -223,6 +223,7 @@ func TestHigherLimitsAndLessTrafficAreExplained(t *testing.T) {
 	for id, words := range map[string][]string{
 		"S1-25 the Market Maker programme": {"Market Maker programme", "Verified", "Partner", "volume"},
 		"S1-26 four strategies":            {"sockets instead of polling", "batches", "cache", "programme"},
+		"S2-57 how to ask for a tier":      {"builders@polymarket.com", "3,000 a day", "expected volume"},
 	} {
 		t.Run(id, func(t *testing.T) {
 			for _, w := range words {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -45,17 +46,28 @@ func TestCalldataEqualsAnotherEncoder(t *testing.T) {
 		}
 	}](t, "calldata.json")
 	for _, v := range some(t, f.Vectors) {
-		want := vectorMethod(t, v.Signature, v.Args)
-		if got := hex0x(want.Calldata()); got != v.Data {
-			t.Errorf("%s is written %s, want %s", v.Signature, got, v.Data)
+		name := v.Signature
+		if slices.Contains(ownGasCalls(), name) {
+			name = "S2-53 " + name
 		}
-		if got := hex0x(want.Calldata()[:4]); got != v.Selector {
-			t.Errorf("%s: selector %s, want %s", v.Signature, got, v.Selector)
-		}
-		if got, err := DecodeCalldata(unhex(t, v.Data)); err != nil || !reflect.DeepEqual(got, want) {
-			t.Errorf("%s is read as %+v, %v; want %+v", v.Signature, got, err, want)
-		}
+		t.Run(name, func(t *testing.T) {
+			want := vectorMethod(t, v.Signature, v.Args)
+			if got := hex0x(want.Calldata()); got != v.Data {
+				t.Errorf("it is written %s, want %s", got, v.Data)
+			}
+			if got := hex0x(want.Calldata()[:4]); got != v.Selector {
+				t.Errorf("selector %s, want %s", got, v.Selector)
+			}
+			if got, err := DecodeCalldata(unhex(t, v.Data)); err != nil || !reflect.DeepEqual(got, want) {
+				t.Errorf("it is read as %+v, %v; want %+v", got, err, want)
+			}
+		})
 	}
+}
+
+// ownGasCalls are the calls that an owner makes by itself when the relayer does not.
+func ownGasCalls() []string {
+	return []string{"approve(address,uint256)", "splitPosition(address,bytes32,bytes32,uint256[],uint256)", "mergePositions(address,bytes32,bytes32,uint256[],uint256)"}
 }
 
 // vectorMethod sets the fields of the method with that signature, in order.

@@ -189,6 +189,10 @@ func TestNothingIsSignedWithoutAPolicy(t *testing.T) {
 }
 
 func TestOnlyTheAccountsWalletIsSignedFor(t *testing.T) {
+	t.Run("S2-52 no other wallet", onlyTheAccountsWalletIsSignedFor)
+}
+
+func onlyTheAccountsWalletIsSignedFor(t *testing.T) {
 	p, _ := safePolicy(t)
 	key, other := mustKey(t, walletKey), Address{7}
 	call := p.Contracts.Redeem(false, Hash{1})
@@ -308,6 +312,10 @@ func TestFurtherFunctionsAreAllowedByListOnly(t *testing.T) {
 }
 
 func TestApprovalsAreAskedGrantedAndRevoked(t *testing.T) {
+	t.Run("S2-38 S2-39 without limit, asked for free", approvalsAreAskedGrantedAndRevoked)
+}
+
+func approvalsAreAskedGrantedAndRevoked(t *testing.T) {
 	c := polygonContracts(t)
 	if n := len(c.Approvals()) + len(c.ProtocolApprovals()) + len(c.AutoRedeemApprovals()); n != 16 {
 		t.Errorf("%d approvals, want 16", n)

@@ -14,8 +14,8 @@ const (
 	maxUnitGas = 20_000_000
 	// maxUnitRequests bounds a unit's events, of which none may outgrow a message of the log.
 	maxUnitRequests = 200
-	// legGas is what a call takes at most in a wallet, as measured, with a half more: the dearest is a split through an adapter.
-	legGas = 400_000
+	// legGas is what a call takes at most, as measured in a wallet's transaction of its own: the dearest is a conversion on the real contracts.
+	legGas = 600_000
 	// transferGas is the same for calls that move or permit one asset.
 	transferGas = 130_000
 )

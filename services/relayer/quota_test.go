@@ -211,6 +211,10 @@ func TestTwoProcessesSpendOneBuildersUnits(t *testing.T) {
 
 // TestAccountsOfOneCredentialShareItsBook takes the books of several credentials.
 func TestAccountsOfOneCredentialShareItsBook(t *testing.T) {
+	t.Run("S2-57 the tier is configured", accountsOfOneCredentialShareItsBook)
+}
+
+func accountsOfOneCredentialShareItsBook(t *testing.T) {
 	actortest.Run(t, func(t *testing.T, b *actortest.Bubble) {
 		js := b.JetStream()
 		open := func(env msgs.Env, tier string) *Allowances {
@@ -254,7 +258,7 @@ func TestAccountsOfOneCredentialShareItsBook(t *testing.T) {
 
 // TestEveryRelayerCallIsLoggedWithWhatRemains submits sixty times and reads once.
 func TestEveryRelayerCallIsLoggedWithWhatRemains(t *testing.T) {
-	t.Run("S2-61 S2-64 2-56 logged, answered, measured", func(t *testing.T) {
+	t.Run("S2-56 S2-61 S2-64 logged, answered, measured", func(t *testing.T) {
 		actortest.Run(t, func(t *testing.T, b *actortest.Bubble) {
 			l := openTill(t, b)
 			p := l.process("p", builder(0))

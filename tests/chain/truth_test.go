@@ -5,6 +5,10 @@ import "testing"
 // The same scenario has the same effects on our contracts and on the real ones, in process and on anvil: every status, log,
 // answer and reason. Gas of the same contracts is the same on both machines.
 func TestOursDoWhatTheRealOnesDo(t *testing.T) {
+	t.Run("S2-54 what each operation does and costs", oursDoWhatTheRealOnesDo)
+}
+
+func oursDoWhatTheRealOnesDo(t *testing.T) {
 	dir := install(t, ".")
 	real, anvil := realCode(t, dir), anvilProgram(t, dir)
 	run := func(to target) []happened {

@@ -14,6 +14,10 @@ import (
 // The quota ends in the middle of a stream: what comes after is brought by the owner, each once, with the same Safe's money and at the
 // price of gas that is told. When the units are back, so is the relayer.
 func TestQuotaEndsInTheMiddleOfAStream(t *testing.T) {
+	t.Run("S2-48 S2-52 S2-58 the units end", quotaEndsInTheMiddleOfAStream)
+}
+
+func quotaEndsInTheMiddleOfAStream(t *testing.T) {
 	inPlant(t, setup{}, func(p *plant) {
 		owner := common.HexToAddress(accountOf(t, "main").Address)
 		gas := p.venue.OnChain().Balance(owner)

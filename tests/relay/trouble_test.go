@@ -66,6 +66,10 @@ func waitsForEver(trouble, account string) bool {
 
 // The relayer goes away and comes back: a Safe's work goes by own gas meanwhile, and by the relayer afterwards.
 func TestBackToTheRelayerWhenItIsBack(t *testing.T) {
+	t.Run("S2-49 S2-58 the relayer is away", backToTheRelayerWhenItIsBack)
+}
+
+func backToTheRelayerWhenItIsBack(t *testing.T) {
 	inPlant(t, setup{}, func(p *plant) {
 		for i, down := range []bool{false, true, false} {
 			p.venue.SetFaults(func(f *sandbox.Faults) { f.RelayerDown = down })

@@ -17,7 +17,9 @@ import (
 )
 
 // Permissions, a wrap, a split and a merge that are asked for one by one within the linger are one unit and one transaction.
-func TestManyRequestsAreOneUnit(t *testing.T) {
+func TestManyRequestsAreOneUnit(t *testing.T) { t.Run("S2-35 one unit", manyRequestsAreOneUnit) }
+
+func manyRequestsAreOneUnit(t *testing.T) {
 	inPlant(t, setup{}, func(p *plant) {
 		p.ask("split", "split", "'condition_id':'coin','amount':'50'")
 		p.pass(2 * time.Second)

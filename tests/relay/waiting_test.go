@@ -72,7 +72,7 @@ func TestWithoutCredentialsWorkGoesByOwnGas(t *testing.T) {
 // With the relayer down and nothing to pay gas with, a Safe's work waits, says what is missing, and is done when there is POL.
 func TestWorkWaitsForGas(t *testing.T) {
 	for _, account := range []string{"main", "eoa"} {
-		t.Run(account, func(t *testing.T) {
+		t.Run("S2-50 "+account, func(t *testing.T) {
 			inPlant(t, setup{accounts: []string{account}}, func(p *plant) {
 				owner := common.HexToAddress(accountOf(t, account).Address)
 				p.venue.SetFaults(func(f *sandbox.Faults) { f.RelayerDown = true })

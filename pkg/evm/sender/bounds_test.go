@@ -116,6 +116,10 @@ func TestOneTransactionHasABound(t *testing.T) {
 }
 
 func TestAccountThatRunsOutSaysSo(t *testing.T) {
+	t.Run("S2-55 told before it is empty", accountThatRunsOutSaysSo)
+}
+
+func accountThatRunsOutSaysSo(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		w := newWorld(t, 2)
 		w.leave(evm.Gwei(1_000_000)) // 0.001 POL
