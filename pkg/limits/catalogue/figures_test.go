@@ -88,7 +88,7 @@ func asked() []row {
 		{"S3-7", "capital/capital", "60 in 1m0s"}, {"S3-7", "capital", "authenticated medium, falls back to coingecko, batch 50"},
 
 		{"S4-1", "polynode:price_usd_per_month", "0 50 200 750"}, {"S4-4", "polynode:event_connections", "1 10 50 -1"},
-		{"S4-5", "polynode:book_connections", "1 10 50 -1"}, {"S4-6", "polynode:filter_items", "10000 10000 10000 0"},
+		{"S4-5", "polynode:book_connections", "1 10 50 -1"}, {"S4-6 S4-12", "polynode:filter_items", "10000 10000 10000 0"},
 		{"S4-7", "polynode:book_markets", "-1 -1 -1 -1"}, {"S4-8", "polynode:session_seconds_per_day", "3600 -1 -1 -1"},
 		{"S4-9", "polynode:api_keys", "1 3 10 25"}, {"S4-10", "polynode:snapshot_events", "20 100 200 500"}, {"S4-11", "polynode:since_seconds", "30 120 300 300"},
 
@@ -330,6 +330,7 @@ func TestEndpointsFindTheirRules(t *testing.T) {
 		{"S4-24", "polynode", "GET /v3/builders/x/trades", "v3, v3_heavy"},
 		{"S4-24", "polynode", "GET /v3/wallets/0xabc/positions", "v3"},
 		{"S4-20", "polynode", "POST /v3/wallets/batch", "v3"},
+		{"S4-12", "polynode", "GET /ws", ""}, // a subscription, filtered or not, takes from no window
 		{"S1-2", "polymarket", "GET /price", "everything, clob, clob price"},
 		{"S1-3", "polymarket", "gamma GET /series", "everything, gamma"},
 		{"S1-4", "polymarket", "GET /data/trades", "everything, clob, clob ledger reads, clob data trades"},
