@@ -31,6 +31,18 @@ func customary() []string {
 		"POLYMARKET_API_KEY", "POLYMARKET_API_SECRET", "POLYMARKET_API_PASSPHRASE"}
 }
 
+// named are the accounts that were named, or all that are configured.
+func (a *app) named(names []string) ([]string, error) {
+	if len(names) > 0 {
+		return names, nil
+	}
+	accounts, _, err := a.accounts()
+	for _, acc := range accounts {
+		names = append(names, string(acc.Name))
+	}
+	return names, err
+}
+
 // accounts are the identities to trade for. Against the sandbox they are the sandbox's own and nothing is read from the
 // environment or from files: a real key must not sign anything there, not even by mistake. Ignored says what was seen and
 // left alone.

@@ -106,15 +106,9 @@ type use struct {
 
 // Run shows how full the limits of a running executor are.
 func (c *limitsStatusCmd) Run(a *app) error {
-	names := c.Account
-	if len(names) == 0 {
-		accounts, _, err := a.accounts()
-		if err != nil {
-			return err
-		}
-		for _, acc := range accounts {
-			names = append(names, string(acc.Name))
-		}
+	names, err := a.named(c.Account)
+	if err != nil {
+		return err
 	}
 	nc, err := c.strategy()
 	if err != nil {

@@ -22,15 +22,9 @@ type quotas struct {
 
 // Run shows what the relayer still carries today, one line for all accounts that share a book. It fails when no account has an answer.
 func (c *quotaCmd) Run(a *app) error {
-	names := c.Account
-	if len(names) == 0 {
-		accounts, _, err := a.accounts()
-		if err != nil {
-			return err
-		}
-		for _, acc := range accounts {
-			names = append(names, string(acc.Name))
-		}
+	names, err := a.named(c.Account)
+	if err != nil {
+		return err
 	}
 	nc, err := c.strategy()
 	if err != nil {

@@ -4,13 +4,10 @@ import (
 	"encoding/hex"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"strings"
 
 	"github.com/nats-io/nats.go"
 
-	"sluice/pkg/actor"
-	"sluice/pkg/actor/natsd"
 	"sluice/pkg/evm"
 	"sluice/pkg/evm/sender"
 	"sluice/pkg/money"
@@ -74,28 +71,13 @@ func (c *relayerCmd) Run(a *app) error {
 		return err
 	}
 	c.passing = passing
-	accounts, ignored, err := a.accounts()
-	if err != nil {
-		return err
-	}
-	warnIgnored(log, ignored)
-	c.venueFlags = c.in(a.cli.Env)
-	if err := a.checkVenue(log, c.CLOB, c.relayerAt(a.cli.Env, c.CLOB)); err != nil {
-		return err
-	}
-	if passing != nil {
-		c.dialer = &actor.Dialer{Passing: passing}
-	}
-	nc, err := c.busConn(a.ctx, log)
+	accounts, nc, err := c.open(a, log, passing, func() []string { return []string{c.CLOB, c.relayerAt(a.cli.Env, c.CLOB)} })
 	if err != nil {
 		return err
 	}
 	defer nc.Close()
-	if err := natsd.CheckSync(a.ctx, nc, &http.Client{Timeout: venueTimeout}, c.Monitor...); err != nil {
-		if !c.UnsafeNoSync {
-			return err
-		}
-		log.Warn("acting on chain without a synced log", "error", err)
+	if err := c.synced(a, log, nc, "acting on chain"); err != nil {
+		return err
 	}
 	cfg, err := c.config(a, nc, accounts, log)
 	if err != nil {

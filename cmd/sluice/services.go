@@ -53,6 +53,35 @@ func (f *busFlags) busConn(ctx context.Context, log *slog.Logger) (*nats.Conn, e
 	}
 }
 
+// open is what every service begins with: its accounts, a venue whose addresses fit the env, a bus. venue lists the addresses once the
+// flags have their defaults; passing is of the crash variable, nil without it.
+func (f *serviceFlags) open(a *app, log *slog.Logger, passing func(point string), venue func() []string) ([]account, *nats.Conn, error) {
+	accounts, ignored, err := a.accounts()
+	if err != nil {
+		return nil, nil, err
+	}
+	warnIgnored(log, ignored)
+	f.venueFlags = f.in(a.cli.Env)
+	if err := a.checkVenue(log, venue()...); err != nil {
+		return nil, nil, err
+	}
+	if passing != nil {
+		f.dialer = &actor.Dialer{Passing: passing}
+	}
+	nc, err := f.busConn(a.ctx, log)
+	return accounts, nc, err
+}
+
+// synced refuses a bus of which it cannot be shown that it syncs, unless that is wanted. act is what would be done all the same.
+func (f *serviceFlags) synced(a *app, log *slog.Logger, nc *nats.Conn, act string) error {
+	err := natsd.CheckSync(a.ctx, nc, &http.Client{Timeout: venueTimeout}, f.Monitor...)
+	if err != nil && f.UnsafeNoSync {
+		log.Warn(act+" without a synced log", "error", err)
+		return nil
+	}
+	return err
+}
+
 // ready joins the readiness of several parts.
 func ready(parts ...func() error) func() error {
 	return func() error {
@@ -81,16 +110,7 @@ type ingestCmd struct {
 // Run runs ingest by itself.
 func (c *ingestCmd) Run(a *app) error {
 	log := a.logger(a.err)
-	accounts, ignored, err := a.accounts()
-	if err != nil {
-		return err
-	}
-	warnIgnored(log, ignored)
-	c.venueFlags = c.in(a.cli.Env)
-	if err := a.checkVenue(log, c.CLOB, c.WSMarket, c.WSUser); err != nil {
-		return err
-	}
-	nc, err := c.busConn(a.ctx, log)
+	accounts, nc, err := c.open(a, log, nil, func() []string { return []string{c.CLOB, c.WSMarket, c.WSUser} })
 	if err != nil {
 		return err
 	}
@@ -207,28 +227,13 @@ func (c *executorCmd) Run(a *app) error {
 		return err
 	}
 	c.passing = passing
-	accounts, ignored, err := a.accounts()
-	if err != nil {
-		return err
-	}
-	warnIgnored(log, ignored)
-	c.venueFlags = c.in(a.cli.Env)
-	if err := a.checkVenue(log, c.CLOB); err != nil {
-		return err
-	}
-	if passing != nil {
-		c.dialer = &actor.Dialer{Passing: passing}
-	}
-	nc, err := c.busConn(a.ctx, log)
+	accounts, nc, err := c.open(a, log, passing, func() []string { return []string{c.CLOB} })
 	if err != nil {
 		return err
 	}
 	defer nc.Close()
-	if err := natsd.CheckSync(a.ctx, nc, &http.Client{Timeout: venueTimeout}, c.Monitor...); err != nil {
-		if !c.UnsafeNoSync {
-			return err
-		}
-		log.Warn("trading without a synced log", "error", err)
+	if err := c.synced(a, log, nc, "trading"); err != nil {
+		return err
 	}
 	cfg, err := c.config(a, nc, accounts, log)
 	if err != nil {
