@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go/jetstream"
+
 	"sluice/pkg/actor"
 	"sluice/pkg/actor/actortest"
 	"sluice/pkg/msgs"
@@ -106,7 +108,8 @@ func TestValueThatCannotBeReadIsPassedOver(t *testing.T) {
 	})
 }
 
-// The stream is in memory: a broker that comes back has none. It is made again, and what is said then is heard, each time.
+// The stream is in memory: a broker that comes back has none. It is made again, and what is said then is heard, each time; also where
+// somebody else has made it by then, with sequences that begin at one.
 func TestValuesAreFollowedOverRestartsOfTheBroker(t *testing.T) {
 	actortest.Run(t, func(t *testing.T, b *actortest.Bubble) {
 		f := follow(b)
@@ -120,5 +123,22 @@ func TestValuesAreFollowedOverRestartsOfTheBroker(t *testing.T) {
 			sayValue(b, "a", value)
 			f.heard(t, b, "a="+value, "caught")
 		}
+		for i := range 10 {
+			sayValue(b, "b", fmt.Sprint(i))
+		}
+		b.Wait()
+		f.said = nil
+		b.Restart()
+		js, err := jetstream.New(b.Connect())
+		if err == nil {
+			err = actor.EnsureStreams(t.Context(), js, 1)
+		}
+		if err == nil {
+			_, err = js.Publish(t.Context(), msgs.MDSubject("polymarket", "market", "a"), []byte("new"))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.heard(t, b, "a=new", "caught")
 	})
 }
