@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"strconv"
 	"time"
 
@@ -36,6 +37,15 @@ type Leases struct {
 	replicas int
 	owner    string
 	log      *slog.Logger
+}
+
+// ProcessName is what a process is called where nobody has named it: host name and process id, with instead where the host has no name.
+func ProcessName(instead string) string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = instead
+	}
+	return host + "-" + strconv.Itoa(os.Getpid())
 }
 
 // OpenLeases opens the bucket of leases, making it where it is missing. owner is the name of this process.

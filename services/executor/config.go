@@ -6,9 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
-	"os"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -152,11 +150,7 @@ func (c *Config) Check() error {
 // withDefaults fills in what was left out.
 func (c Config) withDefaults() Config {
 	if c.Owner == "" {
-		host, err := os.Hostname()
-		if err != nil {
-			host = "executor"
-		}
-		c.Owner = host + "-" + strconv.Itoa(os.Getpid())
+		c.Owner = actor.ProcessName(serviceName)
 	}
 	if c.Replicas == 0 {
 		c.Replicas = 1

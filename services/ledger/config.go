@@ -5,13 +5,12 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"os"
 	"regexp"
-	"strconv"
 
 	"github.com/nats-io/nats.go"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"sluice/pkg/actor"
 	"sluice/pkg/money"
 	"sluice/pkg/msgs"
 )
@@ -87,11 +86,7 @@ func (c *Config) Check() error {
 // withDefaults fills in what was left out.
 func (c Config) withDefaults() Config {
 	if c.Owner == "" {
-		host, err := os.Hostname()
-		if err != nil {
-			host = "ledger"
-		}
-		c.Owner = host + "-" + strconv.Itoa(os.Getpid())
+		c.Owner = actor.ProcessName(serviceName)
 	}
 	c.Replicas = max(c.Replicas, 1)
 	if c.Passing == nil {

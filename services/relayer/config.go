@@ -6,8 +6,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
-	"os"
-	"strconv"
 
 	"github.com/nats-io/nats.go"
 	"github.com/prometheus/client_golang/prometheus"
@@ -180,11 +178,7 @@ const maxIdle = 16
 // withDefaults fills in what was left out.
 func (c Config) withDefaults() Config {
 	if c.Owner == "" {
-		host, err := os.Hostname()
-		if err != nil {
-			host = "relayer"
-		}
-		c.Owner = host + "-" + strconv.Itoa(os.Getpid())
+		c.Owner = actor.ProcessName(serviceName)
 	}
 	if c.Replicas == 0 {
 		c.Replicas = 1
