@@ -1,15 +1,21 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"math"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/alecthomas/kong"
+
 	"sluice/pkg/limits/budget"
 	"sluice/pkg/limits/catalogue"
+	"sluice/pkg/limits/quota"
+	"sluice/pkg/limits/rehearse"
 	"sluice/pkg/msgs"
 )
 
@@ -31,6 +37,9 @@ type catalogueFlags struct {
 
 func (f *catalogueFlags) load() (*catalogue.Catalogue, error) {
 	c, err := catalogue.Load(f.Files...)
+	if unread, is := errors.AsType[*fs.PathError](err); is {
+		return nil, problem("no_file", err.Error(), "name a file of limits that is there and can be read: "+unread.Path+" is not one")
+	}
 	if err != nil {
 		return nil, problem("bad_limits", err.Error(), "mend the lines named; how a file is written is in docs/limits.md")
 	}
@@ -111,6 +120,61 @@ func permilleOf(flag, text string) (int, error) {
 		return n, nil
 	}
 	return 0, problem(msgs.BadValue, fmt.Sprintf("--%s %q is not above 0 and up to 1", flag, text), "for instance --"+flag+" 0.8")
+}
+
+// count is a number that cannot be negative, which says so of -5 instead of taking it for a flag.
+type count int
+
+// mostCount bounds every count of these commands.
+const mostCount = rehearse.MaxBacklog
+
+// Decode reads it from the command line.
+func (n *count) Decode(c *kong.DecodeContext) error {
+	flag, fix := "--"+c.Value.Name, fmt.Sprintf("give a whole number, for instance --%s 15", c.Value.Name)
+	t := c.Scan.Pop()
+	if t.IsEOL() {
+		return problem("bad_usage", flag+" needs a number", fix)
+	}
+	text := fmt.Sprint(t.Value)
+	v, err := strconv.Atoi(text)
+	if err != nil || v < 0 || v > mostCount {
+		return problem("bad_usage", fmt.Sprintf("%s %s is not between 0 and %d", flag, text, mostCount), fix)
+	}
+	*n = count(v)
+	return nil
+}
+
+// purposeFlag says what a daily quota is wanted for.
+type purposeFlag struct {
+	Purpose string `name:"purpose" enum:"rescue,essential,ordinary" default:"rescue" help:"What units of a daily quota are for: rescue may use all, essential all but five, ordinary four fifths (docs/limits.md)."`
+}
+
+func (f purposeFlag) purpose() quota.Purpose {
+	for _, p := range []quota.Purpose{quota.Ordinary, quota.Essential} {
+		if f.Purpose == p.String() {
+			return p
+		}
+	}
+	return quota.Rescue
+}
+
+// unknown says that no rule of a profile is for an endpoint as such, so that only what holds for everything counts, and what was perhaps
+// meant; empty when there is one.
+func unknown(p *catalogue.Profile, endpoint string) string {
+	if p.Knows(catalogue.ParseEndpoint(endpoint, p.API)) {
+		return ""
+	}
+	var known []string
+	for _, e := range p.Endpoints() {
+		if e.Path != "*" {
+			known = append(known, strings.TrimPrefix(e.String(), p.API+" "))
+		}
+	}
+	note := fmt.Sprintf("no rule of %s is for %q: what follows is only what holds for everything", p.Name, endpoint)
+	if hint := strings.TrimSpace(meant(endpoint, known)); hint != "" {
+		note += "; " + hint
+	}
+	return note
 }
 
 type limitsListCmd struct{ catalogueFlags }

@@ -16,7 +16,7 @@ import (
 type limitsExplainCmd struct {
 	profileFlags
 	Endpoint string `arg:"" help:"For instance \"POST /order\", or \"gamma GET /markets\"."`
-	Items    int    `name:"items" default:"1" help:"Orders or ids in the request."`
+	Items    count  `name:"items" default:"1" help:"Orders or ids in the request."`
 }
 
 // governing is one layer that a request falls under.
@@ -39,7 +39,7 @@ func (c *limitsExplainCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	list, err := governs(p, o, c.Endpoint, c.Items)
+	list, err := governs(p, o, c.Endpoint, int(c.Items))
 	if err != nil {
 		return err
 	}
@@ -54,8 +54,12 @@ func (c *limitsExplainCmd) Run(a *app) error {
 		}
 		rows = append(rows, []string{g.Rule, g.Scope, g.Documented, g.Used, strconv.Itoa(g.Cost), g.PerSecond, g.Date, g.Source})
 	}
+	note := unknown(&p, c.Endpoint)
+	if note != "" {
+		rows = append(rows, []string{}, []string{note})
+	}
 	rows = append(rows, []string{}, []string{fmt.Sprintf("binding: %s, %s: %s requests a second with %d in each", binding.Rule, binding.Used, binding.PerSecond, c.Items)})
-	return a.print(map[string]any{"profile": p.Name, "endpoint": c.Endpoint, "items": c.Items, "binding": binding.Rule, "requests_per_second": binding.PerSecond, "layers": list},
+	return a.print(map[string]any{"note": note, "profile": p.Name, "endpoint": c.Endpoint, "items": c.Items, "binding": binding.Rule, "requests_per_second": binding.PerSecond, "layers": list},
 		[]string{"RULE", "PER", "DOCUMENTED", "USED", "COST", "REQUESTS/S", "DATE", "SOURCE"}, rows)
 }
 
@@ -79,12 +83,50 @@ func governs(p catalogue.Profile, o budget.Options, endpoint string, items int) 
 			unit = "full in"
 		}
 		g.Documented, g.Used = strconv.Itoa(l.Full), fmt.Sprintf("%d %s %s", l.Limit, unit, spanText(l.Per))
-		g.rate = new(big.Rat).Mul(big.NewRat(int64(l.Limit), int64(max(1, g.Cost))), big.NewRat(int64(time.Second), max(1, int64(l.Per))))
-		g.PerSecond = strings.TrimSuffix(strings.TrimRight(g.rate.FloatString(2), "0"), ".")
+		g.sustains(l.Limit, l.Per)
 		out = append(out, g)
 	}
-	return out, nil
+	return append(out, uncounted(p, cmp.Or(o.Tier, p.Tier), e, items)...), nil
 }
+
+// uncounted lists what governs an endpoint beside the limiter: daily quotas, which a book counts, and what a tier does not include.
+func uncounted(p catalogue.Profile, tier string, e catalogue.Endpoint, items int) (out []governing) {
+	for i := range p.Rules {
+		r := &p.Rules[i]
+		charge, ok := r.Cost(e)
+		for _, l := range r.Of(tier) {
+			g := governing{Rule: r.Name, Scope: string(r.Scope), Cost: charge.Request + charge.Item*items, Source: r.Source, Date: r.Date}
+			switch {
+			case ok && l.Kind() == catalogue.QuotaKind:
+				g.Documented, g.Used = strconv.Itoa(l.Quota), layerTexts([]catalogue.Layer{l})[0]
+				g.sustains(l.Quota, l.Per)
+			case ok && l.Kind() == catalogue.NoneKind:
+				g.Documented, g.Used = "0", layerTexts([]catalogue.Layer{l})[0]
+				g.sustains(0, time.Second)
+			default:
+				continue
+			}
+			out = append(out, g)
+		}
+	}
+	return out
+}
+
+// sustains says how many requests a second so many units in a span are: to the hundredth, and of less two digits.
+func (g *governing) sustains(units int, per time.Duration) {
+	g.rate = new(big.Rat).Mul(big.NewRat(int64(units), int64(max(1, g.Cost))), big.NewRat(int64(time.Second), max(1, int64(per))))
+	digits := 2
+	for least := big.NewRat(1, 100); g.rate.Sign() > 0 && g.rate.Cmp(least) < 0 && digits < maxDigits; digits++ {
+		least.Mul(least, big.NewRat(1, 10))
+	}
+	if digits > 2 {
+		digits++
+	}
+	g.PerSecond = strings.TrimSuffix(strings.TrimRight(g.rate.FloatString(digits), "0"), ".")
+}
+
+// maxDigits bounds the digits of a rate: one request in 31 days, the longest span, has seven.
+const maxDigits = 9
 
 type limitsStatusCmd struct {
 	busFlags

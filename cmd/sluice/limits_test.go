@@ -105,6 +105,71 @@ func TestLimitsExplainWhatBinds(t *testing.T) {
 	refused(t, call(t, "limits", "explain", "POST /order", "--factor", "0"), "factor")
 }
 
+// The daily quota governs what the relayer takes: explain names it, plan waits for the next day, and a simulation sends what a day
+// holds and no more.
+func TestLimitsKnowTheDailyQuota(t *testing.T) {
+	submit := func(args ...string) []string {
+		return append([]string{"limits", args[0], "--profile", "relayer", "--endpoint", "POST /submit", "--factor", "1", "-o", "json"}, args[1:]...)
+	}
+	var e struct {
+		Binding string
+		Rate    string `json:"requests_per_second"`
+	}
+	if one(t, ok(t, "limits", "explain", "POST /submit", "--profile", "relayer", "-o", "json"), &e); e.Binding != "relayer units" || e.Rate != "0.0012" {
+		t.Errorf("explained as %+v", e)
+	}
+	for purpose, days := range map[string]int64{"rescue": 1, "essential": 2, "ordinary": 2} {
+		var p struct {
+			Drained int64 `json:"drained_ms"`
+			Binding string
+		}
+		one(t, ok(t, submit("plan", "--orders", "200", "--purpose", purpose)...), &p)
+		if day := (24 * time.Hour).Milliseconds(); p.Drained < days*day || p.Drained > days*day*101/100 || !strings.HasPrefix(p.Binding, "relayer units") {
+			t.Errorf("%s: %+v, want %d days", purpose, p, days)
+		}
+	}
+	for _, c := range []struct {
+		args []string
+		sent int
+	}{
+		{submit("simulate", "--for", "24h"), 100},
+		{submit("simulate", "--for", "72h", "--delay", "stall"), 300},
+		{submit("simulate", "--for", "24h", "--tier", "verified"), 3000},
+		{[]string{"limits", "simulate", "--profile", "polymarket-safe", "--endpoint", "relayer POST /submit", "--for", "48h", "-o", "json"}, 38},
+	} {
+		var s struct{ Sent, Violations int }
+		if one(t, ok(t, c.args...), &s); s.Sent != c.sent || s.Violations != 0 {
+			t.Errorf("%v: %+v, want %d sent", c.args, s, c.sent)
+		}
+	}
+	refused(t, call(t, submit("simulate", "--for", "800h")...), "744h where a daily quota governs")
+	refused(t, call(t, submit("simulate", "--tier", "partner", "--for", "25h")...), "up to 24h")
+}
+
+// An endpoint that no rule is for is said to be none, with what was perhaps meant; one that a tier does not include, and a request
+// that can never pass, are refused; a number that is none and a file that is not there are named.
+func TestLimitsSayWhatWasNotMeant(t *testing.T) {
+	for _, args := range [][]string{{"explain", "POST /ordr"}, {"simulate", "--endpoint", "POST /ordr", "--for", "1s"}, {"plan", "--orders", "5", "--endpoint", "POST /ordr"}} {
+		says(t, args[0], ok(t, append([]string{"limits"}, args...)...), `no rule of polymarket is for "POST /ordr"`, "did you mean POST /order")
+	}
+	if out := ok(t, "limits", "explain", "POST /order"); strings.Contains(out, "no rule") {
+		t.Errorf("a known endpoint: %s", out)
+	}
+	says(t, "excluded", ok(t, "limits", "explain", "GET /v3/trades", "--profile", "polynode"), "nothing", "binding: v3")
+	refused(t, call(t, "limits", "simulate", "--endpoint", "GET /v3/trades", "--profile", "polynode"), "does not include", "--tier")
+	for _, endpoint := range []string{"POST /orders", "POST /order"} {
+		refused(t, call(t, "limits", "simulate", "--endpoint", endpoint, "--items", "100"), "100 in a request, which carries", "never pass", "fewer")
+	}
+	for _, n := range []string{"-5", "ten", "1000001"} {
+		refused(t, call(t, "limits", "plan", "--orders", n), "--orders "+n+" is not between 0 and 1000000", "whole number")
+	}
+	refused(t, call(t, "limits", "explain", "POST /orders", "--items", "-1"), "--items -1 is not between")
+	refused(t, call(t, "limits", "plan", "--orders"), "--orders needs a number")
+	for _, args := range [][]string{{"check", "nofile.yaml"}, {"list", "--limits", "nofile.yaml"}, {"simulate", "--profile", "nofile.yaml"}} {
+		refused(t, call(t, append([]string{"limits"}, args...)...), "nofile.yaml: no such file", "name a file")
+	}
+}
+
 // A queue of forty thousand takes what arithmetic says, and the limit that is waited for is named.
 func TestLimitsPlanNamesTimeAndBindingLimit(t *testing.T) {
 	var p struct {

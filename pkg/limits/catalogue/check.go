@@ -12,6 +12,9 @@ const (
 	maxFigure = 10_000_000
 	maxPer    = 31 * 24 * time.Hour
 	maxBatch  = 10_000
+
+	// day is the span of every quota: the book counts nothing else.
+	day = 24 * time.Hour
 )
 
 // complaint receives a mistake and the path of what is mistaken.
@@ -165,6 +168,9 @@ func (l Layer) mistakes() (out []string) {
 	case WindowKind, QuotaKind:
 		if l.Per == 0 {
 			say("a window and a quota need a span (per)")
+		}
+		if l.Quota != 0 && l.Per != 0 && l.Per != day {
+			say("a quota is counted by the day: per is %s and must be 24h", l.Per)
 		}
 		if l.Burst != 0 || l.Negative {
 			say("only a bucket has burst and negative")

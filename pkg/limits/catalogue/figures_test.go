@@ -357,6 +357,25 @@ func TestEndpointsFindTheirRules(t *testing.T) {
 	}
 }
 
+// TestEndpointsThatNobodyNamesAreNotKnown tells endpoints that a rule is for from those that only a rule for everything covers.
+func TestEndpointsThatNobodyNamesAreNotKnown(t *testing.T) {
+	c := load(t)
+	for w, known := range map[string]bool{
+		"polymarket POST /order": true, "polymarket POST /ordr": false, "polymarket gamma GET /markets": true, "polymarket gamma GET /series": false,
+		"polymarket data GET /v2/anything": true, "polymarket GET /data/order/0xabc": true, "polymarket nowhere GET /x": false, "polymarket DELETE /book": false,
+		"polymarket bridge GET /any": true, "coingecko coingecko GET /any": true, "kalshi other GET /x": false, "relayer POST /submits": false,
+	} {
+		name, endpoint, _ := strings.Cut(w, " ")
+		p, err := c.Profile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := p.Knows(ParseEndpoint(endpoint, p.API)); got != known {
+			t.Errorf("%s: known %v, want %v", w, got, known)
+		}
+	}
+}
+
 // TestPagesAreClamped keeps a page within what the venue serves.
 func TestPagesAreClamped(t *testing.T) {
 	p := shipped(t)["polymarket-2026-02"].Rule("data trades").Page

@@ -44,6 +44,7 @@ func TestBadFileIsRefusedWithLineAndReason(t *testing.T) {
 		"same layer twice":          {head + "  - {name: a, scope: ip, for: [GET /x], layers: [{n: 1, per: 1s}, {n: 2, per: 1s}]}\n", "twice", 9},
 		"window without span":       {head + "  - {name: a, scope: ip, for: [GET /x], layers: [{n: 1}]}\n", "span", 9},
 		"bucket without burst":      {head + "  - {name: a, scope: ip, for: [GET /x], layers: [{rate: 1}]}\n", "burst", 9},
+		"quota of an hour":          {head + "  - {name: a, scope: ip, for: [GET /x], layers: [{quota: 100, per: 1h}]}\n", "by the day", 9},
 		"unknown tier":              {head + "  - {name: a, scope: ip, for: [GET /x], tiers: [{tier: A, layers: [{none: true}]}, {tier: C, layers: [{none: true}]}]}\n", `"C"`, 9},
 		"missing tier":              {head + "  - {name: a, scope: ip, for: [GET /x], tiers: [{tier: A, layers: [{none: true}]}]}\n", "1 of the 2", 9},
 		"rule for nothing":          {head + "  - {name: a, scope: ip, layers: [{n: 1, per: 1s}]}\n", "for nothing", 9},

@@ -94,6 +94,23 @@ func (r *Rule) Cost(e Endpoint) (c Charge, ok bool) {
 	return c, ok
 }
 
+// Knows reports whether some rule is for an endpoint as such, or for all of its API where no endpoint of that is told apart. Of an
+// endpoint that is not known only rules count that are for everything; it may be a slip of the pen.
+func (p *Profile) Knows(e Endpoint) bool {
+	whole, parts := false, false
+	for _, r := range p.Rules {
+		for _, q := range r.patterns {
+			switch {
+			case q.path != "*" && q.matches(e):
+				return true
+			case q.api == e.API:
+				whole, parts = whole || q.path == "*", parts || q.path != "*"
+			}
+		}
+	}
+	return whole && !parts
+}
+
 // Width is how much a rule is for: 1 for endpoints, more for patterns of them.
 func (r *Rule) Width() int {
 	width := 1

@@ -9,6 +9,7 @@ import (
 	"sluice/pkg/limits/budget"
 	"sluice/pkg/limits/catalogue"
 	"sluice/pkg/limits/gate"
+	"sluice/pkg/limits/quota"
 )
 
 // Backlog is a number of orders, or other items, that wait to be sent.
@@ -18,6 +19,7 @@ type Backlog struct {
 	Endpoint string
 	Items    int           // in all
 	Batch    int           // in one request; 0: one
+	Purpose  quota.Purpose // of the units of a daily quota; all of it is there for quota.Rescue alone
 	Answer   time.Duration // how long an answer takes
 }
 
@@ -36,18 +38,23 @@ type Wait struct {
 	For   time.Duration `json:"wait_ns"`
 }
 
-// maxBacklog bounds what is planned: beyond it the layers' steady rates say it as well.
-const maxBacklog = 1_000_000
+// MaxBacklog bounds what is planned: beyond it the layers' steady rates say it as well.
+const MaxBacklog = 1_000_000
 
 // Plan says when a backlog is drained and which limit binds, by running the limiter over it in virtual time. Errors:
-// ErrUnlimited; gate.ErrNever when a batch can never pass; those of the options.
+// ErrUnlimited; ErrExcluded; gate.ErrNever when a batch can never pass; those of the options.
 func Plan(b Backlog) (Forecast, error) {
 	b.Batch = max(1, b.Batch)
-	if b.Items < 0 || b.Items > maxBacklog {
-		return Forecast{}, fmt.Errorf("plan %d items: not between 0 and %d", b.Items, maxBacklog)
+	if b.Items < 0 || b.Items > MaxBacklog {
+		return Forecast{}, fmt.Errorf("plan %d items: not between 0 and %d", b.Items, MaxBacklog)
 	}
-	if len(venues(Scenario{Profile: b.Profile, Options: b.Options, Endpoint: b.Endpoint, Items: b.Batch})) == 0 {
-		return Forecast{}, fmt.Errorf("plan %q: %w", b.Endpoint, ErrUnlimited)
+	s := Scenario{Profile: b.Profile, Options: b.Options, Endpoint: b.Endpoint, Items: b.Batch, Purpose: b.Purpose}
+	if _, err := venues(s); err != nil {
+		return Forecast{}, fmt.Errorf("plan %q: %w", b.Endpoint, err)
+	}
+	books, err := quotasOf(s)
+	if err != nil {
+		return Forecast{}, fmt.Errorf("plan %q: %w", b.Endpoint, err)
 	}
 	bud, err := budget.New(b.Profile, b.Options, epoch())
 	if err != nil {
@@ -57,7 +64,7 @@ func Plan(b Backlog) (Forecast, error) {
 	if err != nil {
 		return Forecast{}, fmt.Errorf("plan %q: %w", b.Endpoint, err)
 	}
-	p := planning{Backlog: b, budget: bud, way: way, waits: map[string]*Wait{}}
+	p := planning{Backlog: b, budget: bud, way: way, quotas: books, waits: map[string]*Wait{}}
 	return p.run()
 }
 
@@ -66,6 +73,7 @@ type planning struct {
 	world
 	budget *budget.Budget
 	way    *budget.Way
+	quotas quotas
 	waits  map[string]*Wait
 }
 
@@ -75,18 +83,27 @@ func (p *planning) run() (f Forecast, err error) {
 		now := epoch().Add(p.now)
 		at, err := p.budget.Probe(now, p.way, n)
 		if err != nil {
-			return Forecast{}, fmt.Errorf("plan %q: %w", p.Endpoint, err)
+			return Forecast{}, fmt.Errorf("plan %q: %w", p.Endpoint, tooMany(p.budget, p.way, n, err))
 		}
 		if at.After(now) {
 			p.blame(now, at)
 			p.world.run(at.Sub(epoch()))
 			continue
 		}
+		id, short, again := p.quotas.take(now, n)
+		if short != nil {
+			p.wait(short.rule, short.layer, again.Sub(now))
+			p.world.run(again.Sub(epoch()))
+			continue
+		}
 		permit, ticket, err := p.budget.Enter(now, p.way, n, time.Time{})
 		if err != nil || ticket != nil {
 			return Forecast{}, fmt.Errorf("plan %q: %w", p.Endpoint, cmp.Or(err, gate.ErrBusy))
 		}
-		p.at(p.now+p.Answer, func() { p.budget.Done(epoch().Add(p.now), permit, gate.Answered, n) })
+		p.at(p.now+p.Answer, func() {
+			p.budget.Done(epoch().Add(p.now), permit, gate.Answered, n)
+			p.quotas.confirm(epoch().Add(p.now), id, n)
+		})
 		p.world.run(p.now) // an answer without delay is there at once
 		left -= n
 		f.Requests, f.Last = f.Requests+1, p.now
@@ -111,10 +128,14 @@ func (p *planning) blame(now, until time.Time) {
 	if last.Kind == string(catalogue.BucketKind) {
 		layer = fmt.Sprintf("bucket of %d, full in %s", last.Limit, last.Per)
 	}
-	w := p.waits[last.Rule+layer]
+	p.wait(last.Rule, layer, until.Sub(now))
+}
+
+func (p *planning) wait(rule, layer string, span time.Duration) {
+	w := p.waits[rule+layer]
 	if w == nil {
-		w = &Wait{Rule: last.Rule, Layer: layer}
-		p.waits[last.Rule+layer] = w
+		w = &Wait{Rule: rule, Layer: layer}
+		p.waits[rule+layer] = w
 	}
-	w.For += until.Sub(now)
+	w.For += span
 }

@@ -1,6 +1,7 @@
 package rehearse
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -10,6 +11,7 @@ import (
 	"sluice/pkg/limits/budget"
 	"sluice/pkg/limits/catalogue"
 	"sluice/pkg/limits/gate"
+	"sluice/pkg/limits/quota"
 	"sluice/pkg/limits/referee"
 )
 
@@ -29,6 +31,7 @@ type Scenario struct {
 	Options  budget.Options
 	Endpoint string
 	Items    int           // in each request
+	Purpose  quota.Purpose // of the units of a daily quota; all of it is there for quota.Rescue alone
 	For      time.Duration // of saturated demand
 	Delay    Delay
 	Most     time.Duration // default 200 ms
@@ -75,6 +78,9 @@ type Result struct {
 // ErrUnlimited reports an endpoint that nothing limits.
 var ErrUnlimited = errors.New("no limit covers the endpoint")
 
+// ErrExcluded reports an endpoint that a tier or plan does not have.
+var ErrExcluded = errors.New("the tier does not include the endpoint")
+
 const account = "main"
 
 // epoch is when virtual time begins; the moment has no meaning.
@@ -87,7 +93,9 @@ type run struct {
 	random *rand.Rand
 	budget *budget.Budget
 	way    *budget.Way
+	quotas quotas
 	venues []venue
+	err    error // why nothing more can be sent
 	flight int
 	wake   time.Duration // the next planned look at the gate; 0: none
 	early  bool          // count as answered when sent: wrong on purpose, for the test of the judge
@@ -103,7 +111,8 @@ type venue struct {
 	referee.Server
 }
 
-// Simulate saturates an endpoint and lets an independent venue count. Errors: ErrUnlimited, and those of the options.
+// Simulate saturates an endpoint and lets an independent venue count. Errors: ErrUnlimited; ErrExcluded; gate.ErrNever when a request
+// can never pass; those of the options.
 func Simulate(s Scenario) (Result, error) {
 	r, err := newRun(s)
 	if err != nil {
@@ -114,6 +123,9 @@ func Simulate(s Scenario) (Result, error) {
 	// What is under way still arrives and is counted, though nothing more is sent.
 	r.For = 0
 	r.world.run(s.For + time.Minute)
+	if r.err != nil {
+		return Result{}, fmt.Errorf("rehearse %q: %w", s.Endpoint, r.err)
+	}
 	return r.result(s.For), nil
 }
 
@@ -132,19 +144,34 @@ func newRun(s Scenario) (*run, error) {
 	if err != nil {
 		return nil, fmt.Errorf("rehearse %q: %w", s.Endpoint, err)
 	}
-	r := &run{Scenario: s, way: way, random: rand.New(rand.NewPCG(s.Seed, 1)), budget: b, venues: venues(s)}
-	if len(r.venues) == 0 {
-		return nil, fmt.Errorf("rehearse %q: %w", s.Endpoint, ErrUnlimited)
+	r := &run{Scenario: s, way: way, random: rand.New(rand.NewPCG(s.Seed, 1)), budget: b}
+	if r.venues, err = venues(s); err != nil {
+		return nil, fmt.Errorf("rehearse %q: %w", s.Endpoint, err)
+	}
+	if r.quotas, err = quotasOf(s); err != nil {
+		return nil, fmt.Errorf("rehearse %q: %w", s.Endpoint, err)
 	}
 	return r, nil
 }
 
-// venues are the documented layers of all rules that an endpoint falls under, in full: no factor, no learning.
-func venues(s Scenario) (out []venue) {
-	tier := s.Options.Tier
-	if tier == "" {
-		tier = s.Profile.Tier
+// Daily reports whether a daily quota governs the endpoint, so that a run says something only after days.
+func (s Scenario) Daily() bool {
+	all, err := venues(s)
+	if err != nil {
+		return false
 	}
+	return slices.ContainsFunc(all, func(v venue) bool {
+		return slices.ContainsFunc(v.layers, func(l catalogue.Layer) bool { return l.Kind() == catalogue.QuotaKind })
+	})
+}
+
+// tier is the tier that the figures are of.
+func (s *Scenario) tier() string { return cmp.Or(s.Options.Tier, s.Profile.Tier) }
+
+// venues are the documented layers of all rules that an endpoint falls under, in full: no factor, no learning. A quota is a window
+// like any other here. Errors: ErrUnlimited, ErrExcluded.
+func venues(s Scenario) (out []venue, err error) {
+	tier := s.tier()
 	e := catalogue.ParseEndpoint(s.Endpoint, s.Profile.API)
 	for i := range s.Profile.Rules {
 		rule := &s.Profile.Rules[i]
@@ -160,8 +187,12 @@ func venues(s Scenario) (out []venue) {
 			switch l.Kind() {
 			case catalogue.WindowKind:
 				v.Windows = append(v.Windows, &referee.Window{N: l.N, Per: l.Per})
+			case catalogue.QuotaKind:
+				v.Windows = append(v.Windows, &referee.Window{N: l.Quota, Per: l.Per})
 			case catalogue.BucketKind:
 				v.Buckets = append(v.Buckets, &referee.Bucket{Rate: l.Rate, Burst: l.Burst, Per: perOf(l)})
+			case catalogue.NoneKind:
+				return nil, fmt.Errorf("%s, %s: %w", rule.Name, tier, ErrExcluded)
 			default:
 				continue
 			}
@@ -171,7 +202,10 @@ func venues(s Scenario) (out []venue) {
 			out = append(out, v)
 		}
 	}
-	return out
+	if len(out) == 0 {
+		return nil, ErrUnlimited
+	}
+	return out, nil
 }
 
 // perOf is the span of a bucket's rate: a second unless said.
@@ -193,18 +227,32 @@ func (r *run) demand() {
 		now := epoch().Add(r.now)
 		at, err := r.budget.Probe(now, r.way, r.Items)
 		if err != nil {
+			r.err = tooMany(r.budget, r.way, r.Items, err)
 			return
 		}
 		if at.After(now) {
 			r.plan(at.Sub(epoch()))
 			return
 		}
+		id, short, again := r.quotas.take(now, r.Items)
+		if short != nil {
+			r.plan(again.Sub(epoch()))
+			return
+		}
 		p, ticket, err := r.budget.Enter(now, r.way, r.Items, time.Time{})
 		if err != nil || ticket != nil {
 			panic(fmt.Sprintf("probe said %s at %s, enter said ticket %v, error %v", at, now, ticket, err))
 		}
-		r.send(p)
+		r.send(p, id)
 	}
+}
+
+// tooMany says how many items a request can carry, when that is why it never passes.
+func tooMany(b *budget.Budget, w *budget.Way, items int, err error) error {
+	if most := b.Most(w); most < items {
+		return fmt.Errorf("%d in a request, which carries %d at most: %w", items, most, err)
+	}
+	return err
 }
 
 // plan looks at the gate again at a moment, unless it is looked at sooner.
@@ -231,7 +279,7 @@ func (r *run) idle() time.Duration {
 	return 0
 }
 
-func (r *run) send(p gate.Permit) {
+func (r *run) send(p gate.Permit, id string) {
 	r.flight++
 	r.out.Sent++
 	r.out.Units += max(1, r.Items)
@@ -258,6 +306,9 @@ func (r *run) send(p gate.Permit) {
 		r.at(r.now+back, func() {
 			r.flight--
 			r.budget.Done(epoch().Add(r.now), p, outcome, r.Items)
+			if outcome == gate.Answered {
+				r.quotas.confirm(epoch().Add(r.now), id, r.Items)
+			}
 			r.demand()
 		})
 	})
@@ -282,15 +333,15 @@ func (r *run) result(span time.Duration) Result {
 		r.out.Violations += v.Violations
 		w := 0
 		for _, l := range v.layers {
-			out := Layer{Rule: v.rule}
+			out := Layer{Rule: v.rule, Layer: layerText(l)}
 			var sustained int64
 			switch l.Kind() {
-			case catalogue.WindowKind:
-				out.Layer, out.Limit, out.Worst = fmt.Sprintf("%d in %s", l.N, l.Per), l.N, v.Windows[w].Worst()
-				sustained = int64(l.N) * int64(span) / int64(l.Per)
+			case catalogue.WindowKind, catalogue.QuotaKind:
+				out.Limit, out.Worst = v.Windows[w].N, v.Windows[w].Worst()
+				sustained = int64(out.Limit) * int64(span) / int64(l.Per)
 				w++
 			case catalogue.BucketKind:
-				out.Layer, out.Limit = fmt.Sprintf("%d/%s, burst %d", l.Rate, perOf(l), l.Burst), l.Burst
+				out.Limit = l.Burst
 				sustained = int64(l.Rate) * int64(span) / int64(perOf(l))
 			}
 			out.Permil = int(int64(v.Arrived) * 1000 / max(1, sustained))
@@ -300,4 +351,15 @@ func (r *run) result(span time.Duration) Result {
 	binding := slices.MaxFunc(r.out.Layers, func(a, b Layer) int { return a.Permil - b.Permil })
 	r.out.Permil, r.out.Binding = binding.Permil, binding.Rule+": "+binding.Layer
 	return r.out
+}
+
+// layerText is a layer as people read it.
+func layerText(l catalogue.Layer) string {
+	switch l.Kind() {
+	case catalogue.WindowKind:
+		return fmt.Sprintf("%d in %s", l.N, l.Per)
+	case catalogue.QuotaKind:
+		return fmt.Sprintf("%d units in %s", l.Quota, l.Per)
+	}
+	return fmt.Sprintf("%d/%s, burst %d", l.Rate, perOf(l), l.Burst)
 }
