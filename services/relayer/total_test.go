@@ -73,6 +73,7 @@ func total(t *testing.T, b []byte) {
 		s.now = s.now.Add(time.Duration(c.of(40)) * time.Second)
 		if c.of(12) == 11 {
 			s.core = s.replayed()
+			s.core.rules.AcceptLog = c.of(3) > 0
 			for range s.core.Open() {
 			}
 			s.claim()
@@ -130,13 +131,13 @@ func (s *stage) any(c *chooser, i int, packs []Pack) any {
 			Part: c.of(4) == 3, Unknown: c.of(4) == 3, Refused: pick(c, nil, []msgs.TxRefused{{Call: c.of(3), Error: failure(msgs.WouldRevert, "x", "y")}}), Denied: pick(c, nil, nil, nil, failure(msgs.Forbidden, "x", "y"))}
 	case 9, 10:
 		m := Seen{Unit: unit, State: pick(c, "", polymarket.TxFailed, polymarket.TxMined), Block: uint64(c.of(3)), Final: c.of(2) > 0, Executed: c.of(2) > 0, NonceUsed: c.of(5) == 4,
-			Expired: c.of(6) == 5, Reverted: c.of(6) == 5, Effect: pick(c, nil, msgs.Effect{"pUSD": 5})}
+			Expired: c.of(6) == 5, Reverted: c.of(6) == 5, Elsewhere: pick(c, "", "", "", "", "", "", "", "0xbb"), Effect: pick(c, nil, msgs.Effect{"pUSD": 5})}
 		for range c.of(4) {
 			m.Steps = append(m.Steps, Step{Final: c.of(3) > 0, Err: pick(c, nil, nil, failure(msgs.Reverted, "x", "y"))})
 		}
 		return m
 	}
-	return pick[any](c, nil, actor.LaneEnd{}, actor.Poisoned{Record: actor.Record{Data: []byte(`{"request_id":"p1"}`)}}, actor.Started{}, actor.Recalled{}, "nothing")
+	return pick[any](c, nil, actor.LaneEnd{}, actor.Poisoned{Record: actor.Record{Data: []byte(`{"request_id":"p1"}`)}}, actor.Started{}, actor.Started{Losses: []msgs.Loss{{Code: msgs.LogRolledBack}}}, actor.Recalled{}, "nothing")
 }
 
 func (s *stage) anyCommand(c *chooser, i int) *Asked {
