@@ -113,7 +113,7 @@ type Rehearsed struct {
 // unit may be submitted again, with the same bytes, also beside one that is under way.
 type Submit struct {
 	Unit    msgs.TxPayload
-	Every   time.Duration // not begun while the unit's carrier is being asked, or within this of the last answer; 0: at once
+	Every   time.Duration // not begun while the unit's carrier is being asked, nor soon after: within this at most, less at first; 0: at once
 	Purpose quota.Purpose
 	SendBy  int64 // ms: no byte leaves later; 0: any time
 	Left    bool  // signed bytes of it may have left before: they are looked up first

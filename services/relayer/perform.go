@@ -97,36 +97,45 @@ func (p *performer) Perform(ctx context.Context, job actor.Job) {
 	}
 }
 
-// askings remembers whose carriers are being asked and when they were last, so that a unit that waits is not asked for at every tick.
+// askings remembers whose carriers are being asked, how often they were and when, so that a unit that waits is asked for at growing
+// intervals and not at every tick.
 type askings struct {
-	mu      sync.Mutex
-	running map[string]int
-	last    map[string]time.Time
+	mu sync.Mutex
+	of map[string]*asking // by unit
 }
 
-func newAskings() *askings { return &askings{running: map[string]int{}, last: map[string]time.Time{}} }
+type asking struct {
+	running, times int
+	last           time.Time
+}
+
+func newAskings() *askings { return &askings{of: map[string]*asking{}} }
 
 // begin reports whether a unit's carrier is to be asked now. Who gets true calls end.
 func (a *askings) begin(unit string, every time.Duration) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if every > 0 && (a.running[unit] > 0 || time.Since(a.last[unit]) < every) {
+	x := a.of[unit]
+	if x == nil {
+		if len(a.of) >= maxLetters {
+			clear(a.of)
+		}
+		x = &asking{}
+		a.of[unit] = x
+	}
+	if every > 0 && (x.running > 0 || x.times > 0 && time.Since(x.last) < min(every, backoff(x.times))) {
 		return false
 	}
-	a.running[unit]++
+	x.running++
 	return true
 }
 
 func (a *askings) end(unit string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.running[unit]--; a.running[unit] == 0 {
-		delete(a.running, unit)
+	if x := a.of[unit]; x != nil && x.running > 0 {
+		x.running, x.times, x.last = x.running-1, x.times+1, time.Now()
 	}
-	if len(a.last) >= maxLetters {
-		clear(a.last)
-	}
-	a.last[unit] = time.Now()
 }
 
 // letters remembers which units have been sent by this process, so that one that goes again is looked up before, and which were
