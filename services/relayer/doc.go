@@ -28,8 +28,8 @@
 //
 // An endpoint, relayer or chain that does not answer is asked on; what may have been accepted is looked up before anything else
 // happens to it. A request that would revert is found by a rehearsal before a unit is spent and fails alone. A log that may have been
-// lost or rolled back is held: what is asked is dropped and no unit leaves, over restarts too, until an operator accepts it. Another
-// env ends the actor with an error that says what to do.
+// lost or rolled back, or that has a unit of another chain than the one that is shown, is held: what is asked is dropped and no unit
+// leaves, over restarts too, until an operator accepts it. Another env ends the actor with an error that says what to do.
 //
 // # How it is tested
 //
