@@ -79,6 +79,7 @@ func (w *Wallet) stepped(h *msgs.Head, e *msgs.TxUnit) {
 		u.Phase, u.AgainMS = carrying, 0
 		u.Tries++
 	case msgs.KindTxSubmitted:
+		w.taken(u, e)
 		u.Phase, u.Left, u.SinceMS = following, true, h.AtMS
 		u.Code, u.Cause, u.Fix, u.UntilMS = "", "", "", 0
 		u.Refused = e.Refused
@@ -88,6 +89,19 @@ func (w *Wallet) stepped(h *msgs.Head, e *msgs.TxUnit) {
 		u.TxHash, u.Block = e.TxHash, e.Block
 	}
 	w.touch(h, u)
+}
+
+// taken counts that a carrier has a unit: once for each of its requests, and how often it was found where it was.
+func (w *Wallet) taken(u *unit, e *msgs.TxUnit) {
+	if u.SinceMS != 0 {
+		if e.RelayerID != "" && e.RelayerID == u.ID && u.Block == 0 {
+			u.Sat++
+		}
+		return
+	}
+	for _, r := range w.inUnit(u) {
+		r.Taken++
+	}
 }
 
 // touch notes an event about every request of a unit.
@@ -104,18 +118,20 @@ func (w *Wallet) rerouted(h *msgs.Head, e *msgs.TxRerouted) {
 	}
 	u.Carrier, u.Phase, u.Tries, u.AgainMS = e.To, carrying, 1, 0
 	u.Left, u.BackMS = u.Left || e.Left, e.UntilMS
-	u.refused(h.AtMS, e.Refusal)
+	w.refused(u, h.AtMS, e.Refusal)
 	w.touch(h, u)
 }
 
-// refused keeps what the relayer said, and when it may be asked again.
-func (u *unit) refused(atMS int64, refusal []byte) {
+// refused keeps what the relayer said, what that may have cost, and when it may be asked again.
+func (w *Wallet) refused(u *unit, atMS int64, refusal []byte) {
 	if len(refusal) == 0 {
 		return
 	}
 	u.Refusal, u.BackMS = refusal, 0
-	if e := u.refusal(); e != nil && e.Retryable() {
-		u.BackMS = atMS + max(e.After, outageLasts).Milliseconds()
+	e := u.refusal()
+	w.toll.pay(e, atMS)
+	if e != nil && e.Retryable() {
+		u.BackMS = max(atMS+max(e.After, outageLasts).Milliseconds(), w.toll.AgainMS)
 	}
 }
 
@@ -134,7 +150,7 @@ func (w *Wallet) waited(h *msgs.Head, e *msgs.TxWaiting) {
 		u.Code, u.Cause, u.Fix, u.UntilMS = e.Code, e.Cause, e.Fix, e.UntilMS
 		u.Left = u.Left || e.Left
 		u.Part, u.Unsure = u.Part || e.Part, e.Unsure
-		u.refused(h.AtMS, e.Refusal)
+		w.refused(u, h.AtMS, e.Refusal)
 		w.touch(h, u)
 	}
 }
@@ -175,6 +191,9 @@ func (w *Wallet) confirmed(h *msgs.Head, e *msgs.TxConfirmed) {
 	w.block = max(w.block, e.Block)
 	if e.Unit == "" {
 		return
+	}
+	if e.Carrier == msgs.ByRelayer {
+		w.toll = toll{}
 	}
 	if i := slices.IndexFunc(w.ghosts, func(g *unit) bool { return g.name() == e.Unit }); i >= 0 {
 		g := w.ghosts[i]

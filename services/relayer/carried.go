@@ -3,6 +3,7 @@ package relayer
 import (
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"slices"
 	"time"
 
@@ -21,7 +22,7 @@ const (
 	// lostTries is how often a lost answer is asked about again before a Safe's owner brings the same bytes.
 	lostTries = 2
 	// busyTries is the same for a wallet that the relayer says is busy, and for a nonce that it does not see yet.
-	busyTries = 12
+	busyTries = tollQuick
 	// idle is how long the relayer may sit on a unit: then a Safe's owner brings it, and a proxy's is asked for again.
 	idle = 10 * time.Minute
 )
@@ -104,12 +105,16 @@ func (t *decision) notTaken(u *unit, e *polymarket.RelayerError, left bool) {
 	why := failure(relayerCode(e), e.Error(), e.Fix())
 	before := left
 	nothing := e.Reason == polymarket.RelayerNeverLeft || e.Reason == polymarket.RelayerNoLogin
-	left = left || !nothing
+	left = left || !nothing && e.Method == http.MethodPost
 	until := int64(0)
 	if e.Named {
 		until = t.at(e.After)
 	}
-	again := max(until, t.at(backoff(u.Tries)))
+	tries, pause := u.Tries, backoff(u.Tries)
+	if costly(e) {
+		tries, pause = max(tries, t.toll.Units+1), tollPause(t.toll.Units+1)
+	}
+	again := max(until, t.at(pause))
 	same := able.OwnGas == polymarket.OwnGasSamePayload
 	after := able.OwnGas == polymarket.OwnGasAfterRefusal
 	switch {
@@ -120,15 +125,15 @@ func (t *decision) notTaken(u *unit, e *polymarket.RelayerError, left bool) {
 	case e.Reason == polymarket.RelayerRateLimited, nothing:
 		t.hold(u, why, until, again, left, e)
 	case e.Reason == polymarket.RelayerWalletBusy, e.Reason == polymarket.RelayerNonce:
-		if same && u.Tries >= busyTries {
+		if same && tries >= busyTries {
 			t.reroute(u, msgs.ByOwnGas, why, left, e)
 			return
 		}
-		if t.hold(u, why, until, min(again, t.at(retryFirst)), left, e) {
+		if t.hold(u, why, until, again, left, e) {
 			t.deed(u.follow())
 		}
-	case e.MayBeAccepted():
-		if same && u.Tries >= lostTries {
+	case unknown(e):
+		if same && tries >= lostTries {
 			t.reroute(u, msgs.ByOwnGas, why, left, e)
 			return
 		}
@@ -146,6 +151,8 @@ func (t *decision) notTaken(u *unit, e *polymarket.RelayerError, left bool) {
 		for _, r := range rs {
 			t.fail(r, u, why, "")
 		}
+	case costly(e):
+		t.hold(u, why, until, again, left, e)
 	default:
 		t.hold(u, why, until, min(again, t.at(retryLast)), left, e)
 	}
@@ -219,7 +226,7 @@ func (t *decision) brought(m *Brought) {
 func (t *decision) handBack(u *unit, rs []*request, why *msgs.Error, live bool) {
 	var back, over []*request
 	for _, r := range rs {
-		if r.Seals >= maxSeals && (why.Code == msgs.WouldRevert || why.Code == msgs.RelayerFailed) {
+		if r.Seals >= maxSeals && why.Code == msgs.WouldRevert || r.Taken >= maxSeals && why.Code == msgs.RelayerFailed {
 			over = append(over, r)
 		} else {
 			back = append(back, r)
@@ -278,9 +285,10 @@ func (t *decision) rerouteUntil(u *unit, to msgs.Carrier, why *msgs.Error, left 
 	}
 }
 
-// hold lets a unit wait for its next try. What has been said and is still so is not said again: said is false then.
+// hold lets a unit wait for its next try. What has been said and is still so is not said again, unless it may have cost a unit: said is
+// false then.
 func (t *decision) hold(u *unit, why *msgs.Error, untilMS, againMS int64, left bool, refusal *polymarket.RelayerError) (said bool) {
-	if now := t.unit; now.waitsFor(why, untilMS) && (now.Left || !left) && now.Part == u.Part && now.Unsure == u.Unsure {
+	if now := t.unit; !costly(refusal) && now.waitsFor(why, untilMS) && (now.Left || !left) && now.Part == u.Part && now.Unsure == u.Unsure {
 		return false
 	}
 	t.emit(&msgs.TxWaiting{Head: msgs.Head{Type: msgs.KindTxWaiting}, RequestIDs: ids(t.inUnit(u)), UntilMS: untilMS, Cause: why.Cause, Fix: why.Fix,
@@ -308,6 +316,11 @@ func (t *decision) retry() {
 		case able.OwnGas == polymarket.OwnGasSamePayload:
 			t.lend(u, why, t.at(outageLasts))
 			return
+		case u.is(polymarket.Proxy) && !u.Payload.Create && u.Sat > 0:
+			// It was found there once more, and nothing came of it: another unit stands beside it at the same nonce.
+			why.Fix = "it is sealed anew at the same nonce; tell the venue's support if that lasts"
+			t.handBack(u, t.inUnit(u), why, true)
+			return
 		case u.is(polymarket.Proxy), u.Payload.Create:
 			// No other way is safe, or there is none. The same bytes may go to the relayer again, which has them still or not.
 			why.Fix = "it is asked for again; tell the venue's support if that lasts, as nothing else may bring it while it can still come"
@@ -315,17 +328,19 @@ func (t *decision) retry() {
 			return
 		}
 	}
-	if u.Phase != waits || u.AgainMS > t.nowMS {
+	rs := t.inUnit(u)
+	by := sendBy(rs)
+	late := by != 0 && t.nowMS > by && !u.bound()
+	if u.Phase != waits || u.AgainMS > t.nowMS && (!late || u.Code == msgs.DeadlinePassed) {
 		return
 	}
-	rs := t.inUnit(u)
 	if d := u.Payload.DeadlineS * 1000; d != 0 && t.nowMS > d {
 		if t.hold(u, failure(msgs.RelayerFailed, "the batch's deadline has passed", "wait until that is final; it is signed anew then"), 0, t.at(retryLast), true, nil) {
 			t.deed(u.follow())
 		}
 		return
 	}
-	if by := sendBy(rs); by != 0 && t.nowMS > by && !u.bound() {
+	if late {
 		t.tooLate(u, rs)
 		return
 	}
@@ -333,17 +348,21 @@ func (t *decision) retry() {
 		t.reroute(u, msgs.ByRelayer, failure(u.Code, "own gas cannot bring it, and the relayer may be able again", "wait"), u.Left || u.Unsure, nil)
 		return
 	}
-	if !t.quiet(u) {
+	quiet := t.quiet(u)
+	if !quiet {
 		t.emit(step(msgs.KindTxSubmitting, u))
-		t.deed(t.carry(u))
-		return
 	}
 	switch d := t.carry(u).(type) {
 	case Submit:
-		d.Every = retryLast
+		d.Sure = t.nowMS-t.toll.SinceMS >= tollLast.Milliseconds()
+		if quiet {
+			d.Every = retryLast
+		}
 		t.deed(d)
 	case Bring:
-		d.Every = retryGas
+		if quiet {
+			d.Every = retryGas
+		}
 		t.deed(d)
 	}
 }

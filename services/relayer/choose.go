@@ -29,6 +29,8 @@ func (t *decision) choose(l *Looked, rs []*request) choice {
 		switch {
 		case !l.Relayer.Open:
 			closed, until = l.Relayer.error(msgs.VenueDown), l.Relayer.UntilMS
+		case t.toll.AgainMS > t.nowMS:
+			closed, until = t.toll.why(), t.toll.AgainMS
 		case l.Quota.Left(purpose) <= 0:
 			closed = failure(msgs.QuotaExhausted, "no unit of the relayer's quota is left for work that is "+purpose.String(),
 				"wait, let urgent work go by own gas, or ask for a higher tier")

@@ -256,6 +256,9 @@ func (p *performer) relayerDoor(ctx context.Context, l *Looked) Door {
 		_, err = p.relay.Nonce(ctx, p.who.Owner, p.who.Kind)
 	}
 	if err == nil {
+		if busy := p.busy(ctx); busy != nil {
+			return Door{Code: msgs.VenueDown, Cause: busy.Message, Fix: "wait until that has ended"}
+		}
 		return Door{Open: true}
 	}
 	return Door{Code: msgs.VenueDown, Cause: "the relayer does not answer: " + err.Error(), Fix: "it is asked again", UntilMS: time.Now().Add(doorAgain).UnixMilli()}

@@ -117,6 +117,7 @@ type Submit struct {
 	Purpose quota.Purpose
 	SendBy  int64 // ms: no byte leaves later; 0: any time
 	Left    bool  // signed bytes of it may have left before: they are looked up first
+	Sure    bool  // it is sent again whatever nonce the relayer shows: what it shows may be old for good
 }
 
 // Submitted is what became of a Submit.

@@ -35,6 +35,7 @@ type request struct {
 	Question   string          `json:"question,omitempty"`
 	Unit       string          `json:"unit,omitempty"`  // it is in; empty while it is queued
 	Seals      int             `json:"seals,omitempty"` // units it has been in
+	Taken      int             `json:"taken,omitempty"` // of them, which a carrier has taken
 	Lost       int             `json:"lost,omitempty"`  // of them, whose nonces something foreign has used
 	Last       msgs.Type       `json:"last"`            // type of the latest event about it
 	N          uint64          `json:"n"`               // of it

@@ -29,7 +29,7 @@ func (t *decision) seen(m *Seen) {
 	case m.NonceUsed:
 		t.nonceUsed(u, m)
 	case m.Expired:
-		t.giveUp(u, t.inUnit(u), failure(msgs.RelayerFailed, "the batch's deadline passed and it was not performed", "wait; it is signed anew"), false)
+		t.expired(u)
 	case m.Executed && m.Block != 0:
 		t.mined(u, m)
 	case m.Reverted:
@@ -133,6 +133,18 @@ func (t *decision) nonceUsed(u *unit, m *Seen) {
 	for _, r := range failed {
 		t.fail(r, u, why, m.TxHash)
 	}
+}
+
+// expired takes the end of a batch that can never be performed any more. Its requests are signed for anew; those whose batches the relayer
+// has taken again and again, and never performed, end.
+func (t *decision) expired(u *unit) {
+	why := failure(msgs.RelayerFailed, "the batch's deadline passed and it was not performed", "wait; it is signed anew")
+	if u.ID == "" {
+		t.giveUp(u, t.inUnit(u), why, false)
+		return
+	}
+	why.Cause = "the relayer took the batch and did not perform it before its deadline"
+	t.handBack(u, t.inUnit(u), why, false)
 }
 
 // reverted takes the final failure of a transaction that the owner paid for.

@@ -26,6 +26,7 @@ type snapshot struct {
 	Ghosts    []*unit      `json:"ghosts"`
 	Approvals approvals    `json:"approvals"`
 	Told      *waiting     `json:"told"`
+	Toll      toll         `json:"toll"`
 	Ended     []*ending    `json:"ended"`
 	SettledMS int64        `json:"settled_ms"`
 	Block     uint64       `json:"block"`
@@ -34,7 +35,7 @@ type snapshot struct {
 // Snapshot is the state as bytes.
 func (w *Wallet) Snapshot() ([]byte, error) {
 	s := snapshot{V: snapshotVersion, Account: w.id.Account, N: w.n, NowMS: w.nowMS, Ready: w.ready, Held: w.held, Unit: w.unit, Ghosts: w.ghosts,
-		Approvals: w.approvals, Told: w.told, Ended: w.ended.list, SettledMS: w.settledMS, Block: w.block}
+		Approvals: w.approvals, Told: w.told, Toll: w.toll, Ended: w.ended.list, SettledMS: w.settledMS, Block: w.block}
 	s.Requests = slices.SortedFunc(maps.Values(w.requests), func(a, b *request) int { return cmp.Or(cmp.Compare(a.CmdSeq, b.CmdSeq), cmp.Compare(a.ID, b.ID)) })
 	b, err := json.Marshal(s)
 	if err != nil {
@@ -55,6 +56,7 @@ func (w *Wallet) Restore(b []byte) error {
 	fresh := NewWallet(w.id, w.rules)
 	fresh.n, fresh.nowMS, fresh.ready, fresh.held = s.N, s.NowMS, s.Ready, s.Held
 	fresh.unit, fresh.ghosts, fresh.approvals, fresh.told = s.Unit, s.Ghosts, s.Approvals, s.Told
+	fresh.toll = s.Toll
 	fresh.settledMS, fresh.block = s.SettledMS, s.Block
 	for _, r := range s.Requests {
 		if r == nil || !r.read() {

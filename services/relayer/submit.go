@@ -88,11 +88,14 @@ func (p *performer) submitAgain(ctx context.Context, d Submit, out *Submitted) {
 	found, err := p.lookUp(ctx, request)
 	switch {
 	case err != nil:
-		out.Err = lost(fmt.Sprintf("whether an earlier copy was accepted is not known: %v", err))
+		out.Err = unseen(fmt.Sprintf("whether an earlier copy was accepted is not known: %v", err))
 		return
 	case found != "":
 		p.book(ctx, "confirm", d.Unit.Unit, p.units.Confirm)
 		out.ID = found
+		return
+	}
+	if out.Err = p.vain(ctx, d); out.Err != nil {
 		return
 	}
 	unit := another(d.Unit.Unit)
@@ -102,7 +105,7 @@ func (p *performer) submitAgain(ctx context.Context, d Submit, out *Submitted) {
 		return
 	}
 	if err != nil {
-		out.Err = lost("an earlier copy may have left, and there is no unit to send another: " + err.Error())
+		out.Err = unseen("an earlier copy may have left, and there is no unit to send another: " + err.Error())
 		return
 	}
 	p.send(ctx, d, request, unit, out)

@@ -33,6 +33,7 @@ type Wallet struct {
 	ghosts    []*unit                     // given up, and can still have effect at their nonces
 	approvals approvals
 	told      *waiting // what was last said of what waits in the queue
+	toll      toll
 	ended     endings
 	settledMS int64  // when the last unit ended: what was read of the world before is old
 	block     uint64 // the newest that an event names
