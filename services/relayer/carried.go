@@ -112,9 +112,12 @@ func (t *decision) notTaken(u *unit, e *polymarket.RelayerError, left bool) {
 	}
 	tries, pause := u.Tries, backoff(u.Tries)
 	if costly(e) {
-		tries, pause = max(tries, t.toll.Units+1), tollPause(t.toll.Units+1)
+		tries, pause = max(tries, t.toll.Units+1), max(pause, tollPause(t.toll.Units+1))
 	}
 	again := max(until, t.at(pause))
+	if costly(e) && t.toll.Units+1 >= tollQuick {
+		until = again
+	}
 	same := able.OwnGas == polymarket.OwnGasSamePayload
 	after := able.OwnGas == polymarket.OwnGasAfterRefusal
 	switch {
@@ -352,11 +355,12 @@ func (t *decision) retry() {
 	if !quiet {
 		t.emit(step(msgs.KindTxSubmitting, u))
 	}
+	soon := retryFirst + time.Duration(t.nowMS-u.AgainMS)*time.Millisecond // it grows with the time for which nothing new was said
 	switch d := t.carry(u).(type) {
 	case Submit:
 		d.Sure = t.nowMS-t.toll.SinceMS >= tollLast.Milliseconds()
 		if quiet {
-			d.Every = retryLast
+			d.Every = min(soon, retryLast)
 		}
 		t.deed(d)
 	case Bring:

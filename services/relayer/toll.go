@@ -23,13 +23,13 @@ const (
 type toll struct {
 	Units   int   `json:"units,omitempty"`
 	SinceMS int64 `json:"since_ms,omitempty"` // the last was paid
-	AgainMS int64 `json:"again_ms,omitempty"` // nothing is submitted before
+	AgainMS int64 `json:"again_ms,omitempty"` // nothing is submitted before; 0 while the units are few
 }
 
-// tollPause is how long nothing is submitted after so many units.
+// tollPause is how long nothing is submitted after so many units; 0 while they are few.
 func tollPause(units int) time.Duration {
 	if units < tollQuick {
-		return backoff(units)
+		return 0
 	}
 	return retry.Policy{First: tollFirst, Last: tollLast}.Back(units-tollQuick+1, 0)
 }
@@ -39,9 +39,13 @@ func costly(e *polymarket.RelayerError) bool { return e != nil && e.MayBeCharged
 
 // pay takes the answer to a submit into the account.
 func (t *toll) pay(e *polymarket.RelayerError, atMS int64) {
-	if costly(e) {
-		t.Units++
-		t.SinceMS, t.AgainMS = atMS, atMS+tollPause(t.Units).Milliseconds()
+	if !costly(e) {
+		return
+	}
+	t.Units++
+	t.SinceMS = atMS
+	if t.Units >= tollQuick {
+		t.AgainMS = atMS + tollPause(t.Units).Milliseconds()
 	}
 }
 

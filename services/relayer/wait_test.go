@@ -25,9 +25,7 @@ func (b *trial) count(kind msgs.Type) (n int) {
 // nothing. What differs only in figures, as the port of a connection, is no change. It is asked for again all the while.
 func TestUnitThatWaitsSaysSoOncePerChange(t *testing.T) {
 	down := func(cause string) Submitted {
-		e := refused(polymarket.RelayerLost)
-		e.Message = cause
-		return Submitted{Err: e}
+		return Submitted{Left: true, Err: unseen(cause)}
 	}
 	for name, c := range map[string]struct {
 		kind          polymarket.WalletKind
