@@ -35,8 +35,11 @@ type relayed struct {
 	updated time.Time
 }
 
-// active reports a submission that may still reach the chain, as far as the relayer tells.
+// active reports a submission that may still reach the chain, as far as the relayer tells: not one that is past its deadline.
 func (r *relayed) active() bool {
+	if d := r.job.Deadline; d != nil && d.IsInt64() && time.Now().Unix() > d.Int64() {
+		return false
+	}
 	return r.state == stateNew || r.state == stateExecuted || r.state == stateMined
 }
 

@@ -33,6 +33,8 @@ type Job struct {
 	Metadata  string
 	// Nonce is the wallet's; nil for creations.
 	Nonce *big.Int
+	// Deadline is the last second in which a deposit wallet performs it; nil for all else.
+	Deadline *big.Int
 	// Key names what was signed; for creations, the wallet.
 	Key common.Hash
 	// Calls are what the wallet is to do.
@@ -275,7 +277,7 @@ func (r *Reader) batch(j *Job, s *submission, f *fields) error {
 	case b.Wallet != j.Wallet:
 		return errRegistry
 	}
-	j.Key, j.Nonce, j.Calls = digestBatch(b), b.Nonce, b.Calls
+	j.Key, j.Nonce, j.Deadline, j.Calls = digestBatch(b), b.Nonce, b.Deadline, b.Calls
 	if !signed(j.Key, j.Signature, j.Owner) {
 		return errSignature
 	}
