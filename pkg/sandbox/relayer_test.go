@@ -364,6 +364,22 @@ func TestDepositWalletsAreServedOneByOne(t *testing.T) {
 	})
 }
 
+// A batch that the relayer has forgotten keeps its wallet busy until its deadline, and not for ever.
+func TestForgottenBatchKeepsItsWalletBusyUntilItsDeadline(t *testing.T) {
+	inBubble(t, Config{Chain: true}, func(w *world) {
+		c := w.customer("deposit")
+		w.s.SetFaults(func(f *Faults) { f.RelayForget.Next = 1 })
+		forgotten := c.must(c.deposit(0))
+		time.Sleep(10*time.Minute - time.Second)
+		if status, text := c.submit(c.deposit(0)); status != 400 || !strings.Contains(text, "wallet busy") {
+			t.Errorf("before its deadline: %d %s", status, text)
+		}
+		time.Sleep(3 * time.Second)
+		w.wantEnd(c.must(c.deposit(0)), stateConfirmed)
+		w.wantStates(forgotten, "NEW")
+	})
+}
+
 // wantEnd waits for a submission's end.
 func (w *world) wantEnd(id, want string) {
 	w.t.Helper()

@@ -91,10 +91,10 @@ func (w *Wallet) stepped(h *msgs.Head, e *msgs.TxUnit) {
 	w.touch(h, u)
 }
 
-// taken counts that a carrier has a unit: once for each of its requests, and how often it was found where it was.
+// taken counts that a carrier has a unit: once for each of its requests, and how often the relayer took it once more.
 func (w *Wallet) taken(u *unit, e *msgs.TxUnit) {
 	if u.SinceMS != 0 {
-		if e.RelayerID != "" && e.RelayerID == u.ID && u.Block == 0 {
+		if e.Carrier == msgs.ByRelayer && u.Block == 0 {
 			u.Sat++
 		}
 		return

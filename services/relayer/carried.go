@@ -327,7 +327,7 @@ func (t *decision) retry() {
 		case u.is(polymarket.Proxy), u.Payload.Create:
 			// No other way is safe, or there is none. The same bytes may go to the relayer again, which has them still or not.
 			why.Fix = "it is asked for again; tell the venue's support if that lasts, as nothing else may bring it while it can still come"
-			t.hold(u, why, 0, t.at(retryFirst), true, nil)
+			t.hold(u, why, 0, t.at(max(retryFirst, tollPause(tollQuick-1+u.Sat))), true, nil)
 			return
 		}
 	}

@@ -19,6 +19,7 @@
 //   - A request stands in at most one payload that can still have effect, or in several with the same nonce of a wallet whose
 //     nonce lets one of them have it. It gets another nonce only after the chain has finally used the first for something else.
 //   - A unit of the quota is reserved durably before the submit that costs it, and charged until a definite refusal.
+//   - A submit that may cost a unit in vain is repeated less and less often, whatever unit it is for; free reads are asked before.
 //   - A request ends once: confirmed by a final block, failed, or dropped before it left. Only a given-up unit that is executed after
 //     all adds a word, marked late.
 //   - Nothing leaves after its deadline, and what cannot leave now is said to wait: for what, until when, and what would help.

@@ -23,6 +23,7 @@ const (
 	tokensAtOnce = 100               // balances in one question: far below what a node's answer may take
 	maxLookedAt  = 20 * tokensAtOnce // more would not fit into the questions of one request
 	doorAgain    = 30 * time.Second  // after which a door that was found closed is worth another look
+	busyAgain    = 5 * time.Second   // the same of a wallet that the relayer has something under way for
 	// bringGas is what a transaction that brings a unit takes at the least: the owner's account must hold as much for one.
 	bringGas = 300_000
 )
@@ -257,7 +258,7 @@ func (p *performer) relayerDoor(ctx context.Context, l *Looked) Door {
 	}
 	if err == nil {
 		if busy := p.busy(ctx); busy != nil {
-			return Door{Code: msgs.VenueDown, Cause: busy.Message, Fix: "wait until that has ended"}
+			return Door{Code: msgs.VenueDown, Cause: busy.Message, Fix: "wait until that has ended", UntilMS: time.Now().Add(busyAgain).UnixMilli()}
 		}
 		return Door{Open: true}
 	}

@@ -61,7 +61,11 @@ func (t *decision) looked(l *Looked) {
 		t.early(Rehearse{*p.pack})
 		return
 	}
-	t.look(lookClosed)
+	again := lookClosed
+	if left := time.Duration(p.untilMS-t.nowMS) * time.Millisecond; left > 0 && left < again {
+		again = left
+	}
+	t.look(again)
 }
 
 // unsettled reports whether something that was given up may have used its nonce: nothing is sealed before that is final.

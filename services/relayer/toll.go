@@ -34,8 +34,17 @@ func tollPause(units int) time.Duration {
 	return retry.Policy{First: tollFirst, Last: tollLast}.Back(units-tollQuick+1, 0)
 }
 
-// costly reports whether an answer may have cost a unit.
-func costly(e *polymarket.RelayerError) bool { return e != nil && e.MayBeCharged() }
+// costly reports whether an answer may have cost a unit, and may come again. A refusal of what a unit does says nothing about the next.
+func costly(e *polymarket.RelayerError) bool {
+	if e == nil || !e.MayBeCharged() {
+		return false
+	}
+	switch e.Reason {
+	case polymarket.RelayerCallBlocked, polymarket.RelayerPrecheck, polymarket.RelayerRejected:
+		return false
+	}
+	return true
+}
 
 // pay takes the answer to a submit into the account.
 func (t *toll) pay(e *polymarket.RelayerError, atMS int64) {

@@ -35,7 +35,7 @@ type unit struct {
 	Tries   int             `json:"tries,omitempty"` // that the present carrier was asked
 	AgainMS int64           `json:"again_ms,omitempty"`
 	SinceMS int64           `json:"since_ms,omitempty"` // its carrier has it
-	Sat     int             `json:"sat,omitempty"`      // how often the relayer, asked anew, had it where it was
+	Sat     int             `json:"sat,omitempty"`      // how often the relayer, asked anew, has taken it or had it still
 	BackMS  int64           `json:"back_ms,omitempty"`  // when the relayer may be asked again, as far as is known
 	Left    bool            `json:"left,omitempty"`     // signed bytes have left, or may have
 	Part    bool            `json:"part,omitempty"`     // own gas has taken on calls of it: it has to be brought to its end
