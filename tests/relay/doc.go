@@ -10,5 +10,5 @@
 // that hangs has let something of the bubble wait for something outside.
 //
 // TestAnythingGoesWrong lives a few random lives; SLUICE_RELAY_SEEDS=200 lives so many, SLUICE_RELAY_SEED=7 that one. SLUICE_RELAY_FULL=1 has
-// every trouble meet every kind of wallet.
+// every trouble meet every kind of wallet, and troubles last for hours.
 package relay
