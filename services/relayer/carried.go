@@ -355,12 +355,11 @@ func (t *decision) retry() {
 	if !quiet {
 		t.emit(step(msgs.KindTxSubmitting, u))
 	}
-	soon := retryFirst + time.Duration(t.nowMS-u.AgainMS)*time.Millisecond // it grows with the time for which nothing new was said
 	switch d := t.carry(u).(type) {
 	case Submit:
 		d.Sure = t.nowMS-t.toll.SinceMS >= tollLast.Milliseconds()
 		if quiet {
-			d.Every = min(soon, retryLast)
+			d.Every = retryLast
 		}
 		t.deed(d)
 	case Bring:
