@@ -148,11 +148,18 @@ func (d *demo) serveVenue() error {
 	return nil
 }
 
+// startIngest starts ingest, whose reads leave from the executor's address: both keep below one allowance, whichever executor it is.
 func (d *demo) startIngest() error {
-	cfg, err := (&ingestCmd{serviceFlags: d.flags, Profile: "dashboard"}).config(d.app, d.nc, d.accounts, d.log)
+	c := &ingestCmd{serviceFlags: d.flags, limitFlags: d.cmd.limitFlags, Profile: "dashboard"}
+	cfg, err := c.config(d.app, d.nc, d.accounts, d.log)
 	if err != nil {
 		return err
 	}
+	node, err := c.share(d.nc, &cfg)
+	if err != nil {
+		return err
+	}
+	d.run("shared limits", node.Run)
 	if d.feed, err = ingest.New(cfg); err != nil {
 		return err
 	}

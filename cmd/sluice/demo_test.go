@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"sluice/pkg/limits/lend"
+	"sluice/pkg/limits/share"
 	"sluice/pkg/sandbox"
 )
 
@@ -181,6 +183,52 @@ func demonstrate(t *testing.T, length string) (missing []string) {
 		t.Errorf("the judge says of the files: %s", v)
 	}
 	return missing
+}
+
+// TestDemoHasOneAllowanceForItsAddress starts the plant of a demonstration and reads what its allowance says of itself: of ingest and the
+// executor, whose requests leave from one address, one grants and the other borrows.
+func TestDemoHasOneAllowanceForItsAddress(t *testing.T) {
+	t.Parallel()
+	var out, errs tape
+	a := &app{ctx: t.Context(), out: &out, err: &errs, getenv: func(string) string { return "" }, cli: &cli{Output: "json", Env: "sandbox"}, config: &file{}}
+	c := &demoCmd{For: time.Second, Seed: 1, limitFlags: limitFlags{Profile: "polymarket", Factor: "0.8", Ceiling: "1"}}
+	d, err := c.start(a, t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.close()
+	if err := d.ready(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	js, err := jetStream(d.nc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	users := map[string]bool{}
+	for end := time.Now().Add(demoStart); !users["ingest"] || !users["demo-1"]; <-time.After(20 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("of the allowance use %v", sorted(users))
+		}
+		kv, err := js.KeyValue(t.Context(), "LIMITS")
+		if err != nil {
+			continue // nobody has made it yet
+		}
+		e, err := kv.Get(t.Context(), share.NameOf("", d.flags.CLOB))
+		if err != nil {
+			continue
+		}
+		r, err := lend.ReadRecord(e.Value())
+		if err != nil {
+			t.Fatal(err)
+		}
+		names := []string{r.Holder}
+		for _, l := range r.Loans {
+			names = append(names, l.Who)
+		}
+		for _, n := range names {
+			users[n[:strings.LastIndex(n, "-")]] = true
+		}
+	}
 }
 
 // TestDemoWithABrokenExecutorFails: a demonstration whose executor posts every order twice, behind its own back, ends with 1,

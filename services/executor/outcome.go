@@ -1,6 +1,7 @@
 package executor
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -24,7 +25,11 @@ func (t *turn) posted(m Posted) {
 	case polymarket.RetryAfter:
 		t.later(d, out.Duration, retryCode(out.Reason), out.VenueMessage)
 	case polymarket.NeverLeft:
-		t.later(d, 0, msgs.VenueDown, fmt.Sprint(out.Cause))
+		var room time.Duration
+		if m, ok := errors.AsType[*missed](out.Cause); ok {
+			room = m.in
+		}
+		t.later(d, room, msgs.VenueDown, fmt.Sprint(out.Cause))
 	case polymarket.Rejected:
 		t.venueRejected(d, failure(msgs.Code(out.Reason), "the venue refused the order: "+out.VenueMessage, fixOf(msgs.Code(out.Reason))), out.VenueMessage)
 	case polymarket.Unauthorised:

@@ -3,6 +3,7 @@ package executor
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"slices"
 	"sync"
@@ -84,15 +85,15 @@ func (p *performer) Perform(ctx context.Context, job actor.Job) {
 // time they go one by one: single orders have a limit of their own.
 func (p *performer) post(ctx context.Context, job actor.Job, posts []Post) {
 	by := job.Sent.Add(sendBy)
-	permit, ok := p.permit(ctx, by, posts)
-	if !ok && len(posts) > 1 {
+	permit, missed := p.permit(ctx, by, posts)
+	if missed != nil && len(posts) > 1 {
 		for i := range posts {
 			p.post(ctx, job, posts[i:i+1])
 		}
 		return
 	}
-	if !ok {
-		p.unsent(ctx, job, posts, polymarket.ErrTooLate)
+	if missed != nil {
+		p.unsent(ctx, job, posts, noRoom(missed))
 		return
 	}
 	var ids []msgs.OrderID
@@ -125,7 +126,7 @@ func (p *performer) post(ctx context.Context, job actor.Job, posts []Post) {
 		var err error
 		if permit, err = permit.Exchange(ctx, q); err != nil {
 			for _, id := range ids {
-				p.deliver(ctx, job, id, polymarket.NeverLeft{Cause: polymarket.ErrTooLate})
+				p.deliver(ctx, job, id, polymarket.NeverLeft{Cause: noRoom(err)})
 			}
 			return
 		}
@@ -141,18 +142,28 @@ func (p *performer) post(ctx context.Context, job actor.Job, posts []Post) {
 		p.count.posted(o)
 		p.log.Debug("posted", "order_id", ids[i], "outcome", o.Code(), "batch", len(out), "took_ms", time.Since(began).Milliseconds())
 		p.deliver(ctx, job, ids[i], o)
-		if _, taken := o.(polymarket.Accepted); taken && plain[i] {
+		if plain[i] && opens(o) {
 			p.revoked.next()
 		}
 	}
+}
+
+// opens reports whether whoever waits for the venue to take orders again may try: it has just taken one, or what became of one says
+// nothing. Else the turn of those that follow each other would end with the first answer that is lost.
+func opens(o polymarket.Outcome) bool {
+	switch o.(type) {
+	case polymarket.Accepted, polymarket.Unknown:
+		return true
+	}
+	return false
 }
 
 // errRevoked is why an order did not leave that someone had cancelled meanwhile.
 var errRevoked = errors.New("cancelled before it left")
 
 // permit waits for what the limits ask of a request. Permits of orders were taken when they were decided, but not those
-// of repeats.
-func (p *performer) permit(ctx context.Context, by time.Time, posts []Post) (limits.Permit, bool) {
+// of repeats. Errors: those of the limiter.
+func (p *performer) permit(ctx context.Context, by time.Time, posts []Post) (limits.Permit, error) {
 	ctx, cancel := context.WithDeadline(ctx, by)
 	defer cancel()
 	orders := p.limits.Orders(p.account)
@@ -165,11 +176,31 @@ func (p *performer) permit(ctx context.Context, by time.Time, posts []Post) (lim
 	for held := len(posts) - again; held < len(posts); held++ {
 		if _, err := orders.Wait(ctx, 1); err != nil {
 			orders.Return(held) // else nobody would ever spend them
-			return limits.Permit{}, false
+			return limits.Permit{}, err
 		}
 	}
-	permit, err := orders.Post(ctx, len(posts))
-	return permit, err == nil
+	return orders.Post(ctx, len(posts))
+}
+
+// missed is why an order did not leave for which our own limits had no room in time.
+type missed struct {
+	in time.Duration // after which there may be some
+}
+
+func (m *missed) Error() string {
+	return fmt.Sprintf("%v: the limits had no room for it, and may have some in %s", polymarket.ErrTooLate, m.in)
+}
+
+func (m *missed) Unwrap() error { return polymarket.ErrTooLate }
+
+// noRoom is what the limiter's word comes to: not before the time to send would have come again, and not later than the longest back-off,
+// because a stop may end before its time.
+func noRoom(err error) *missed {
+	in := sendBy
+	if e, told := errors.AsType[*limits.MissError](err); told {
+		in = min(max(in, time.Until(e.At)), retryLastMS*time.Millisecond)
+	}
+	return &missed{in}
 }
 
 // looks are the pauses of what is asked until it is answered.

@@ -22,6 +22,9 @@ import (
 // go test ./tests/flow -run TestBacklog -backlog 40000
 var backlog = flag.Int("backlog", 650, "orders that wait in the tests of backlogs")
 
+// weather is the seed of what goes wrong in bad weather: go test ./tests/flow -run TestBacklogDrainsThroughBadWeather -weather 2
+var weather = flag.Uint64("weather", 1, "seed of the faults that a backlog meets")
+
 // documented is an executor's limits by a profile of the catalogue, in full, for one tier.
 func documented(t *testing.T, profile, tier string, factor int) executor.Limits {
 	t.Helper()
@@ -68,6 +71,7 @@ type drained struct {
 	taken            int // orders that rest
 	posts, throttled int // requests
 	first, last      time.Time
+	arrivals         []arrival
 	next             int // line of the journal
 }
 
@@ -91,11 +95,14 @@ func (d *drained) read(p *plant) {
 				d.throttled++
 			}
 			if l.Method == "POST" && strings.HasPrefix(l.Path, "/order") {
-				at := time.UnixMicro(l.AtUS)
-				if d.posts++; d.posts == 1 {
-					d.first = at
+				a, err := arrivalOf(l)
+				if err != nil {
+					p.t.Fatal(err)
 				}
-				d.last = at
+				if d.posts++; d.posts == 1 {
+					d.first = a.at
+				}
+				d.last, d.arrivals = a.at, append(d.arrivals, a)
 			}
 		}
 	}
@@ -162,7 +169,7 @@ func TestBacklogDrainsThroughBadWeather(t *testing.T) {
 	}{{"Standard", 40, 60}, {"Gold", 400, 600}} {
 		t.Run("M-5 "+c.tier, func(t *testing.T) {
 			least := time.Duration(n-c.burst)*time.Second/time.Duration(c.rate) + down + window
-			cfg := setup{idle: true, sandbox: sandbox.Config{Enforce: true, Limits: edition(t, sandbox.EditionNow), Tiers: map[string]string{"main": c.tier}},
+			cfg := setup{idle: true, sandbox: sandbox.Config{Seed: *weather, Enforce: true, Limits: edition(t, sandbox.EditionNow), Tiers: map[string]string{"main": c.tier}},
 				executor: func(e *executor.Config) { e.Limits = documented(t, "polymarket-2026-11", c.tier, budget.Permille) }}
 			inPlant(t, cfg, func(p *plant) {
 				p.store(n)
@@ -172,10 +179,15 @@ func TestBacklogDrainsThroughBadWeather(t *testing.T) {
 				p.start("drainer")
 				p.ready()
 				p.pass(min(10*time.Second, time.Duration(n-c.burst)*time.Second/time.Duration(c.rate)*2/3)) // some are left when the venue stops
+				shut := time.Now()
 				p.venue.Restart(down, window)
 				d := p.drain(n, least+10*time.Minute)
 				took := d.last.Sub(d.first)
-				t.Logf("%d orders in %d requests, %s from first to last, least %s", n, d.posts, took, least)
+				bound := course{c.rate, c.burst, shut.Sub(d.first), down + window}.least(d.arrivals)
+				t.Logf("%d orders in %d requests, %s from first to last, least %s, and %s with the waits for denials", n, d.posts, took, least, bound)
+				if took*99 > bound*100 || took < bound {
+					t.Errorf("took %s, want at least %s and at most a hundredth more", took, bound)
+				}
 				if d.throttled != 0 {
 					t.Errorf("%d requests were answered 429", d.throttled)
 				}
