@@ -2,7 +2,6 @@ package executor
 
 import (
 	"encoding/json"
-	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -328,47 +327,5 @@ func TestConfigTellsEverythingAtOnce(t *testing.T) {
 		if !strings.Contains(err.Error(), part) {
 			t.Errorf("%q is not told: %v", part, err)
 		}
-	}
-}
-
-// TestNamedWaitIsHonoured refuses orders again and again with a wait that the venue names: the oldest go again after just that, however
-// often they were refused. Where many older ones wait for the same it is later, but never beyond the longest back-off; where nothing is
-// named each wait is longer than the one before.
-func TestNamedWaitIsHonoured(t *testing.T) {
-	for _, c := range []struct {
-		name         string
-		older        int
-		named        time.Duration
-		first, tenth time.Duration
-	}{
-		{"one order", 0, time.Second, time.Second, time.Second},
-		{"as many are older as are tried at once, less one", againAtOnce - 1, time.Second, time.Second, time.Second},
-		{"three times as many are older", 3 * againAtOnce, time.Second, 4 * time.Second, 4 * time.Second},
-		{"beyond the longest back-off", 3 * againAtOnce, 10 * time.Second, retryLastMS * time.Millisecond, retryLastMS * time.Millisecond},
-		{"named beyond the longest back-off", 0, time.Minute, time.Minute, time.Minute},
-		{"nothing named", 3 * againAtOnce, 0, retryFirstMS * time.Millisecond, retryLastMS * time.Millisecond},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			b := newBench(t, Rules{})
-			for i := range c.older + 1 {
-				b.tell(b.message([]string{"submit", fmt.Sprintf("o%d", i), "BUY", "GTC", "0.01", "5", "valid_until_ms=0"}))
-			}
-			for try := range 10 {
-				d := b.tell(Posted{OrderID: b.id(fmt.Sprintf("o%d", c.older)), Outcome: polymarket.RetryAfter{Duration: c.named, Reason: polymarket.ReasonPostOnly}})
-				if len(d.Deeds) != 1 {
-					t.Fatalf("refused, it does %+v", d)
-				}
-				w := d.Deeds[0].(Wait)
-				waits := time.UnixMilli(w.UntilMS).Sub(b.now)
-				if want := map[int]time.Duration{0: c.first, 9: c.tenth}[try]; want != 0 && waits != want {
-					t.Errorf("after %d tries it waits %s, want %s", try+1, waits, want)
-				}
-				b.now = time.UnixMilli(w.UntilMS)
-				if p, again := b.tell(w.Then).Deeds[0].(Post); !again || !p.Again {
-					t.Fatal("it does not go again")
-				}
-			}
-			b.consistent()
-		})
 	}
 }

@@ -25,11 +25,7 @@ func (t *turn) posted(m Posted) {
 	case polymarket.RetryAfter:
 		t.later(d, out.Duration, retryCode(out.Reason), out.VenueMessage)
 	case polymarket.NeverLeft:
-		var room time.Duration
-		if m, ok := errors.AsType[*missed](out.Cause); ok {
-			room = m.in
-		}
-		t.later(d, room, msgs.VenueDown, fmt.Sprint(out.Cause))
+		t.later(d, t.room(d, out.Cause), msgs.VenueDown, fmt.Sprint(out.Cause))
 	case polymarket.Rejected:
 		t.venueRejected(d, failure(msgs.Code(out.Reason), "the venue refused the order: "+out.VenueMessage, fixOf(msgs.Code(out.Reason))), out.VenueMessage)
 	case polymarket.Unauthorised:
@@ -99,6 +95,16 @@ func (t *turn) later(d *order, after time.Duration, code msgs.Code, message stri
 		return
 	}
 	t.deed(Wait{t.at(wait), Again{OrderID: d.OrderID, Try: d.Tries}})
+}
+
+// room is when our own limits may have room for an order that they had none for; 0 where something else kept it, or where its turn would
+// come too late, which the back-off may not.
+func (t *turn) room(d *order, cause error) time.Duration {
+	m, ok := errors.AsType[*missed](cause)
+	if !ok || expired(d.Intent.ValidUntilMS, t.at(t.againMS(d, m.in))) {
+		return 0
+	}
+	return m.in
 }
 
 // may reports whether an order that is not at the venue may still leave, and ends it when not.

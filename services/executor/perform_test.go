@@ -337,6 +337,51 @@ func TestCancelWakesWhatWaitsForAnotherTry(t *testing.T) {
 	})
 }
 
+// TestTurnPassesOnBehindALostAnswer lets two orders wait for another try and posts a third: one of them is woken when the venue has taken it,
+// and when nobody knows what became of it, because whoever follows must not wait for the end of its own time; not when the venue
+// takes nothing.
+func TestTurnPassesOnBehindALostAnswer(t *testing.T) {
+	const waits = 30 * time.Second
+	for _, c := range []struct {
+		name   string
+		status int
+		answer string
+		woken  int
+	}{
+		{"taken", 200, `{"success":true,"orderID":"0x1","status":"live"}`, 1},
+		{"nobody knows", 500, `{"error":"could not run the execution"}`, 1},
+		{"the venue takes nothing", 425, `{"error":"the matching engine is restarting"}`, 0},
+		{"refused for good", 400, `{"error":"not enough balance / allowance"}`, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			onStage(t, func(_, _, _ string) (int, http.Header, string) { return c.status, nil, c.answer }, func(s *stage) {
+				posts, ids := s.intents(3)
+				began := time.Now()
+				var mu sync.Mutex
+				after := map[msgs.OrderID]time.Duration{}
+				until := began.Add(waits).UnixMilli()
+				s.p.Perform(s.t.Context(), actor.Job{Sent: began, Deeds: []actor.Deed{Wait{until, Again{OrderID: ids[0], Try: 1}}, Wait{until, Again{OrderID: ids[1], Try: 1}}, posts[2]},
+					Deliver: func(m any) {
+						if a, ok := m.(Again); ok {
+							mu.Lock()
+							after[a.OrderID] = time.Since(began)
+							mu.Unlock()
+						}
+					}})
+				woken := 0
+				for _, d := range after {
+					if d < time.Second {
+						woken++
+					}
+				}
+				if len(after) != 2 || woken != c.woken {
+					t.Errorf("tried again after %v, want %d at once", after, c.woken)
+				}
+			})
+		})
+	}
+}
+
 // TestSameIntentSameBytes signs one intent twice and wants the same request.
 func TestSameIntentSameBytes(t *testing.T) {
 	onStage(t, func(_, _, _ string) (int, http.Header, string) { return 500, nil, "" }, func(s *stage) {
