@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"sluice/pkg/msgs"
@@ -76,6 +77,26 @@ func (a *app) accounts() (list []account, ignored []string, err error) {
 		list = append(list, acc)
 	}
 	return list, nil, nil
+}
+
+// only is the named ones of the accounts; all of them when none is named. A name that none has is an error.
+func only(all []account, names []string) ([]account, error) {
+	if len(names) == 0 {
+		return all, nil
+	}
+	var list []account
+	for _, name := range names {
+		i := slices.IndexFunc(all, func(acc account) bool { return string(acc.Name) == name })
+		if i < 0 {
+			var known []string
+			for _, acc := range all {
+				known = append(known, string(acc.Name))
+			}
+			return nil, problem("no_account", fmt.Sprintf("no account is called %q", name), meant(name, known)+"there are: "+strings.Join(known, ", "))
+		}
+		list = append(list, all[i])
+	}
+	return list, nil
 }
 
 // customaryAccount is the one account that the customary variables describe. It is named main.

@@ -179,6 +179,8 @@ type executorCmd struct {
 	lossFlags
 	limitFlags
 	doubtFlags
+	Account []string `name:"account" help:"Accounts to trade for; all that are configured when absent. Several executors can each have some."`
+
 	Owner  string `name:"owner" env:"SLUICE_OWNER" help:"Name of this process in the log; host name and pid when absent."`
 	DryRun bool   `name:"dry-run" help:"Sign and check everything, and post nothing."`
 
@@ -251,6 +253,10 @@ func (c *executorCmd) Run(a *app) error {
 }
 
 func (c *executorCmd) config(a *app, nc *nats.Conn, accounts []account, log *slog.Logger) (executor.Config, error) {
+	accounts, err := only(accounts, c.Account)
+	if err != nil {
+		return executor.Config{}, err
+	}
 	caps, err := c.caps()
 	if err != nil {
 		return executor.Config{}, err

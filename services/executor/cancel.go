@@ -183,7 +183,7 @@ func (t *turn) cancelRefused(d *order, r CancelRefusal) {
 	case r.Code == msgs.HeldByDelay:
 		t.emit(&msgs.OrderCancelPending{Head: wished(d, msgs.KindCancelPending), Order: d.Order,
 			Error: failure(msgs.HeldByDelay, "the venue holds the order: "+r.Message, "nothing to do: it is cancelled as soon as the venue lets go of it")})
-		t.deed(Wait{t.at(heldMS), Again{OrderID: d.OrderID}})
+		t.deed(Wait{UntilMS: t.at(heldMS), Then: Again{OrderID: d.OrderID}})
 	case r.Code == msgs.AlreadyFilled:
 		t.cancelRejected(d, failure(msgs.AlreadyFilled, "the venue has matched the order", "nothing to do: its fills follow"))
 		if !d.Named {

@@ -63,7 +63,7 @@ func (t *turn) shown(d *order, status string, v VenueOrder) {
 			return
 		}
 		if d.Wish != nil {
-			t.deed(Wait{t.at(heldMS), Again{OrderID: d.OrderID}})
+			t.deed(Wait{UntilMS: t.at(heldMS), Then: Again{OrderID: d.OrderID}})
 		}
 		if !d.OrderType.Rests() && !d.Foreign {
 			t.look(d, t.at(lookMS))

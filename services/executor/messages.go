@@ -150,10 +150,11 @@ type Audit struct {
 	Once   bool // given back: no other one follows
 }
 
-// Wait gives Again at UntilMS.
+// Wait gives Again at UntilMS. One for another try gives it sooner when the venue takes orders again: those of the least Turn first.
 type Wait struct {
 	UntilMS int64
 	Then    Again
+	Turn    uint64 // the order's serial
 }
 
 // Reply sends a copy of the present state to an inbox.

@@ -94,7 +94,7 @@ func (t *turn) later(d *order, after time.Duration, code msgs.Code, message stri
 			"submit anew later; with valid_until_ms an order waits longer"), message)
 		return
 	}
-	t.deed(Wait{t.at(wait), Again{OrderID: d.OrderID, Try: d.Tries}})
+	t.deed(Wait{UntilMS: t.at(wait), Then: Again{OrderID: d.OrderID, Try: d.Tries}, Turn: d.Serial})
 }
 
 // room is when our own limits may have room for an order that they had none for; 0 where something else kept it, or where its turn would
@@ -133,7 +133,7 @@ func (t *turn) again(m Again) {
 		}
 	case d.State == msgs.Submitting && d.Tries == m.Try && t.may(d):
 		if t.comparing {
-			t.deed(Wait{t.at(lookMS), m})
+			t.deed(Wait{UntilMS: t.at(lookMS), Then: m, Turn: d.Serial})
 			break
 		}
 		t.resend(d)

@@ -148,11 +148,11 @@ func (p *performer) post(ctx context.Context, job actor.Job, posts []Post) {
 	}
 }
 
-// opens reports whether whoever waits for the venue to take orders again may try: it has just taken one, or what became of one says
+// opens reports whether whoever waits for the venue to take orders again may try: it has just judged one, or what became of one says
 // nothing. Else the turn of those that follow each other would end with the first answer that is lost.
 func opens(o polymarket.Outcome) bool {
 	switch o.(type) {
-	case polymarket.Accepted, polymarket.Unknown:
+	case polymarket.Accepted, polymarket.Rejected, polymarket.Unknown:
 		return true
 	}
 	return false

@@ -1,6 +1,7 @@
 package executor
 
 import (
+	"container/heap"
 	"context"
 	"math"
 	"slices"
@@ -16,7 +17,26 @@ type revoked struct {
 	mu      sync.Mutex
 	ids     map[msgs.OrderID]revocation
 	waiting map[msgs.OrderID]chan struct{} // closed to wake
-	turns   []msgs.OrderID                 // in which they began to wait; some may be awake
+	turns   turns                          // some may be awake
+}
+
+// turns are those that wait for another try, as a heap: the oldest first.
+type turns []place
+
+type place struct {
+	turn uint64
+	id   msgs.OrderID
+}
+
+func (t turns) Len() int           { return len(t) }
+func (t turns) Less(i, j int) bool { return t[i].turn < t[j].turn }
+func (t turns) Swap(i, j int)      { t[i], t[j] = t[j], t[i] }
+func (t *turns) Push(p any)        { *t = append(*t, p.(place)) }
+func (t *turns) Pop() any {
+	last := len(*t) - 1
+	p := (*t)[last]
+	*t = (*t)[:last]
+	return p
 }
 
 // revocation is until when an order's posts must not leave: those decided at an event up to a number.
@@ -69,14 +89,13 @@ func (r *revoked) stops(id msgs.OrderID, after uint64) bool {
 	return ok
 }
 
-// next wakes the one that has waited longest: the venue has just taken another order. So those that it had refused for now follow each other
-// as fast as it takes them, and not as their waits end.
+// next wakes the oldest that waits: the venue has just judged another order. So those that it had refused for now follow each other in
+// their order and as fast as it takes them, and not as their waits end.
 func (r *revoked) next() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for len(r.turns) > 0 {
-		id := r.turns[0]
-		r.turns = r.turns[1:]
+		id := heap.Pop(&r.turns).(place).id
 		if wake := r.waiting[id]; wake != nil {
 			close(wake)
 			delete(r.waiting, id)
@@ -91,7 +110,7 @@ func (r *revoked) wait(ctx context.Context, w Wait) error {
 	if w.Then.Try == 0 {
 		return pauseUntil(ctx, w.UntilMS)
 	}
-	wake, ok := r.sleeper(w.Then.OrderID)
+	wake, ok := r.sleeper(w.Then.OrderID, w.Turn)
 	if !ok {
 		return ctx.Err()
 	}
@@ -109,7 +128,7 @@ func (r *revoked) wait(ctx context.Context, w Wait) error {
 }
 
 // sleeper registers who waits; ok is false when the order is revoked already.
-func (r *revoked) sleeper(id msgs.OrderID) (wake chan struct{}, ok bool) {
+func (r *revoked) sleeper(id msgs.OrderID, turn uint64) (wake chan struct{}, ok bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if _, there := r.ids[id]; there {
@@ -121,9 +140,10 @@ func (r *revoked) sleeper(id msgs.OrderID) (wake chan struct{}, ok bool) {
 	wake = make(chan struct{})
 	r.waiting[id] = wake
 	if len(r.turns) > spareTurns+2*len(r.waiting) {
-		r.turns = slices.DeleteFunc(r.turns, func(id msgs.OrderID) bool { return r.waiting[id] == nil })
+		r.turns = slices.DeleteFunc(r.turns, func(p place) bool { return r.waiting[p.id] == nil })
+		heap.Init(&r.turns)
 	}
-	r.turns = append(r.turns, id)
+	heap.Push(&r.turns, place{turn, id})
 	return wake, true
 }
 

@@ -36,6 +36,9 @@ type plant struct {
 	js      jetstream.JetStream
 	started int  // executors
 	lax     bool // the broker does not sync
+
+	venueArgs, ingestArgs []string // beside those that a plant always has
+	judgeOf               string   // accounts; account alone when empty
 }
 
 // newPlant starts everything but an executor.
@@ -52,7 +55,7 @@ func (p *plant) begin() {
 	program(t)
 	p.startBroker()
 	file := filepath.Join(p.dir, "urls.json")
-	p.venue = start(t, "sandbox", nil, true, program(t), "sandbox", "-o", "json", "--listen", "127.0.0.1:0", "--url-file", file)
+	p.venue = start(t, "sandbox", nil, true, append([]string{program(t), "sandbox", "-o", "json", "--listen", "127.0.0.1:0", "--url-file", file}, p.venueArgs...)...)
 	if err := json.Unmarshal([]byte(p.venue.line), &p.urls); err != nil {
 		t.Fatalf("sandbox said %q: %v", p.venue.line, err)
 	}
@@ -68,8 +71,8 @@ func (p *plant) begin() {
 // newIngest starts one ingest more.
 func (p *plant) newIngest() *process {
 	p.t.Helper()
-	return start(p.t, "ingest", nil, false, program(p.t), "ingest", "--nats", p.serviceURL(p.port), "--http", "127.0.0.1:0",
-		"--clob", p.urls.CLOB, "--ws-market", p.urls.WSMarket, "--ws-user", p.urls.WSUser, "--unsafe-no-sync")
+	return start(p.t, "ingest", nil, false, append([]string{program(p.t), "ingest", "--nats", p.serviceURL(p.port), "--http", "127.0.0.1:0",
+		"--clob", p.urls.CLOB, "--ws-market", p.urls.WSMarket, "--ws-user", p.urls.WSUser, "--unsafe-no-sync"}, p.ingestArgs...)...)
 }
 
 func (p *plant) connect(url string, opts ...nats.Option) *nats.Conn {

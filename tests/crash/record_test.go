@@ -2,6 +2,7 @@ package crash
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -182,7 +183,7 @@ const settling = 20 * time.Second
 func (p *plant) judged() judge.Verdict {
 	p.t.Helper()
 	cmd := exec.Command(program(p.t), "judge", "-o", "json", "--journal", p.urls.CLOB+"/_sandbox/journal", "--nats", p.serviceURL(p.port),
-		"--accounts", account, "--settle", "0s")
+		"--accounts", cmp.Or(p.judgeOf, account), "--settle", "0s")
 	cmd.Env = []string{"HOME=" + built.dir}
 	var errs strings.Builder
 	cmd.Stderr = &errs

@@ -10,8 +10,9 @@ import (
 	"time"
 )
 
-// denies is after which time a denial of the venue counts, from when a request has left: 2 s to leave and 10 s to be shown.
-const denies = 12 * time.Second
+// An order of which nobody knows anything goes again when the venue has denied it so long after its intent: 2 s to leave and 10 s to be
+// shown. Whoever writes it when it may leave waits all of that from its arrival, and whoever writes it as early as it may be, shown alone.
+const denies, shown = 12 * time.Second, 10 * time.Second
 
 // arrival is one request that places orders, as the venue has seen it.
 type arrival struct {
@@ -67,38 +68,28 @@ func (c course) opens(t time.Duration) time.Duration {
 	return t
 }
 
-// least is a bound for whoever keeps to the bucket, tries orders in this turn, and sends one of which nobody knows anything again only when
-// the venue's denial counts. It is the greatest of what the bucket asks for all arrivals that the venue could have taken, and of what each
-// order asks: its place among them, and for each time that it met a failure there, the wait for the denial. A failure that it met while
-// the venue took nothing counts from when it was: somebody has to ask whether the venue takes orders again.
-func (c course) least(all []arrival) time.Duration {
+// least is the least time of whoever tries orders in this turn and meets these faults, keeps to the bucket, and sends an order of which
+// nobody knows anything again so long after. Of the arrivals that the venue could have taken, each has its place by what the bucket
+// asks, and where its order has met a fault, not before the denial. A fault that an order met while the venue took nothing counts from
+// when it was: somebody has to ask whether the venue takes orders again.
+func (c course) least(all []arrival, after time.Duration) (most time.Duration) {
 	slices.SortFunc(all, func(a, b arrival) int { return cmp.Or(a.at.Compare(b.at), cmp.Compare(a.id, b.id)) })
-	began, taking, most := all[0].at, 0, time.Duration(0)
-	denied, earliest := map[uint64]time.Duration{}, map[uint64]time.Duration{} // after a failure that cost no place, and of the next arrival
+	began, places, denied := all[0].at, 0, map[uint64]time.Duration{}
 	for _, a := range all {
 		at := a.at.Sub(began)
 		shut := c.opens(at) != at
 		for _, salt := range a.orders {
-			if shut {
-				if a.open {
-					denied[salt] = c.opens(at + denies)
-				}
-				continue
+			if !shut {
+				places++
+				at = max(c.place(places), denied[salt])
+				most = max(most, at)
 			}
-			taking++
-			e, placed := earliest[salt]
-			if !placed {
-				e = c.place(len(earliest) + 1)
-			}
-			e = max(e, denied[salt])
-			most = max(most, e)
 			if a.open {
-				e = c.opens(e + denies)
+				denied[salt] = c.opens(at + after)
 			}
-			earliest[salt] = e
 		}
 	}
-	return max(most, c.place(taking))
+	return most
 }
 
 // TestLeastTimeByHand works the bound out for arrivals of which it is known.
@@ -124,7 +115,7 @@ func TestLeastTimeByHand(t *testing.T) {
 		{"a failure before and one that asked whether it is open", shut, []arrival{at(0, true, 1), at(10, true, 2), at(13, false, 1), at(23, false, 2)}, 22 * time.Second},
 		{"refused while it is shut costs nothing", shut, []arrival{at(0, false, 1), at(5, false, 1), at(12, false, 1)}, 0},
 	} {
-		if got := c.c.least(c.all); got != c.least {
+		if got := c.c.least(c.all, denies); got != c.least {
 			t.Errorf("%s: %s, want %s", c.name, got, c.least)
 		}
 	}
