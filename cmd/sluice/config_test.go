@@ -1,8 +1,10 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -100,4 +102,22 @@ func TestUsageErrorsSayWhatToDo(t *testing.T) {
 	}
 	says(t, "version", ok(t, "version"), "dev")
 	says(t, "version", ok(t, "version", "-o", "json"), `{"version":"dev"}`)
+}
+
+// TestExecutorTradesForTheAccountsNamed names some accounts of those that are configured, none, and one that is not there.
+func TestExecutorTradesForTheAccountsNamed(t *testing.T) {
+	all := []account{{Name: "main"}, {Name: "eoa"}, {Name: "proxy"}}
+	for _, c := range []struct{ names, want []string }{{nil, []string{"main", "eoa", "proxy"}}, {[]string{"proxy", "main"}, []string{"proxy", "main"}}} {
+		list, err := only(all, c.names)
+		var got []string
+		for _, acc := range list {
+			got = append(got, string(acc.Name))
+		}
+		if err != nil || !slices.Equal(got, c.want) {
+			t.Errorf("of %v: %v, %v; want %v", c.names, got, err, c.want)
+		}
+	}
+	if _, err := only(all, []string{"mian"}); err == nil || !strings.Contains(fmt.Sprint(err), "mian") {
+		t.Errorf("an account that is not there: %v", err)
+	}
 }
