@@ -166,6 +166,7 @@ func TestOwnerWorksAgainAfterItWasReplaced(t *testing.T) {
 		if err := <-ended; !errors.Is(err, broken) {
 			t.Errorf("it ended with %v, want what broke it", err)
 		}
+		time.Sleep(30 * time.Second)
 		b.Wait()
 		if !took {
 			t.Error("the spare does not work although the owner has ended")
