@@ -98,33 +98,95 @@ func TestRequestThatWouldRevertFailsAlone(t *testing.T) {
 	})
 }
 
-// A payload is carried by the relayer and by the owner at once: one performs it, the loser costs its gas.
+// A payload is carried by the relayer and by the owner at once: one performs it, the loser costs its gas. The relayer says that it has
+// failed, so that the owner brings it too, and lands it after all: behind the owner, before the owner's transaction gets into a block,
+// and at about the same time.
 func TestRelayerAndOwnerBringOnePayload(t *testing.T) {
+	const each = 3
 	inPlant(t, setup{}, func(p *plant) {
-		// Told as failed, the payload goes by own gas; the relayer lands it after all, unchecked, at about the same time.
-		for i := range 12 {
+		split := func(id string, late time.Duration) {
 			p.venue.SetFaults(func(f *sandbox.Faults) {
-				f.RelayFailed.Next, f.SkipPrecheck, f.RelayLateMS = 1, true, int64(500*i)
+				f.RelayFailed.Next, f.SkipPrecheck, f.RelayLateMS = 1, true, late.Milliseconds()
 			})
-			id := fmt.Sprintf("split-%d", i)
 			p.ask("split", id, "'condition_id':'coin','amount':'1','urgency':'high'")
+		}
+		for i := range each {
+			id := fmt.Sprintf("behind-%d", i)
+			split(id, time.Minute)
+			if e := p.confirmed(id); e.Carrier != "own_gas" {
+				t.Errorf("with the relayer a minute late it went by %s", e.Carrier)
+			}
+			p.pass(2 * time.Minute)
+		}
+		if n := p.executions("own_gas"); n != (raced{won: each}) {
+			t.Errorf("of %d payloads that the owner brought first: %+v", each, n)
+		}
+		if n := p.executions("relayer"); n != (raced{lost: each}) {
+			t.Errorf("of the relayer's copies of them: %+v", n)
+		}
+		for i := range each {
+			id := fmt.Sprintf("before-%d", i)
+			split(id, time.Hour)
+			p.overtake()
+			if e := p.confirmed(id); e.Carrier != "relayer" {
+				t.Errorf("with the relayer in the block before it went by %s", e.Carrier)
+			}
+			p.pass(time.Minute)
+		}
+		if n := p.executions("own_gas"); n != (raced{won: each, lost: each}) {
+			t.Errorf("of %d payloads that the relayer landed first: %+v", each, n)
+		}
+		for i := range each {
+			id := fmt.Sprintf("beside-%d", i)
+			split(id, time.Duration(i+1)*time.Second)
 			p.confirmed(id)
 			p.pass(time.Minute)
 		}
-		ours, lost := 0, 0
-		for _, l := range p.journal("execution") {
-			if l.OK && l.Carrier == "own_gas" {
-				ours++
-			}
-			if !l.OK && l.Carrier == "own_gas" {
-				lost++
-			}
-		}
-		t.Logf("12 payloads by two: %d landed by own gas first, %d own transactions lost", ours, lost)
-		if got := p.changed("main")["pUSD"]; got != -12*dollar {
+		if got := p.changed("main")["pUSD"]; got != -3*each*dollar {
 			t.Errorf("pUSD has changed by %d", got)
 		}
 	})
+}
+
+// raced is how transactions of a carrier ended.
+type raced struct{ won, lost int }
+
+// executions counts what a carrier's transactions did for the wallets.
+func (p *plant) executions(carrier string) (n raced) {
+	p.t.Helper()
+	for _, l := range p.journal("execution") {
+		switch {
+		case l.Carrier != carrier:
+		case l.OK:
+			n.won++
+		default:
+			n.lost++
+		}
+	}
+	return n
+}
+
+// overtake waits for main's owner to send a transaction, and has the relayer's worker land the same payload in a block for which the
+// owner's is too cheap. After that it is not.
+func (p *plant) overtake() {
+	p.t.Helper()
+	const spike, calm = 50_000, 30 // gwei: above what an owner ever pays, and the chain's own
+	on := p.venue.OnChain()
+	for range int(patience / (50 * time.Millisecond)) {
+		if waiting := on.Waiting(); len(waiting) > 0 {
+			tx := waiting[0]
+			on.SetBaseFee(spike)
+			if _, err := on.Carry(*tx.To(), tx.Data(), tx.Gas()); err != nil {
+				p.t.Fatal(err)
+			}
+			on.Mine()
+			on.SetBaseFee(calm)
+			on.Mine()
+			return
+		}
+		p.pass(50 * time.Millisecond)
+	}
+	p.t.Fatal("the owner has sent nothing")
 }
 
 // Commands that make no sense, a repeat, a repeat with other content, and a cancel each get their answer.
