@@ -4,11 +4,9 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
@@ -103,9 +101,9 @@ func TestSchemaAndDecoderAgreeOnMutatedCommands(t *testing.T) {
 	for seed := range uint64(rounds) {
 		r := rand.New(rand.NewPCG(seed, 7))
 		s := all[r.IntN(len(all))]
-		object := clone(s.object)
+		object := msgstest.Clone(s.object)
 		for range 1 + r.IntN(3) {
-			mutate(r, object)
+			msgstest.Mutate(r, object)
 		}
 		data, err := json.Marshal(object)
 		if err != nil {
@@ -137,7 +135,7 @@ func TestEverySlipIsRefusedByBoth(t *testing.T) {
 	c := newCourt(t)
 	count := 0
 	for _, s := range commandSamples(t) {
-		for what, object := range slips(s.object) {
+		for what, object := range msgstest.Slips(s.object) {
 			data, err := json.Marshal(object)
 			if err != nil {
 				t.Fatal(err)
@@ -214,17 +212,4 @@ func oddInteger(v any) bool {
 		}
 	}
 	return false
-}
-
-func clone(o map[string]any) map[string]any {
-	out := maps.Clone(o)
-	for k, v := range out {
-		switch v := v.(type) {
-		case map[string]any:
-			out[k] = clone(v)
-		case []any:
-			out[k] = slices.Clone(v)
-		}
-	}
-	return out
 }

@@ -1,4 +1,4 @@
-package msgs_test
+package msgstest
 
 import (
 	"encoding/json"
@@ -9,8 +9,9 @@ import (
 	"strings"
 )
 
-// mutate does one slip to an object, at its top or in one of the objects and lists inside. A slip may leave it good.
-func mutate(r *rand.Rand, o map[string]any) {
+// Mutate does one slip to a command, at its top or in one of the objects and lists inside. A slip may leave it good. The object
+// is as json.Decoder reads it with UseNumber, and is changed.
+func Mutate(r *rand.Rand, o map[string]any) {
 	if len(o) == 0 {
 		o[pick(r, allNames())] = value(r)
 		return
@@ -18,7 +19,7 @@ func mutate(r *rand.Rand, o map[string]any) {
 	names := slices.Sorted(maps.Keys(o))
 	name := pick(r, names)
 	if inner, ok := o[name].(map[string]any); ok && r.IntN(4) > 0 {
-		mutate(r, inner)
+		Mutate(r, inner)
 		return
 	}
 	if list, ok := o[name].([]any); ok && r.IntN(4) > 0 {
@@ -130,31 +131,31 @@ func goodFor() map[string][]any {
 
 func allNames() []string { return slices.Sorted(maps.Keys(goodFor())) }
 
-// slips are objects with exactly one thing wrong, whatever the command.
-func slips(o map[string]any) iter.Seq2[string, map[string]any] {
+// Slips are copies of a command with exactly one thing wrong, whatever the command, each with a word for what it is.
+func Slips(o map[string]any) iter.Seq2[string, map[string]any] {
 	return func(yield func(string, map[string]any) bool) {
 		for _, name := range slices.Sorted(maps.Keys(o)) {
 			for what, wrong := range wrongFor(name, o[name]) {
-				bad := clone(o)
+				bad := Clone(o)
 				bad[name] = wrong
 				if !yield(name+" "+what, bad) {
 					return
 				}
 			}
-			misspelt := clone(o)
+			misspelt := Clone(o)
 			delete(misspelt, name)
 			misspelt[name+name[:1]] = o[name]
 			if !yield(name+" misspelt", misspelt) {
 				return
 			}
-			capital := clone(o)
+			capital := Clone(o)
 			delete(capital, name)
 			capital[strings.ToUpper(name[:1])+name[1:]] = o[name]
 			if !yield(name+" with a capital", capital) {
 				return
 			}
 		}
-		unknown := clone(o)
+		unknown := Clone(o)
 		unknown["post_olny"] = true
 		yield("an unknown field", unknown)
 	}
@@ -191,4 +192,18 @@ func swapCase(s string) string {
 		return lower
 	}
 	return strings.ToUpper(s)
+}
+
+// Clone is a command that can be changed without changing o.
+func Clone(o map[string]any) map[string]any {
+	out := maps.Clone(o)
+	for k, v := range out {
+		switch v := v.(type) {
+		case map[string]any:
+			out[k] = Clone(v)
+		case []any:
+			out[k] = slices.Clone(v)
+		}
+	}
+	return out
 }
