@@ -14,6 +14,7 @@ import (
 	"sluice/pkg/actor"
 	"sluice/pkg/actor/natsd"
 	"sluice/pkg/msgs"
+	"sluice/pkg/msgs/msgstest"
 )
 
 // bus is an embedded server that nothing runs on.
@@ -184,10 +185,30 @@ func judgesWork(t *testing.T, r *running, record string) {
 	}
 }
 
+// describes holds everything that was said, commands of the tools and events, against the closed schemas.
+func describes(t *testing.T, record string) {
+	t.Helper()
+	v, err := msgstest.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.Open(record)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	// The books of the relayer's units are read by their keepers alone.
+	n, err := v.CheckRecord(f, func(subject string) bool { return strings.HasPrefix(subject, msgs.QuotaSubject("")) })
+	if err != nil || n == 0 {
+		t.Errorf("of what was said %d messages were held against their schemas: %v", n, err)
+	}
+}
+
 func judges(t *testing.T, r *running) {
 	journal := []string{"--journal", r.CLOB + "/_sandbox/journal"}
 	record := filepath.Join(t.TempDir(), "record.jsonl")
 	says(t, "verdict", ok(t, r.tool(append([]string{"judge", "--record", record}, journal...)...)...), "content")
+	describes(t, record)
 	var v struct {
 		Content bool `json:"content"`
 		Filled  int  `json:"orders_filled"`

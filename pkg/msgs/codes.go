@@ -25,7 +25,6 @@ const (
 	PriceOffTick     Code = "price_off_tick"
 	TooManyDecimals  Code = "too_many_decimals"
 	BelowMinSize     Code = "below_min_size"
-	PriceBand        Code = "price_band"
 	NoFreshBook      Code = "no_fresh_book"
 	WouldCross       Code = "would_cross"
 	FOKNotFilled     Code = "fok_not_filled"
@@ -103,7 +102,7 @@ const (
 func Codes() []Code {
 	return []Code{
 		BadJSON, UnknownField, MissingField, BadValue, NumberNotString, TooLarge, UnknownAccount, UnknownVerb,
-		UnknownToken, BadMsgID, BadReplyTo, Forbidden, PriceOffTick, TooManyDecimals, BelowMinSize, PriceBand, NoFreshBook,
+		UnknownToken, BadMsgID, BadReplyTo, Forbidden, PriceOffTick, TooManyDecimals, BelowMinSize, NoFreshBook,
 		WouldCross, FOKNotFilled, FAKNoMatch, CapOrder, CapMarket, CapDay, CapOpenOrders, Halted, NotLive,
 		NotEnoughBalance, ExpiredInQueue, ClockSkew, DuplicateID, IDTooOld, ReplacedOrderFilled, ReplaceUnresolved,
 		NotFound, AlreadyFinal, AlreadyFilled, NotPlaced, HeldByDelay, VenueRejected, QueueFull, NoSpace, Poison, MarketClosed,

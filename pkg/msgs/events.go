@@ -197,8 +197,6 @@ const (
 	UnfilledRest   CancelReason = "unfilled_rest"
 	ByVenue        CancelReason = "venue"
 	MarketResolved CancelReason = "market_resolved"
-	Shutdown       CancelReason = "shutdown"
-	HeartbeatLost  CancelReason = "heartbeat_lost"
 )
 
 // OrderCancelling is the wish that orders end, on the log so that a restart carries it on. It may be about several.
@@ -230,7 +228,7 @@ type Barrier struct {
 type OrderCancelled struct {
 	Head
 	Order
-	Reason CancelReason `json:"reason" enum:"requested,expired,killed_in_queue,unfilled_rest,venue,market_resolved,shutdown,heartbeat_lost"`
+	Reason CancelReason `json:"reason" enum:"requested,expired,killed_in_queue,unfilled_rest,venue,market_resolved"`
 }
 
 // OrderRejected says that a command or an order was refused, and never traded.

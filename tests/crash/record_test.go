@@ -7,11 +7,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"net/http"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -19,6 +22,7 @@ import (
 
 	"sluice/pkg/money"
 	"sluice/pkg/msgs"
+	"sluice/pkg/msgs/msgstest"
 	"sluice/pkg/sandbox/judge"
 )
 
@@ -179,11 +183,31 @@ func (l *logbook) events(kind, id string) (out []logged) {
 // settling is how long the judge may look again at a plant that runs: a trade settles within a second.
 const settling = 20 * time.Second
 
-// judged runs sluice judge on the plant, and gives its verdict.
-func (p *plant) judged() judge.Verdict {
+// schemas are compiled once: they are the same for every test.
+var schemas = sync.OnceValues(msgstest.New)
+
+// described holds what was said in a record of the bus against the closed schemas: events, the private feed, dead letters. Commands are
+// what tests make of them, and the books of the relayer's units are read by their keepers alone.
+func described(t testing.TB, record io.Reader) {
+	t.Helper()
+	v, err := schemas()
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, err := v.CheckRecord(record, func(subject string) bool {
+		return strings.HasPrefix(subject, "cmd.") || strings.HasPrefix(subject, msgs.QuotaSubject(""))
+	})
+	if err != nil || n == 0 {
+		t.Errorf("of what was said %d messages were held against their schemas: %v", n, err)
+	}
+}
+
+// judged runs sluice judge on the plant, and gives its verdict and the record of the bus that it has judged.
+func (p *plant) judged() (judge.Verdict, string) {
 	p.t.Helper()
+	record := filepath.Join(p.t.TempDir(), "record.jsonl")
 	cmd := exec.Command(program(p.t), "judge", "-o", "json", "--journal", p.urls.CLOB+"/_sandbox/journal", "--nats", p.serviceURL(p.port),
-		"--accounts", cmp.Or(p.judgeOf, account), "--settle", "0s")
+		"--accounts", cmp.Or(p.judgeOf, account), "--settle", "0s", "--record", record)
 	cmd.Env = []string{"HOME=" + built.dir}
 	var errs strings.Builder
 	cmd.Stderr = &errs
@@ -192,7 +216,7 @@ func (p *plant) judged() judge.Verdict {
 	if fail := json.Unmarshal(b, &v); fail != nil {
 		p.t.Fatalf("judge: %v, %v\n%s%s", err, fail, b, errs.String())
 	}
-	return v
+	return v, record
 }
 
 // content demands that the judge finds nothing wrong.
@@ -205,13 +229,20 @@ func (p *plant) content() judge.Verdict {
 	return v
 }
 
-// charged demands that the judge finds exactly so much wrong, once the plant has come to rest.
+// charged demands that the judge finds exactly so much wrong, once the plant has come to rest, and that everything said is described.
 func (p *plant) charged(want map[judge.Kind]int) (v judge.Verdict) {
 	p.t.Helper()
 	for end := time.Now().Add(settling); ; {
-		v = p.judged()
+		var record string
+		v, record = p.judged()
 		got := wrongs(p.t, v)
 		if maps.Equal(got, want) {
+			f, err := os.Open(record)
+			if err != nil {
+				p.t.Fatal(err)
+			}
+			defer f.Close()
+			described(p.t, f)
 			return v
 		}
 		if time.Now().After(end) {

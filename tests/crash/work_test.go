@@ -479,6 +479,7 @@ func (c *toil) judged() judge.Work {
 			}
 		}
 	}
+	described(c.t, bytes.NewReader(record.Bytes()))
 	v, err := judge.JudgeWork(bytes.NewReader(get("/_sandbox/journal")), &transfers, &record, judge.Options{})
 	if err != nil {
 		c.t.Fatal(err)

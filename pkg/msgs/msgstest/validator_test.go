@@ -1,6 +1,7 @@
 package msgstest
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
@@ -61,5 +62,34 @@ func TestValidatorRefusesWhatIsNotDescribed(t *testing.T) {
 	}
 	if v.CheckSubject("evt.order", []byte(envelope)) == nil {
 		t.Error("a subject that is not in the table is let through")
+	}
+}
+
+// Of a record each message is judged by its subject, but those that are left alone; what does not hold is told with its place.
+func TestRecordIsJudgedLineByLine(t *testing.T) {
+	v := validator(t)
+	line := func(subject, data string) string {
+		b, err := json.Marshal(map[string]any{"stream": "LOG_main", "subject": subject, "seq": 7, "stored_us": 1, "data": data})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(b) + "\n"
+	}
+	const event = `{"v":1,"type":"order.resumed","account":"main","env":"sandbox","n":7,"at_ms":1,"by":"command"`
+	envelope := func(event string) string { return `{"v":1,"account":"main","env":"sandbox","events":[` + event + `}]}` }
+	good := line("evt.order.main", envelope(event)) + line("quota.x", "not for others")
+	books := func(subject string) bool { return strings.HasPrefix(subject, "quota.") }
+	if n, err := v.CheckRecord(strings.NewReader(good), books); n != 1 || err != nil {
+		t.Errorf("of a good record %d were judged: %v", n, err)
+	}
+	bad := good + line("evt.order.main", envelope(event+`,"height":3`))
+	if n, err := v.CheckRecord(strings.NewReader(bad), books); n != 2 || err == nil || !strings.Contains(err.Error(), "LOG_main:7") {
+		t.Errorf("of a bad record %d were judged: %v", n, err)
+	}
+	if _, err := v.CheckRecord(strings.NewReader(good), func(string) bool { return false }); err == nil {
+		t.Error("a subject that is not in the table is let through")
+	}
+	if _, err := v.CheckRecord(strings.NewReader("{"), books); err == nil {
+		t.Error("half a record is let through")
 	}
 }
