@@ -203,16 +203,16 @@ describe("what is refused, in the venue's own words", () => {
   test("a tampered amount", async () => {
     const c = await clientOf("main");
     const o = await signed(c);
-    assert.match(errorOf(await c.postOrder({ ...o, takerAmount: "11000000" })), /signature|invalid amounts|Invalid order/i);
+    assert.equal(errorOf(await c.postOrder({ ...o, takerAmount: "11000000" })), "invalid signature");
     const p = await signed(c);
-    assert.match(errorOf(await c.postOrder({ ...p, makerAmount: "2200000", takerAmount: "11000000" })), /signature/i);
+    assert.equal(errorOf(await c.postOrder({ ...p, makerAmount: "2200000", takerAmount: "11000000" })), "invalid signature");
   });
 
   test("a bad signature", async () => {
     const c = await clientOf("main");
     const o = await signed(c);
     const other = await signed(await clientOf("second"));
-    assert.match(errorOf(await c.postOrder({ ...o, signature: other.signature })), /signature/i);
+    assert.equal(errorOf(await c.postOrder({ ...o, signature: other.signature })), "invalid signature");
   });
 
   test("a repeated order", async () => {
@@ -229,14 +229,14 @@ describe("what is refused, in the venue's own words", () => {
       const c = await clientOf(name, { signatureType: wrong });
       const r = await c.postOrder(await signed(c));
       assert.ok(!r.success || r.error, `${name} as ${wrong} was accepted`);
-      assert.match(errorOf(r), /maker address not allowed|signer address has to be|not enough balance|signature/i);
+      assert.equal(errorOf(r), "maker address not allowed, please use the deposit wallet flow", `${name} as ${wrong}`);
     }
   });
 
   test("somebody else's key as owner", async () => {
     const c = await clientOf("main");
     const d = await clientOf("second", { creds: c.creds });
-    assert.match(errorOf(await d.postOrder(await signed(d))), /Unauthorized|Invalid api key|has to be the (owner|address) of the API KEY/i);
+    assert.equal(errorOf(await d.postOrder(await signed(d))), "Unauthorized/Invalid api key");
   });
 
   test("off the tick, too small, without money", async () => {
