@@ -15,7 +15,7 @@ func TestFullQueueRefusesTheNextRequest(t *testing.T) {
 	for i := range maxQueued {
 		queued := &msgs.TxQueued{Verb: msgs.VerbWrap, Command: fmt.Appendf(nil, `{"request_id":"w%d","amount":"5"}`, i), StoredMS: b.now.UnixMilli(),
 			LeavesByMS: b.now.Add(time.Hour).UnixMilli()}
-		queued.Type, queued.ReqID = msgs.KindTxQueued, msgs.RequestID(fmt.Sprintf("w%d", i))
+		queued.Type, queued.ReqID = msgs.KindTxQueued, fmt.Sprintf("w%d", i)
 		b.core.Apply(queued)
 	}
 	b.ask("wrap", `{"request_id":"over","amount":"5"}`)
