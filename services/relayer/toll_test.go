@@ -111,6 +111,35 @@ func TestBusySafeGoesByOwnGasAndLeavesTheRelayerAlone(t *testing.T) {
 	b.consistent()
 }
 
+// A Safe whose owner has no gas goes back to the relayer less and less often too, and its owner is asked all the while.
+func TestSafeWithoutGasGoesBackToTheRelayerLessAndLess(t *testing.T) {
+	b, d := wrapping(t, polymarket.Safe, nil)
+	u := deedOf[Submit](t, d.Deeds).Unit.Unit
+	var at []time.Duration
+	brings, began := 0, b.now
+	for b.now.Sub(began) < 6*time.Hour {
+		for todo := leaving(d.Deeds); len(todo) > 0; todo = leaving(d.Deeds) {
+			switch todo[0].(type) {
+			case Submit:
+				at = append(at, b.now.Sub(began))
+				d = b.tell(Submitted{Unit: u, Err: refused(polymarket.RelayerWalletBusy)})
+			case Bring:
+				brings++
+				d = b.tell(Brought{Unit: u, Err: noGas})
+			}
+		}
+		b.wait(time.Second)
+		d = b.tell(actor.Tick{})
+	}
+	if len(at) < tollQuick+9 || len(at) > tollQuick+11 {
+		t.Errorf("%d submits in six hours, at %v", len(at), at)
+	}
+	if brings < 6*60 {
+		t.Errorf("the owner was asked %d times in six hours", brings)
+	}
+	b.consistent()
+}
+
 // A refusal that a free read has foreseen has cost nothing and counts for nothing.
 func TestForeseenRefusalCostsNothing(t *testing.T) {
 	b, d := wrapping(t, polymarket.Deposit, nil)
@@ -198,10 +227,13 @@ func TestDeadlinePassesDuringALongPause(t *testing.T) {
 	b.wait(2 * time.Second)
 	d := b.sealed(b.looks(7))
 	u := deedOf[Submit](t, d.Deeds).Unit.Unit
-	for range 6 {
+	for range 9 {
 		b.tell(Submitted{Unit: u, Left: true, Err: refused(polymarket.RelayerDown)})
 	}
 	b.now = by.Add(time.Second)
+	if again := time.UnixMilli(b.core.unit.AgainMS); again.Before(b.now.Add(tollFirst)) {
+		t.Fatalf("the next try is at %s, and the deadline at %s", again, by)
+	}
 	b.tell(actor.Tick{})
 	if a, _ := b.core.Answer("w1"); !a.Final || a.Error == nil || a.Error.Code != msgs.DeadlinePassed {
 		t.Errorf("answered %s", text(a))
