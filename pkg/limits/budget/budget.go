@@ -55,8 +55,8 @@ type Budget struct {
 	rules    []rule
 	counters map[counterKey]*counter
 	brakes   map[brakeKey]*gate.Counter
-	routes   map[Request]*Way  // by what does not change: no items
-	tiers    map[string]string // learned, by account
+	routes   map[Request]*Way // by what does not change: no items
+	tiers    map[string]word  // learned, by account
 
 	pulse *signal.Pulse
 	slow  int // answers that were taken for throttles
@@ -102,7 +102,7 @@ func (w *Way) Class() gate.Class { return w.class }
 // New puts a profile in force from base on. Errors: the options' and those of a tier that the profile does not have.
 func New(p catalogue.Profile, o Options, base time.Time) (*Budget, error) {
 	b := &Budget{base: base, gate: gate.New(base, o.Gate), counters: map[counterKey]*counter{}, brakes: map[brakeKey]*gate.Counter{},
-		routes: map[Request]*Way{}, tiers: map[string]string{}, refused: map[string]*Throttle{}, pulse: signal.NewPulse(o.Pulse)}
+		routes: map[Request]*Way{}, tiers: map[string]word{}, refused: map[string]*Throttle{}, pulse: signal.NewPulse(o.Pulse)}
 	return b, b.set(p, o)
 }
 

@@ -12,7 +12,7 @@ import (
 
 func begin() time.Time { return time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC) }
 
-func budgetOf(t *testing.T, name string, o Options) *Budget {
+func profileOf(t *testing.T, name string) catalogue.Profile {
 	t.Helper()
 	c, err := catalogue.Load()
 	if err != nil {
@@ -22,7 +22,12 @@ func budgetOf(t *testing.T, name string, o Options) *Budget {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b, err := New(p, o, begin())
+	return p
+}
+
+func budgetOf(t *testing.T, name string, o Options) *Budget {
+	t.Helper()
+	b, err := New(profileOf(t, name), o, begin())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -248,25 +253,6 @@ func TestStormClosesAndReopensLittleByLittle(t *testing.T) {
 		}
 		b.Done(now, p, gate.Answered, -1)
 		b.Heed(now, now, w, nil, half)
-	}
-}
-
-// TestLearnedLimitRaisesUpToTheDocumented names larger windows and wants them up to the other edition's, and no further.
-func TestLearnedLimitRaisesUpToTheDocumented(t *testing.T) {
-	b, now := budgetOf(t, "polymarket", Options{Factor: Permille}), begin()
-	q := Request{Endpoint: "DELETE /order", Account: "a"}
-	if !b.LearnLimit(now, q, 10*time.Second, 9_999_999) {
-		t.Fatal("not learned")
-	}
-	send(t, b, now, Request{Endpoint: "DELETE /order", Account: "a", Items: 1})
-	if _, limit := used(b, now, "clob cancel", ""); limit != 5000 {
-		t.Errorf("C-14: limit is %d, want the documented 5,000", limit)
-	}
-	if b.LearnLimit(now, q, 10*time.Second, 4000) {
-		t.Error("a smaller limit was learned as a raise")
-	}
-	if b.LearnLimit(now, Request{Endpoint: "gamma GET /events"}, 10*time.Second, 4000) {
-		t.Error("a figure was raised that both editions agree on")
 	}
 }
 

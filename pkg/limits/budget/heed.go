@@ -61,12 +61,16 @@ func (b *Budget) listen(now, sent time.Time, w *Way, s *signal.Signal, chance in
 		b.LearnTier(now, w.account, s.Tier)
 	}
 	at := b.accused(w, s)
+	edge := b.edge(w, at)
+	if s.Kind != signal.Throttled && s.Kind != signal.QuotaGone && s.Kind != signal.Blocked { // who refuses does not promise more
+		b.named(now, edge, s.Window)
+	}
 	for _, c := range w.counters {
 		a := gate.Advice{Chance: chance}
 		switch scope := b.rules[c.rule].Scope; {
 		case scope == catalogue.Signer && s.Signer.Known:
 			a.Known, a.Remaining, a.Limit, a.Reset = true, s.Signer.Remaining, s.Signer.Limit, s.Signer.Reset
-		case c == at && scope != catalogue.Signer && s.Window.Known:
+		case c == edge && s.Window.Known:
 			a.Known, a.Remaining, a.Limit, a.Reset = true, s.Window.Remaining, s.Window.Limit, s.Window.Reset
 		}
 		if c == at && (s.Kind == signal.Throttled || s.Kind == signal.QuotaGone) {
@@ -102,6 +106,19 @@ func (b *Budget) accused(r *Way, s *signal.Signal) *counter {
 		}
 	}
 	return signer
+}
+
+// edge is the counter that counts of windows are about: the one that a refusal is about, or else the narrowest but the signer's.
+func (b *Budget) edge(w *Way, at *counter) *counter {
+	if at != nil && b.rules[at.rule].Scope != catalogue.Signer {
+		return at
+	}
+	for _, c := range w.counters {
+		if b.rules[c.rule].Scope != catalogue.Signer {
+			return c
+		}
+	}
+	return nil
 }
 
 // pause stops classes when the venue stops trading, and everything when the edge blocks the address.
@@ -149,51 +166,6 @@ func (b *Budget) slowed(now, sent time.Time, w *Way, pause time.Duration, chance
 
 // slowPause is how long nothing leaves after an order that was slow, but not slow enough for a pause: about its round trip.
 const slowPause = 100 * time.Millisecond
-
-// LearnTier puts the figures of a tier in force for an account. A tier that the profile does not know changes nothing.
-func (b *Budget) LearnTier(now time.Time, account, tier string) (changed bool) {
-	if len(b.profile.Tiers) == 0 || !b.profile.HasTier(tier) {
-		return false
-	}
-	b.tiers[account] = tier
-	for _, c := range b.counters {
-		if b.rules[c.rule].Scope == catalogue.IP || c.key != account || c.tier == tier || len(b.rules[c.rule].Tiers) == 0 {
-			continue
-		}
-		c.tier, changed = tier, true
-		b.gate.Set(now, c.Counter, b.ruleOf(c))
-	}
-	return changed
-}
-
-// Tier is the tier in force for an account.
-func (b *Budget) Tier(account string) string {
-	if t := b.tiers[account]; t != "" {
-		return t
-	}
-	return b.opts.Tier
-}
-
-// LearnLimit raises a window of an endpoint to a figure that the venue has named, up to the documented one.
-func (b *Budget) LearnLimit(now time.Time, q Request, per time.Duration, n int) (changed bool) {
-	r, err := b.Way(q)
-	if err != nil {
-		return false
-	}
-	for _, c := range r.counters {
-		for _, l := range b.rules[c.rule].Of(c.tier) {
-			if l.Kind() == catalogue.WindowKind && l.Per == per && n > l.N && l.Most.N > l.N && n > c.learned[per] {
-				if c.learned == nil {
-					c.learned = map[time.Duration]int{}
-				}
-				c.learned[per], changed = n, true
-				b.gate.Set(now, c.Counter, b.ruleOf(c))
-				return changed
-			}
-		}
-	}
-	return false
-}
 
 // Stop lets no request of a class leave until a moment, of one account or, when that is empty, of all. It only lengthens.
 func (b *Budget) Stop(now, until time.Time, class gate.Class, account string) {

@@ -2,9 +2,7 @@ package budget
 
 import (
 	"cmp"
-	"maps"
 	"slices"
-	"time"
 
 	"sluice/pkg/limits/gate"
 )
@@ -57,14 +55,4 @@ func (b *Budget) MetersOf(q Request) ([]*gate.Counter, error) {
 		out = append(out, c.Counter)
 	}
 	return out, nil
-}
-
-// Tiers are the tiers that were learned, by account.
-func (b *Budget) Tiers() map[string]string { return maps.Clone(b.tiers) }
-
-// LearnTiers is LearnTier for several accounts.
-func (b *Budget) LearnTiers(now time.Time, tiers map[string]string) {
-	for account, tier := range tiers {
-		b.LearnTier(now, account, tier)
-	}
 }

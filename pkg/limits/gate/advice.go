@@ -181,10 +181,7 @@ func (c *Counter) believe(t int64, a Advice) {
 	if w == nil {
 		return
 	}
-	if a.Limit > 0 && a.Limit < w.Full {
-		w.N = max(1, w.N*a.Limit/w.Full)
-		w.Full, w.now = a.Limit, min(w.now, w.N)
-	}
+	w.shrink(a.Limit)
 	// Whoever else uses the same limit has used what we cannot account for.
 	foreign := w.Full - a.Remaining - c.log.since(t-w.span) - c.flight
 	if c.gap = max(0, foreign); foreign > 0 {

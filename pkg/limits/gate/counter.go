@@ -54,8 +54,9 @@ type Rule struct {
 // window is a layer in force.
 type window struct {
 	Window
-	span int64 // busy after the answer
-	now  int   // N, lowered by what the venue has asked for
+	span  int64 // busy after the answer
+	now   int   // N, lowered by what the venue has asked for
+	named int   // the size that the venue has named, where it is smaller than the documented one; 0: none
 }
 
 // Counter counts one rule for one value of its scope.
@@ -86,13 +87,20 @@ func newCounter(base time.Time, r Rule, key string) *Counter {
 	return c
 }
 
-// set puts a rule in force. What was counted before counts on.
+// set puts a rule in force. What was counted before counts on, and a size that the venue has named stays where it is the smaller.
 func (c *Counter) set(t int64, r Rule) {
+	before := c.windows
 	c.rule, c.windows = r, make([]window, 0, len(r.Windows))
 	for _, w := range r.Windows {
 		w.Full = max(w.Full, w.N)
 		c.log.need(w.Full)
-		c.windows = append(c.windows, window{Window: w, span: spanOf(w), now: w.N})
+		next := window{Window: w, span: spanOf(w), now: w.N}
+		for _, old := range before {
+			if old.Per == w.Per {
+				next.shrink(old.named)
+			}
+		}
+		c.windows = append(c.windows, next)
 	}
 	if r.Bucket == nil {
 		c.bucket = nil
@@ -103,6 +111,14 @@ func (c *Counter) set(t int64, r Rule) {
 		c.bucket.SetBurstAt(c.forward(t), r.Bucket.Burst)
 	}
 	c.lower(t, c.cut)
+}
+
+// shrink takes in the size that the venue has named, 0 for none: the same share of it is used as of the documented one.
+func (w *window) shrink(named int) {
+	if named > 0 && named < w.Full {
+		w.N = max(1, w.N*named/w.Full)
+		w.Full, w.named, w.now = named, named, min(w.now, w.N)
+	}
 }
 
 // spanOf is how long a unit is busy after its answer.

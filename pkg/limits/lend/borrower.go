@@ -191,7 +191,8 @@ func (b *Borrower) Ask(now time.Time) Ask {
 	b.eager = false
 	b.asked[b.seq] = now
 	delete(b.asked, b.seq-maxSeqs)
-	a := Ask{From: b.id, Epoch: b.epoch, Seq: b.seq, Tiers: b.book.Tiers(), News: b.told(now)}
+	a := Ask{From: b.id, Epoch: b.epoch, Seq: b.seq, News: b.told(now),
+		Tiers: b.book.Heard(now.Add(-newsFor)), Learned: b.book.Learned()}
 	for p := range b.loans {
 		l := &b.loans[p]
 		a.Loans[p].ID = l.id

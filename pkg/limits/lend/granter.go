@@ -84,6 +84,7 @@ func NewGranter(cfg Config, id string, p catalogue.Profile, o budget.Options, no
 		sessions: map[loanKey]*session{}, made: now, used: now}
 	g.local = &session{loanKey: loanKey{who: id}, stakes: map[budget.Name]*stake{}, local: true}
 	book.LearnTiers(now, r.Tiers)
+	book.LearnLimits(now, r.Learned)
 	for _, l := range r.Loans {
 		g.adopt(now, &r, l, ago)
 	}

@@ -294,6 +294,8 @@ func (m *member) claim() {
 			}
 			m.rev = m.w.rev
 			m.g = must(NewGranter(Config{}, m.id, m.w.figures.profile(m.w.t), budget.Options{Factor: budget.Permille}, m.clock(), rec, ago))
+			m.book.LearnTiers(m.clock(), rec.Tiers)
+			m.book.LearnLimits(m.clock(), rec.Learned)
 			m.book.Gate().Share(m, m.book.Meters()...)
 			m.res, m.b = NewResident(m.g, m.book), nil
 			m.grant()

@@ -45,12 +45,15 @@ func (c Config) withDefaults() Config {
 
 // Ask is what a borrower says. Sums count from the beginning of the loan, so that a message may be lost or come twice.
 type Ask struct {
-	From  string            `json:"from"`
-	Epoch uint64            `json:"epoch"`
-	Seq   uint64            `json:"seq"`
-	Loans [purses]AskLoan   `json:"loans"`
-	Tiers map[string]string `json:"tiers,omitempty"`
-	News  []AskNews         `json:"news,omitempty"`
+	From  string          `json:"from"`
+	Epoch uint64          `json:"epoch"`
+	Seq   uint64          `json:"seq"`
+	Loans [purses]AskLoan `json:"loans"`
+	News  []AskNews       `json:"news,omitempty"`
+
+	// What the venue has taught: the tiers that it has named lately, and windows that it has named larger.
+	Tiers   map[string]string `json:"tiers,omitempty"`
+	Learned []budget.Learned  `json:"learned,omitempty"`
 }
 
 // AskNews is what the venue has asked of a counter. It is said several times, so that it may be lost; N tells it from what was said

@@ -18,6 +18,7 @@ type Record struct {
 	Holder   string            `json:"holder"`
 	Profile  string            `json:"profile,omitempty"`
 	Tiers    map[string]string `json:"tiers,omitempty"`
+	Learned  []budget.Learned  `json:"learned,omitempty"`
 	Counters []Kept            `json:"counters,omitempty"`
 	Loans    []KeptLoan        `json:"loans,omitempty"`
 

@@ -35,7 +35,7 @@ func (g *Granter) most(t *tally) int { return max(1, g.gate.Most(t.c, gate.Cance
 // both.
 func (g *Granter) Record(now time.Time) Record {
 	g.serial++
-	r := Record{V: recordV, Epoch: g.epoch, Serial: g.serial, Holder: g.id, Profile: g.book.Profile().Name, Tiers: g.book.Tiers()}
+	r := Record{V: recordV, Epoch: g.epoch, Serial: g.serial, Holder: g.id, Profile: g.book.Profile().Name, Tiers: g.book.Tiers(), Learned: g.book.Learned()}
 	span := now.Sub(g.made)
 	for _, t := range g.order {
 		t.recent = t.recent*int(max(0, reserved-span))/int(reserved) + t.since
@@ -100,7 +100,7 @@ func (g *Granter) tell(now time.Time, r *Record, lending time.Duration) {
 // Last is the record of a granter that lends no more: nothing is reserved, and what is on the way has left.
 func (g *Granter) Last(now time.Time) Record {
 	g.serial++
-	r := Record{V: recordV, Epoch: g.epoch, Serial: g.serial, Holder: g.id, Profile: g.book.Profile().Name, Tiers: g.book.Tiers()}
+	r := Record{V: recordV, Epoch: g.epoch, Serial: g.serial, Holder: g.id, Profile: g.book.Profile().Name, Tiers: g.book.Tiers(), Learned: g.book.Learned()}
 	for _, t := range g.order {
 		r.Counters = append(r.Counters, Kept{Name: t.Name})
 	}

@@ -43,9 +43,10 @@ func (r *Resident) Fetch() {
 	}
 }
 
-// Pulse is due at each beat: it gives back what rests, and tells the tiers that were learned.
+// Pulse is due at each beat: it gives back what rests, and tells what the venue has taught.
 func (r *Resident) Pulse(now time.Time) {
-	r.of.book.LearnTiers(now, r.book.Tiers())
+	r.of.book.LearnTiers(now, r.book.Heard(now.Add(-newsFor)))
+	r.of.book.LearnLimits(now, r.book.Learned())
 	for _, c := range r.book.Meters() {
 		for _, p := range []gate.Purse{gate.Ordinary, gate.Urgent} {
 			if n := r.gate.Taken(c, p); n > 0 || c.Waiting(p) > 0 {

@@ -62,6 +62,7 @@ func (s *session) stake(t *tally) *stake {
 // Hear takes in what a borrower says. Its answer is among Words.
 func (g *Granter) Hear(now time.Time, a Ask) {
 	g.book.LearnTiers(now, a.Tiers)
+	g.book.LearnLimits(now, a.Learned)
 	for p, part := range a.Loans {
 		key := loanKey{a.From, gate.Purse(p), part.ID}
 		s := g.sessions[key]

@@ -43,6 +43,7 @@ func (n *Node) claim(ctx context.Context) (time.Duration, error) {
 			return
 		}
 		b.LearnTiers(now, rec.Tiers)
+		b.LearnLimits(now, rec.Learned)
 		b.Gate().Share(n, b.Meters()...)
 		n.resident, n.borrows = lend.NewResident(n.grants, b), nil
 		n.grants.Know(n.keep(b)...)
