@@ -257,15 +257,19 @@ func (p Permit) close(o gate.Outcome, items int, s *signal.Signal) {
 	l.mu.Unlock()
 }
 
-// LearnTier puts the figures of a signer's or key's tier in force, as the venue's own endpoint names it.
-func (l *Limiter) LearnTier(account, tier string) (changed bool) {
+// LearnTier puts the figures of a signer's or key's tier in force, as the venue's own endpoint names it, and reports whether it is
+// another than before. Its error names a tier that the profile does not know; what was in force then stays.
+func (l *Limiter) LearnTier(account, tier string) (changed bool, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	now := time.Now()
-	if changed = l.budget.LearnTier(now, account, tier); changed {
+	if p := l.budget.Profile(); !p.HasTier(tier) {
+		return false, fmt.Errorf("learn tier of %s: profile %s knows no tier %q, but %v", account, p.Name, tier, p.Tiers)
+	}
+	now, before := time.Now(), l.budget.Tier(account)
+	if l.budget.LearnTier(now, account, tier) {
 		l.turn(now)
 	}
-	return changed
+	return l.budget.Tier(account) != before, nil
 }
 
 // Stop lets no request of a class leave until a moment that the venue has named, of one account or, when that is empty, of

@@ -462,8 +462,14 @@ func TestAnswersLowerAndATierRaises(t *testing.T) {
 			if n < 499 || n > 500 { // the bucket holds 600, the peak per ip is 500 in a second
 				t.Errorf("%d permits at Gold", n)
 			}
-			if l.LearnTier("main", "Unobtainium") {
+			if changed, err := l.LearnTier("main", "Unobtainium"); changed || err == nil {
 				t.Error("an unknown tier was taken")
+			}
+			if changed, err := l.LearnTier("main", "Gold"); changed || err != nil {
+				t.Errorf("the tier that is in force is news: %v", err)
+			}
+			if changed, err := l.LearnTier("main", "Silver"); !changed || err != nil {
+				t.Errorf("another tier is no news: %v", err)
 			}
 		})
 	})

@@ -86,6 +86,22 @@ func (c *CLOB) OrderScoring(ctx context.Context, id string) (bool, error) {
 	return c.getBool(ctx, call{method: "GET", path: "/order-scoring", auth: l2, query: query("order_id", id)}, "scoring")
 }
 
+// RateLimitTier is the name of the account's tier of trading limits, as the venue writes it. It may lag by hours behind the volume that
+// it follows. An *Error means that the venue names none.
+func (c *CLOB) RateLimitTier(ctx context.Context) (string, error) {
+	k := call{method: "GET", path: "/v1/user/rate-limit-tier", auth: l2}
+	v, err := c.get(ctx, k)
+	if err != nil {
+		return "", err
+	}
+	for name, f := range v.fields() {
+		if tier := f.text(); string(name) == "tier" && tier != "" {
+			return tier, nil
+		}
+	}
+	return "", misread(k, v)
+}
+
 func (c *CLOB) getBool(ctx context.Context, k call, name string) (bool, error) {
 	v, err := c.get(ctx, k)
 	if err != nil {

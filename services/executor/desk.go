@@ -66,6 +66,7 @@ func (d *desk) run(ctx context.Context, storage actor.Storage) error {
 	watching, unwatch := context.WithCancel(ctx)
 	var watch sync.WaitGroup
 	watch.Go(func() { d.watchLog(watching, venue) })
+	watch.Go(func() { d.followTier(watching, venue) })
 	defer watch.Wait()
 	defer unwatch()
 	return storage.Leases.Own(ctx, msgs.FamilyOrder+"."+string(d.cfg.Name), d.s.cfg.Exclusive, func(string) { d.is(deskSpare) }, func(ctx context.Context) error {
