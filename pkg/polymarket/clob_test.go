@@ -278,6 +278,28 @@ func TestOrderIsMissingOnlyByTheVenuesWord(t *testing.T) {
 	}
 }
 
+// A tier is learned only where the venue names one; every other answer is an error, and none of them panics.
+func TestTierIsOnlyWhatTheVenueNames(t *testing.T) {
+	for _, c := range []struct {
+		status     int
+		body, want string
+	}{
+		{200, `{"tier":"Gold","orders_per_second":400,"orders_burst":600,"cancels_per_second":800,"cancels_burst":1200}`, "Gold"},
+		{200, `{"tier":""}`, ""}, {200, `{}`, ""}, {200, `{"tier":null}`, ""}, {200, `["Gold"]`, ""}, {200, "<html>", ""}, {200, "", ""},
+		{404, `{"error":"no rate limit tier"}`, ""}, {500, `{"tier":"Gold"}`, ""}, {401, `{"error":"Unauthorized"}`, ""},
+	} {
+		tier, err := clobOn(t, func(r *http.Request, _ string) (int, string) {
+			if r.Method != "GET" || r.URL.Path != "/v1/user/rate-limit-tier" || len(r.Header["POLY_API_KEY"]) != 1 {
+				t.Errorf("asked %s %s with %v", r.Method, r.URL.Path, r.Header)
+			}
+			return c.status, c.body
+		}).RateLimitTier(t.Context())
+		if tier != c.want || (err != nil) != (c.want == "") {
+			t.Errorf("%d %q: tier %q, %v", c.status, c.body, tier, err)
+		}
+	}
+}
+
 func TestReadErrorsTellWhatToDo(t *testing.T) {
 	c := clobOn(t, func(*http.Request, string) (int, string) { return 429, `{"error":"x","retry_after_seconds":3}` })
 	_, err := c.Book(t.Context(), "1")
