@@ -13,7 +13,17 @@ const (
 	recoverAfter = 100 // good answers before a step back up
 	recoverBy    = 20  // permille of the figures in one step
 	paceBelow    = 200 // permille of the limit; with less remaining, what is left is spread to the reset
-	paceUse      = 900 // permille of what remains that is spread
+	paceUse      = 900 // permille of what remains that is spread, and of the steady rate where others use the same limit
+
+	// Near the figures at which the venue has refused, steps up are rarer, for a while: what lies above them is still refused most likely.
+	nearRefused = 900 // permille of those figures
+	nearSlower  = 10
+	nearFor     = 5 * time.Minute
+
+	// asideMost bounds what of a window is left to others, in permille: as much as they have used in the last half second, so that what
+	// comes of them while an answer is on its way finds room.
+	asideMost = 50
+	asideCell = 250 * time.Millisecond
 
 	evenParts = 100 // of a cut window that may leave at once
 
@@ -48,6 +58,7 @@ type Advice struct {
 type advice struct {
 	cut   int   // permille of the figures in force
 	cutAt int64 // when it was last lowered; answers to older requests say nothing new
+	met   int   // permille of the figures that were in force at the last refusal; 0: none, or the venue was slow since
 
 	until int64 // nothing leaves before
 
@@ -97,6 +108,9 @@ func (c *Counter) heed(t, sent int64, a Advice) {
 	}
 	c.streak++
 	c.cutAt = t
+	if c.met = c.cut; a.Slow { // a queue tells of itself long after it began: how much was too much is not known
+		c.met = 0
+	}
 	c.lower(t, max(leastCut, c.cut*cutTo/permille))
 	switch {
 	case a.Slow:
@@ -135,7 +149,11 @@ func (c *Counter) praise(t int64) {
 	if c.cut == permille {
 		return
 	}
-	if c.good++; c.good >= recoverAfter {
+	after := recoverAfter
+	if t-c.cutAt < int64(nearFor) && c.cut < c.met && c.cut+recoverBy >= c.met*nearRefused/permille {
+		after *= nearSlower
+	}
+	if c.good++; c.good >= after {
 		c.good = 0
 		c.lower(t, min(permille, c.cut+recoverBy))
 	}
@@ -147,7 +165,7 @@ func (c *Counter) lower(t int64, cut int) {
 	short := -1
 	for i := range c.windows {
 		w := &c.windows[i]
-		w.now = max(1, w.N*cut/permille)
+		w.lower(cut)
 		if short < 0 || w.Per < c.windows[short].Per {
 			short = i
 		}
@@ -188,9 +206,29 @@ func (c *Counter) believe(t int64, a Advice) {
 		c.forward(t)
 		c.log.push(c.touched, min(foreign, w.N))
 	}
+	w.aside = min(w.others.add(t, c.gap), w.N*asideMost/permille)
+	w.lower(c.cut)
 	if a.Reset > 0 && a.Remaining*permille < w.Full*paceBelow {
 		c.spread(t, w, max(1, a.Remaining-c.flight), a.Reset)
 	}
+}
+
+// recent counts units of the last moments in two cells, which are between one and two of them long.
+type recent struct {
+	cell        int64
+	now, before int
+}
+
+// add counts units and says how many there were lately.
+func (r *recent) add(t int64, n int) int {
+	switch cell := t / int64(asideCell); {
+	case cell == r.cell+1:
+		r.cell, r.now, r.before = cell, 0, r.now
+	case cell != r.cell:
+		*r = recent{cell: cell}
+	}
+	r.now += n
+	return r.now + r.before
 }
 
 // windowOf is the layer that an answer speaks of: the one of that size, or else the shortest that lasts until the reset.
@@ -211,8 +249,12 @@ func (c *Counter) windowOf(a Advice) *window {
 // spread paces what remains until the reset, but not below the window's steady rate: a window that slides gives back as it
 // goes, and in one that does not the log has what remains.
 func (c *Counter) spread(t int64, w *window, remaining int, reset time.Duration) {
-	each := rate.Limit(remaining) / rate.Limit(reset.Seconds())
-	each = max(each, rate.Limit(w.now)/rate.Limit(w.Per.Seconds())) * paceUse / permille
+	each := rate.Limit(remaining) / rate.Limit(reset.Seconds()) * paceUse / permille
+	steady := rate.Limit(w.now) / rate.Limit(w.Per.Seconds())
+	if w.aside > 0 {
+		steady = steady * paceUse / permille
+	}
+	each = max(each, steady)
 	c.paceUntil = t + int64(reset)
 	if c.pace == nil {
 		c.pace = rate.NewLimiter(each, 1)

@@ -57,6 +57,9 @@ type window struct {
 	span  int64 // busy after the answer
 	now   int   // N, lowered by what the venue has asked for
 	named int   // the size that the venue has named, where it is smaller than the documented one; 0: none
+
+	others recent // units that somebody else has used lately
+	aside  int    // units of N that are left to them
 }
 
 // Counter counts one rule for one value of its scope.
@@ -112,6 +115,9 @@ func (c *Counter) set(t int64, r Rule) {
 	}
 	c.lower(t, c.cut)
 }
+
+// lower puts a multiplier of the figure in force.
+func (w *window) lower(cut int) { w.now = max(1, w.N*cut/permille-w.aside) }
 
 // shrink takes in the size that the venue has named, 0 for none: the same share of it is used as of the documented one.
 func (w *window) shrink(named int) {
