@@ -3,7 +3,9 @@ package main
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"math/big"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -146,7 +148,7 @@ type use struct {
 	FreeAtMS  int64  `json:"free_at_ms,omitempty"`
 }
 
-// Run shows how full the limits of a running executor are.
+// Run shows how full the limits of a running executor are, and those of the relayer.
 func (c *limitsStatusCmd) Run(a *app) error {
 	names, err := a.named(c.Account)
 	if err != nil {
@@ -179,6 +181,8 @@ func (c *limitsStatusCmd) Run(a *app) error {
 			}
 		}
 	}
+	relayed, silent := relayerUses(nc, names)
+	uses = append(uses, relayed...)
 	var rows [][]string
 	for _, u := range uses {
 		rows = append(rows, []string{u.Scope, cmp.Or(u.Account, "all"), u.Layer, fmt.Sprintf("%d/%d in %s", u.Used, u.Limit, spanText(time.Duration(u.PerMS)*time.Millisecond)),
@@ -189,25 +193,32 @@ func (c *limitsStatusCmd) Run(a *app) error {
 			rows = append(rows, []string{r.Scope, name, r.Layer, fmt.Sprintf("%d refused, last at %s: %s", r.Count, time.UnixMilli(r.LastMS).Format("15:04:05"), r.Means)})
 		}
 	}
-	return a.print(map[string]any{"limits": uses, "venue": venues, "throttles": refused}, []string{"PER", "ACCOUNT", "LIMIT", "USED", "HEADROOM", "", "FREE"}, rows)
+	for _, name := range slices.Sorted(maps.Keys(silent)) {
+		rows = append(rows, []string{string(catalogue.Relayer), name, relayerDay, silent[name].Cause + " → " + silent[name].Fix})
+	}
+	return a.print(map[string]any{"limits": uses, "venue": venues, "throttles": refused, "errors": silent}, []string{"PER", "ACCOUNT", "LIMIT", "USED", "HEADROOM", "", "FREE"}, rows)
 }
 
 func useOf(account string, l msgs.LimitState, asOf int64) use {
 	u := use{Account: account, Scope: l.Scope, Layer: l.Layer, PerMS: l.PerMS, FreeAtMS: l.FreeAtMS}
 	u.Used, _ = strconv.ParseInt(l.Used, 10, 64)
 	u.Limit, _ = strconv.ParseInt(l.Limit, 10, 64)
-	if u.Limit > 0 {
-		u.Headroom = min(max(0, u.Limit-u.Used), u.Limit) * 100 / u.Limit
-	}
 	u.IsLimited = l.FreeAtMS > asOf
-	return u
+	return u.withHeadroom()
 }
 
 func limitedText(u use) string {
-	if !u.IsLimited {
+	switch {
+	case !u.IsLimited:
 		return "now"
+	case u.FreeAtMS == 0:
+		return "limited"
 	}
-	return "limited until " + time.UnixMilli(u.FreeAtMS).Format("15:04:05.000")
+	at := time.UnixMilli(u.FreeAtMS)
+	if time.Until(at) > 12*time.Hour { // the time alone could be of two days
+		return "limited until " + at.Format("Jan 2 15:04")
+	}
+	return "limited until " + at.Format("15:04:05.000")
 }
 
 // bar draws what is free, a block for each ten percent.
