@@ -100,7 +100,7 @@ func TestTierIsAskedForAgain(t *testing.T) {
 		executor: func(e *executor.Config) { e.Limits = documented(t, "polymarket-2026-11", "", budget.Permille) }}
 	inPlant(t, cfg, func(p *plant) {
 		p.until("the tier is known", func() bool { return p.limit("main", "signer orders") == "600" })
-		p.ingest.kill() // its sockets take long to be left alone for hours
+		p.ingest.Kill() // its sockets take long to be left alone for hours
 		if err := p.venue.SetTier("main", "Standard"); err != nil {
 			t.Fatal(err)
 		}
