@@ -262,7 +262,11 @@ func (p Permit) close(o gate.Outcome, items int, s *signal.Signal) {
 func (l *Limiter) LearnTier(account, tier string) (changed bool, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if p := l.budget.Profile(); !p.HasTier(tier) {
+	p := l.budget.Profile()
+	if len(p.Tiers) == 0 { // they are the same for all
+		return false, nil
+	}
+	if _, known := l.budget.KnownTier(tier); !known {
 		return false, fmt.Errorf("learn tier of %s: profile %s knows no tier %q, but %v", account, p.Name, tier, p.Tiers)
 	}
 	now, before := time.Now(), l.budget.Tier(account)

@@ -465,10 +465,10 @@ func TestAnswersLowerAndATierRaises(t *testing.T) {
 			if changed, err := l.LearnTier("main", "Unobtainium"); changed || err == nil {
 				t.Error("an unknown tier was taken")
 			}
-			if changed, err := l.LearnTier("main", "Gold"); changed || err != nil {
+			if changed, err := l.LearnTier("main", "gold"); changed || err != nil {
 				t.Errorf("the tier that is in force is news: %v", err)
 			}
-			if changed, err := l.LearnTier("main", "Silver"); !changed || err != nil {
+			if changed, err := l.LearnTier("main", "SILVER"); !changed || err != nil {
 				t.Errorf("another tier is no news: %v", err)
 			}
 		})

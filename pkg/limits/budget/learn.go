@@ -24,29 +24,38 @@ type Learned struct {
 	N   int           `json:"n"`
 }
 
-// LearnTier puts the figures of a tier in force for an account, as the venue has just named it. A tier that the profile does not
-// know changes nothing.
+// LearnTier puts the figures of a tier in force for an account, as the venue has just named it, in whatever case. A tier that the profile
+// does not know changes nothing.
 func (b *Budget) LearnTier(now time.Time, account, tier string) (changed bool) {
-	if !b.knows(tier) {
+	tier, known := b.KnownTier(tier)
+	if !known {
 		return false
 	}
 	if b.tiers[account].tier == tier {
-		b.tiers[account] = word{b.tiers[account].tier, now}
+		b.tiers[account] = word{tier, now}
 		return false
 	}
-	return b.tierOf(now, strings.Clone(account), word{strings.Clone(tier), now})
+	return b.tierOf(now, strings.Clone(account), word{tier, now})
 }
 
 // LearnTiers puts tiers in force, by account, that another process has heard.
 func (b *Budget) LearnTiers(now time.Time, tiers map[string]string) {
 	for account, tier := range tiers {
-		if b.tiers[account].tier != tier && b.knows(tier) {
+		if tier, known := b.KnownTier(tier); known && b.tiers[account].tier != tier {
 			b.tierOf(now, account, word{tier: tier})
 		}
 	}
 }
 
-func (b *Budget) knows(tier string) bool { return len(b.profile.Tiers) > 0 && b.profile.HasTier(tier) }
+// KnownTier is a tier as the profile writes it; known is false when it has none of that name.
+func (b *Budget) KnownTier(tier string) (as string, known bool) {
+	for _, t := range b.profile.Tiers {
+		if strings.EqualFold(t, tier) {
+			return t, true
+		}
+	}
+	return "", false
+}
 
 func (b *Budget) tierOf(now time.Time, account string, w word) (changed bool) {
 	b.tiers[account] = w

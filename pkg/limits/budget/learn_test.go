@@ -140,7 +140,9 @@ func TestTierIsToldWhileItIsNews(t *testing.T) {
 	if h := b.Heard(later); len(h) != 0 {
 		t.Errorf("a minute later it still tells %v", h)
 	}
-	b.LearnTier(later, "a", "Gold")
+	if b.LearnTier(later, "a", "gold") {
+		t.Error("the same tier in another case is taken for another")
+	}
 	if h := b.Heard(later); h["a"] != "Gold" {
 		t.Errorf("said again, heard is %v", h)
 	}
