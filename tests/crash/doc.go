@@ -11,6 +11,7 @@
 //
 //   - SLUICE_KILLS=320 makes it the one of docs/crash-report.md, SLUICE_SEED repeats one, SLUICE_CRASH_REPORT=file keeps what it prints.
 //   - SLUICE_WORK_KILLS=200 makes TestRelayerCrashes, which kills the relayer while on-chain work is asked for, the one of the report.
-//   - SLUICE_CRASH_FULL=1 makes the pauses of owners and the number of failovers those of the docs.
+//   - SLUICE_CRASH_FULL=1 makes the pauses of owners and the number of failovers those of the docs, and lets executors that share a limit
+//     be killed for minutes.
 //   - SLUICE_CRASH_LOGS=folder keeps what the processes say.
 package crash
