@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"sluice/pkg/msgs"
@@ -99,6 +100,9 @@ type Config struct {
 	Owner   string // name of this process, seen by people
 	Service string // of dead.<service>.poison; Family where it is empty
 	JS      jetstream.JetStream
+	// Ask is a connection on which barriers are asked for, so that a question does not wait behind an append: the broker takes
+	// what one connection says one after the other. nil: that of JS.
+	Ask     *nats.Conn
 	Core    Core
 	Express []Lane // drained before submits are decided
 	Submit  *Lane  // nil: none
@@ -205,6 +209,9 @@ func New(cfg Config) *Actor {
 	}
 	if cfg.SnapshotEvery == 0 {
 		cfg.SnapshotEvery = snapshotEvery
+	}
+	if cfg.Ask == nil {
+		cfg.Ask = cfg.JS.Conn()
 	}
 	if cfg.Passing == nil {
 		cfg.Passing = pass

@@ -49,7 +49,7 @@ func (r *running) openQuestions() *questions {
 			return nil
 		}
 	}
-	q := &questions{conn: r.cfg.JS.Conn(), open: map[uint64]*question{}}
+	q := &questions{conn: r.cfg.Ask, open: map[uint64]*question{}}
 	q.inbox = q.conn.NewInbox()
 	var err error
 	q.sub, err = q.conn.Subscribe(q.inbox+".*.*", func(m *nats.Msg) {
@@ -75,9 +75,9 @@ func (q *questions) close() {
 	}
 }
 
-// ask reports whether the question is on its way to every lane.
+// ask reports whether the question is on its way to every lane. On a connection that is being made anew it would lie about.
 func (q *questions) ask(g *gate, all []*lane, decided cursors) bool {
-	if q == nil || len(all) == 0 || len(q.open) >= maxQuestions {
+	if q == nil || len(all) == 0 || len(q.open) >= maxQuestions || !q.conn.IsConnected() {
 		return false
 	}
 	q.asked++

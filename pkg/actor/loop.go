@@ -337,7 +337,8 @@ func (r *running) stored(seq uint64) {
 	r.onDisk.at = f.units[len(f.units)-1].at
 }
 
-// release lets out what is on disk: events to listeners, deeds to their performance, or to their gate, answers to who asked.
+// release lets out what is on disk: events to listeners, deeds to their performance, or to their gate, answers to who asked. Submits
+// whose gate is open go first: listeners count and write.
 func (r *running) release(f *flight) {
 	var events []msgs.Event
 	var deeds []Deed
@@ -349,6 +350,7 @@ func (r *running) release(f *flight) {
 			r.held = append(r.held, held{Job{Deeds: u.deeds, Sent: f.sent}, u.gate, u.uses})
 		}
 	}
+	r.letGo()
 	if len(events) > 0 {
 		r.cfg.Published(events)
 	}

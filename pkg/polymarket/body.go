@@ -13,6 +13,15 @@ type Envelope struct {
 	Type      OrderType
 	PostOnly  bool // GTC and GTD only
 	DeferExec bool
+
+	written []byte // the order as the body has it; nil until Written
+}
+
+// Written gives the envelope with its order written already, so that its body takes less time. The order must not be changed
+// afterwards.
+func (e Envelope) Written() Envelope {
+	e.written = OrderBody(e.Order)
+	return e
 }
 
 // PostBody is the body of POST /order, byte for byte as the official client writes it.
@@ -39,7 +48,10 @@ func appendEnvelope(b []byte, e Envelope) []byte {
 	b = append(b, `,"postOnly":`...)
 	b = strconv.AppendBool(b, e.PostOnly)
 	b = append(b, `,"order":`...)
-	b = appendOrder(b, e.Order)
+	if e.written == nil {
+		b = appendOrder(b, e.Order)
+	}
+	b = append(b, e.written...)
 	b = append(b, `,"owner":`...)
 	b = appendText(b, e.Owner)
 	b = append(b, `,"orderType":`...)

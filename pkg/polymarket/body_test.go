@@ -19,6 +19,9 @@ func TestEnvelopeSurvivesItsBody(t *testing.T) {
 		if got := string(PostBody(e)); got != v.Post.Body {
 			t.Errorf("%d: %s\nwant %s", v.N, got, v.Post.Body)
 		}
+		if got := string(PostBody(e.Written())); got != v.Post.Body {
+			t.Errorf("%d: written before its body: %s\nwant %s", v.N, got, v.Post.Body)
+		}
 		id, err := VerifyOrder(e.Order.Order, e.Order.Signature, v.domain(), key.Address())
 		if err != nil || id.Hex() != v.OrderID {
 			t.Errorf("%d: %s, %v", v.N, id, err)

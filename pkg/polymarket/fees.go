@@ -32,7 +32,14 @@ func HighestFee() FeeTerms { return FeeTerms{Rate: big.NewRat(7, 100), Exponent:
 // Room is the most that a purchase of size shares for at most price each can be charged, builder fees apart. A better price
 // can make the fee of a share higher: it is highest at one half.
 func (f FeeTerms) Room(size money.Size, price money.Price) money.Cash {
-	return roomy(new(big.Rat).Mul(f.perShare(min(price, money.Unit/2)), whole6(int64(size))))
+	p := int64(min(price, money.Unit/2))
+	num, den := new(big.Int).Mul(rate(f.Rate).Num(), big.NewInt(int64(size))), new(big.Int).Set(rate(f.Rate).Denom())
+	pq, whole := big.NewInt(p*(money.Unit-p)), big.NewInt(money.Unit*money.Unit)
+	for range min(f.Exponent, maxFeeExponent) {
+		num.Mul(num, pq)
+		den.Mul(den, whole)
+	}
+	return ceiling(num, den)
 }
 
 // RoomFor is Room for a purchase that spends cash, at a price not below tick.
@@ -41,17 +48,22 @@ func (f FeeTerms) RoomFor(cash money.Cash, tick Tick) money.Cash {
 	if f.Exponent == 0 && tick > 0 { // by the share: the cheaper they are, the more
 		room.Quo(room, whole6(int64(tick)))
 	}
-	return roomy(room)
+	room.Mul(room, big.NewRat(money.Unit, 1))
+	return ceiling(room.Num(), room.Denom())
 }
 
-// roomy rounds a fee in pUSD up to what the venue charges in.
-func roomy(fee *big.Rat) money.Cash {
-	fee.Mul(fee, big.NewRat(money.Unit, 1))
+// ceiling rounds a fee of num/den micro-units up to what the venue charges in; what is not positive is zero.
+func ceiling(num, den *big.Int) money.Cash {
 	step := money.Step(feeDecimals)
-	if down := toCash(fee, step, false); new(big.Rat).SetInt64(int64(down)).Cmp(fee) == 0 {
-		return down
+	by := new(big.Int).Mul(den, big.NewInt(step))
+	q, rest := new(big.Int).QuoRem(num, by, new(big.Int))
+	if rest.Sign() > 0 {
+		q.Add(q, big.NewInt(1))
 	}
-	return toCash(fee, step, false) + money.Cash(step)
+	if q.Mul(q, big.NewInt(step)); q.Sign() <= 0 || !q.IsInt64() {
+		return 0
+	}
+	return money.Cash(q.Int64())
 }
 
 // Spend is how much of maxSpend a market BUY of amount can use when fees come on top: amount when that and its fees stay

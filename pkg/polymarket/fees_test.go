@@ -23,6 +23,10 @@ func TestRoomCoversEveryFeeThatCanCome(t *testing.T) {
 			t.Fatal(err)
 		}
 		room, roomFor := f.Room(size, limit), f.RoomFor(cash, tick)
+		exact := new(big.Rat).Mul(f.perShare(min(limit, money.Unit/2)), big.NewRat(int64(size), 1))
+		if over := exact.Sub(big.NewRat(int64(room), 1), exact); over.Sign() < 0 || over.Cmp(big.NewRat(10, 1)) >= 0 || room%10 != 0 {
+			t.Fatalf("%+v: %s shares at up to %s have room for %s, which is %s micro-units off", f, size, limit, room, over)
+		}
 		for price := money.Price(10_000); price <= limit; price += 10_000 {
 			fee := f.Fee(size, price)
 			if fee > room {

@@ -39,7 +39,7 @@ type Config struct {
 	// Exclusive ends the executor when another process owns one of its accounts, instead of waiting as a spare.
 	Exclusive bool
 	// NATS is the service connection. The executor does not close it, and does not judge whether its server syncs: see
-	// natsd.CheckSync.
+	// natsd.CheckSync. It makes one more with the same options, which it closes.
 	NATS *nats.Conn
 	// Replicas is how many copies the streams have: 0 or 1 for a single server, 3 in a cluster.
 	Replicas int

@@ -113,7 +113,7 @@ func (d *desk) newActor(v Venue, storage actor.Storage) *actor.Actor {
 		core = s.cfg.Around(name, core)
 	}
 	return actor.New(actor.Config{
-		Account: name, Env: s.cfg.Env, Family: msgs.FamilyOrder, Owner: s.cfg.Owner, Service: serviceName, JS: s.js, Core: core,
+		Account: name, Env: s.cfg.Env, Family: msgs.FamilyOrder, Owner: s.cfg.Owner, Service: serviceName, JS: s.js, Ask: s.ask, Core: core,
 		Express: []actor.Lane{
 			{Name: laneExpress, Stream: msgs.AskStream(name), Subjects: []string{
 				cmd(msgs.VerbCancel), cmd(msgs.VerbCancelAll), control(name, msgs.VerbHalt), control(name, msgs.VerbResume),

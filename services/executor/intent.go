@@ -155,7 +155,7 @@ func offTick(price money.Price, tick polymarket.Tick) *msgs.Error {
 // identify completes the intent with what tells this order from all others, and computes its id.
 func (p *proposal) identify(t *turn, salt uint64) *msgs.Error {
 	p.Salt = salt & polymarket.MaxSalt
-	p.Maker, p.Signer, p.SignatureType = t.id.Maker.Hex(), t.id.Signer.Hex(), int(t.id.Kind)
+	p.Maker, p.Signer, p.SignatureType = t.maker, t.signer, int(t.id.Kind)
 	p.TimestampMS = t.nowMS
 	o, err := orderFrom(&p.Intent)
 	if err != nil {

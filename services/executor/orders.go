@@ -18,6 +18,8 @@ type Orders struct {
 	id    Identity
 	rules Rules
 
+	maker, signer string // as intents name them
+
 	n     uint64 // of the last event
 	nowMS int64  // of the last event
 
@@ -50,7 +52,7 @@ var _ actor.Core = (*Orders)(nil)
 // NewOrders is the core of one account, as if nothing had happened yet.
 func NewOrders(id Identity, rules Rules) *Orders {
 	return &Orders{
-		id: id, rules: rules,
+		id: id, rules: rules, maker: id.Maker.Hex(), signer: id.Signer.Hex(),
 		byClient: map[msgs.ClientOrderID]*order{},
 		byID:     map[msgs.OrderID]*order{},
 		live:     map[uint64]*order{},

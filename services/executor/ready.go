@@ -9,7 +9,7 @@ import (
 	"sluice/pkg/polymarket"
 )
 
-// ready keeps orders that were signed while their intent was being written. Most are fetched within milliseconds; those
+// ready keeps orders that were signed and written while their intent was being written. Most are fetched within milliseconds; those
 // that were taken back are forgotten when they could not leave any more.
 type ready struct {
 	mu     sync.Mutex
@@ -44,7 +44,7 @@ func (r *ready) take(id msgs.OrderID) (polymarket.Envelope, bool) {
 	return e.Envelope, ok
 }
 
-// Prepare signs orders whose intents are being written. A signature is the same whenever it is made, and it stays in here
+// Prepare signs and writes orders whose intents are being written. A signature is the same whenever it is made, and it stays in here
 // until the intent is on disk.
 func (p *performer) Prepare(deeds []actor.Deed) {
 	for _, d := range deeds {
@@ -53,7 +53,7 @@ func (p *performer) Prepare(deeds []actor.Deed) {
 			continue
 		}
 		if e, err := p.signer.envelope(&post.Intent); err == nil {
-			p.ready.put(post.Intent.OrderID, e)
+			p.ready.put(post.Intent.OrderID, e.Written())
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"sluice/pkg/actor"
@@ -30,6 +31,8 @@ type Service struct {
 	limits *limits.Limiter
 	node   *shared.Node // what the limits share with other processes, and keep over restarts
 	desks  []*desk
+
+	ask     *nats.Conn     // for barriers, set once by Run; nil: there is none
 }
 
 // New checks the configuration and puts the service together; nothing is dialled before Run.
@@ -87,6 +90,9 @@ func (s *Service) Run(ctx context.Context) error {
 	}
 	if err != nil {
 		return err
+	}
+	if s.ask = s.asking(); s.ask != nil {
+		defer s.ask.Close()
 	}
 	ctx, end := s.sharing(ctx)
 	g := actor.Group{Log: s.cfg.Log}
