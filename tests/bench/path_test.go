@@ -87,6 +87,10 @@ type path struct {
 	key     *polymarket.Key
 	next    int
 	arrived chan arrival
+
+	mu      sync.Mutex
+	own     map[int]bool // sizes of what the executor was asked for
+	resting []msgs.Order // of the executor
 }
 
 type arrival struct {
@@ -99,7 +103,7 @@ func newPath(b *testing.B) *path {
 	if err != nil {
 		b.Fatal(err)
 	}
-	p := &path{b: b, key: key, next: firstSize, arrived: make(chan arrival, 4096)}
+	p := &path{b: b, key: key, next: firstSize, arrived: make(chan arrival, 4096), own: map[int]bool{}}
 	p.nc, p.js = bus(b)
 	if err := actor.EnsureStreams(b.Context(), p.js, 1, "main", sameRecord, leastRecord); err != nil {
 		b.Fatal(err)
@@ -146,13 +150,13 @@ func (p *path) runExecutor(base string) {
 	}
 }
 
-// venue takes every order. What it answers is the same for both.
+// venue takes every order. What it answers is the same for all. The executor finds what it has sent when it looks what rests.
 func (p *path) venue(w http.ResponseWriter, r *http.Request) {
 	at := time.Now()
 	body, _ := io.ReadAll(r.Body)
 	w.Header().Set("Content-Type", "application/json")
 	if r.Method != http.MethodPost {
-		_, _ = io.WriteString(w, `{"limit":500,"count":0,"next_cursor":"LTE=","data":[]}`)
+		p.list(w, r)
 		return
 	}
 	type posted struct {
@@ -185,6 +189,7 @@ func (p *path) venue(w http.ResponseWriter, r *http.Request) {
 			p.b.Error(err)
 			return
 		}
+		p.rests(taker/10_000, msgs.OrderID(id.Hex()))
 		if i > 0 {
 			answer = append(answer, ',')
 		}
@@ -194,6 +199,34 @@ func (p *path) venue(w http.ResponseWriter, r *http.Request) {
 		answer = append(append([]byte{'['}, answer...), ']')
 	}
 	_, _ = w.Write(answer)
+}
+
+// rests keeps an order of the executor.
+func (p *path) rests(size int, id msgs.OrderID) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.own[size] {
+		p.resting = append(p.resting, msgs.Order{OrderID: id, TokenID: token, ConditionID: condition, Side: msgs.Buy, OrderType: msgs.GTC, Price: money.Unit / 2,
+			Size: money.Size(size) * money.Unit / 100})
+	}
+}
+
+// list answers what rests, by the page.
+func (p *path) list(w http.ResponseWriter, r *http.Request) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	list, next := []map[string]any{}, "LTE="
+	if r.URL.Path == "/data/orders" {
+		from, _ := strconv.Atoi(r.URL.Query().Get("next_cursor"))
+		to := min(from+page, len(p.resting))
+		if to < len(p.resting) {
+			next = strconv.Itoa(to)
+		}
+		for i := range p.resting[from:to] {
+			list = append(list, shown(&p.resting[from+i]))
+		}
+	}
+	_ = json.NewEncoder(w).Encode(map[string]any{"limit": page, "count": len(list), "next_cursor": next, "data": list})
 }
 
 func (p *path) order(salt uint64, maker, taker, ts int64) *polymarket.Order {
@@ -310,6 +343,11 @@ func (p *path) round(account msgs.Account, rate, count int) []float64 {
 		p.next++
 		data := fmt.Appendf(nil, `{"client_order_id":"%s-%d","token_id":"%s","side":"BUY","type":"GTC","price":"0.5","size":"%d.%02d","sent_ms":%d}`,
 			account, size, token, size/100, size%100, time.Now().UnixMilli())
+		if account == "main" {
+			p.mu.Lock()
+			p.own[size] = true
+			p.mu.Unlock()
+		}
 		published[size] = time.Now()
 		if err := p.nc.Publish(msgs.CmdSubject(msgs.FamilyOrder, account, msgs.VerbSubmit), data); err != nil {
 			p.b.Fatal(err)
