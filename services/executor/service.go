@@ -32,7 +32,7 @@ type Service struct {
 	node   *shared.Node // what the limits share with other processes, and keep over restarts
 	desks  []*desk
 
-	ask     *nats.Conn     // for barriers, set once by Run; nil: there is none
+	ask *nats.Conn // for barriers, set once by Run; nil: there is none
 }
 
 // New checks the configuration and puts the service together; nothing is dialled before Run.
