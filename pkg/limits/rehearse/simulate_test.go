@@ -44,20 +44,21 @@ func full() budget.Options { return budget.Options{Factor: budget.Permille} }
 
 // TestSaturatedHourNeverExceedsAndUsesAll saturates the trading endpoints for an hour of virtual time at the full figures.
 // An independent venue counts: nothing in excess, and at least 99 % of what the binding layer sustains. Signers of
-// the lowest tier, and batches of the highest, run for an hour with random delays; all tiers with all delays do with SLUICE_REHEARSE_FULL=1.
+// the lowest tier, and batches of the highest, run for an hour with random delays; with SLUICE_REHEARSE_FULL=1 all tiers do with all delays, and their buckets alone.
 func TestSaturatedHourNeverExceedsAndUsesAll(t *testing.T) {
 	type row struct {
 		id, profile, endpoint, tier string
 		items                       int
 		span                        time.Duration
 		delays                      []Delay
+		alone                       bool // without what is counted per address
 	}
 	rows := []row{
-		{"S0-13", "polymarket-2026-02", "POST /order", "", 1, time.Hour, delays()},
-		{"S0-14", "polymarket-2026-02", "DELETE /order", "", 1, time.Hour, delays()},
-		{"S0-15", "polymarket-2026-02", "POST /orders", "", 15, time.Hour, delays()},
-		{"S2-21", "polymarket-2026-02", "DELETE /orders", "", 15, time.Hour, delays()},
-		{"S0-16", "relayer-2026-02", "POST /submit", "Partner", 1, time.Hour, delays()},
+		{"S0-13", "polymarket-2026-02", "POST /order", "", 1, time.Hour, delays(), false},
+		{"S0-14", "polymarket-2026-02", "DELETE /order", "", 1, time.Hour, delays(), false},
+		{"S0-15", "polymarket-2026-02", "POST /orders", "", 15, time.Hour, delays(), false},
+		{"S2-21", "polymarket-2026-02", "DELETE /orders", "", 15, time.Hour, delays(), false},
+		{"S0-16", "relayer-2026-02", "POST /submit", "Partner", 1, time.Hour, delays(), false},
 	}
 	const brief = 40 * time.Second // by then the buckets are in their steady state for long
 	all := os.Getenv("SLUICE_REHEARSE_FULL") == "1"
@@ -67,9 +68,12 @@ func TestSaturatedHourNeverExceedsAndUsesAll(t *testing.T) {
 			endpoint string
 			items    int
 		}{{"POST /order", 1}, {"POST /orders", 15}, {"DELETE /order", 1}, {"DELETE /orders", 15}} {
-			r := row{"C-11", "polymarket-2026-11", e.endpoint, tier, e.items, brief, delays()}
+			r := row{"C-11", "polymarket-2026-11", e.endpoint, tier, e.items, brief, delays(), false}
 			if rows = append(rows, r); all {
-				rows[len(rows)-1].span = time.Hour
+				r.span = time.Hour
+				rows[len(rows)-1] = r
+				r.delays, r.alone = []Delay{Jitter}, true // over an hour the windows bind the higher tiers before their buckets do
+				rows = append(rows, r)
 			} else if i == 0 || i == len(tiers)-1 && e.items > 1 { // the highest has 700,000 single orders in an hour
 				r.span, r.delays = time.Hour, []Delay{Jitter}
 				rows = append(rows, r)
@@ -78,10 +82,14 @@ func TestSaturatedHourNeverExceedsAndUsesAll(t *testing.T) {
 	}
 	for _, row := range rows {
 		for _, d := range row.delays {
-			t.Run(fmt.Sprintf("%s %s %s %s %s %s", row.id, row.profile, row.endpoint, row.tier, row.span, d), func(t *testing.T) {
+			p, name := profile(t, row.profile), fmt.Sprintf("%s %s %s %s %s %s", row.id, row.profile, row.endpoint, row.tier, row.span, d)
+			if row.alone {
+				p.Rules, name = slices.DeleteFunc(slices.Clone(p.Rules), func(r catalogue.Rule) bool { return r.Scope != catalogue.Signer }), name+" alone"
+			}
+			t.Run(name, func(t *testing.T) {
 				o := full()
 				o.Tier = row.tier
-				r := simulate(t, Scenario{Profile: profile(t, row.profile), Options: o, Endpoint: row.endpoint, Items: row.items, For: row.span, Delay: d, Seed: 7})
+				r := simulate(t, Scenario{Profile: p, Options: o, Endpoint: row.endpoint, Items: row.items, For: row.span, Delay: d, Seed: 7})
 				if r.Violations != 0 {
 					t.Errorf("%d of %d requests in excess", r.Violations, r.Sent)
 				}
