@@ -29,12 +29,12 @@ func TestRevokedPermissionIsNoticed(t *testing.T) {
 	}
 	for _, c := range []struct {
 		when, account string
-		full          bool // a day at work is a minute of this test's: on demand
+		full          bool // on demand: a day at work is a minute of this test's
 		until         func(*plant)
 	}{
 		{"S2-38 at once", "main", false, func(*plant) {}},
-		{"S2-38 at once", "eoa", false, func(*plant) {}},
-		{"S2-36 after a restart", "main", false, restart(0)},
+		{"S2-38 at once", "eoa", true, func(*plant) {}},
+		{"S2-36 after a restart", "main", true, restart(0)},
 		{"S2-36 after a restart", "eoa", false, restart(0)},
 		{"S2-37 after 25 hours away", "main", false, restart(25 * time.Hour)},
 		{"S2-37 after 25 hours away", "eoa", true, restart(25 * time.Hour)},
