@@ -15,7 +15,7 @@ type stuck struct {
 	account string
 	trouble func(f *sandbox.Faults)
 	noGas   bool          // own gas is not switched on
-	lasts   time.Duration // with SLUICE_RELAY_FULL, else half an hour of it; 0: it strikes once, or own gas does not wait for its end
+	lasts   time.Duration // with SLUICE_RELAY_FULL, else a quarter of an hour of it; 0: it strikes once, or own gas does not wait for its end
 	submits int           // at most, and so many units of our book; 0: what the pauses allow
 	after   time.Duration // the request has its end so long after the trouble, at the latest; 0: what the pauses allow
 	always  bool          // without SLUICE_RELAY_FULL too
@@ -60,7 +60,7 @@ func TestLongTroubleCostsAHandfulOfUnits(t *testing.T) {
 		"told CONFIRMED, deposit": {account: "deposit", trouble: lies, submits: 2, after: expiry},
 	} {
 		if !everything() {
-			if s.lasts = min(s.lasts, 30*time.Minute); !s.always {
+			if s.lasts = min(s.lasts, 15*time.Minute); !s.always {
 				continue
 			}
 		}
