@@ -289,7 +289,7 @@ func TestTierIsOnlyWhatTheVenueNames(t *testing.T) {
 		{404, `{"error":"no rate limit tier"}`, ""}, {500, `{"tier":"Gold"}`, ""}, {401, `{"error":"Unauthorized"}`, ""},
 	} {
 		tier, err := clobOn(t, func(r *http.Request, _ string) (int, string) {
-			if r.Method != "GET" || r.URL.Path != "/v1/user/rate-limit-tier" || len(r.Header["POLY_API_KEY"]) != 1 {
+			if r.Method != "GET" || r.URL.Path != "/v1/user/rate-limit-tier" || len(map[string][]string(r.Header)[headerAPIKey]) != 1 {
 				t.Errorf("asked %s %s with %v", r.Method, r.URL.Path, r.Header)
 			}
 			return c.status, c.body
