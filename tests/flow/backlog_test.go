@@ -97,7 +97,10 @@ func (d *drained) read(p *plant) {
 			if l.Method == "POST" && strings.HasPrefix(l.Path, "/order") {
 				a, err := arrivalOf(l)
 				if err != nil {
-					p.t.Fatal(err)
+					p.t.Fatalf("%v: %s", err, b)
+				}
+				if a.orders == nil {
+					continue
 				}
 				if d.posts++; d.posts == 1 {
 					d.first = a.at
