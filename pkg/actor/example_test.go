@@ -134,7 +134,7 @@ func Example() {
 	<-done
 	stop()
 	fmt.Println("stopped:", <-ended)
-	// Output:
+	// Unordered output:
 	// on disk: order.submitting
 	// posting one
 	// on disk: order.accepted
