@@ -109,9 +109,10 @@ type Config struct {
 	// Hear turns a record into a message for the core. It is total: what cannot be read is a message too.
 	Hear    func(Record) any
 	Perform Perform
-	// Prepare is told of deeds of submits while their events are being written, so that they can be performed sooner. It
-	// does nothing that is seen outside: they may never be performed. nil: none.
-	Prepare func([]Deed)
+	// Prepare is told of deeds of submits while their events are being written, so that they can be performed sooner: as a job
+	// that may never be performed, or in parts. It does nothing that is seen outside, delivers nothing, and ends with its
+	// context. nil: none.
+	Prepare Perform
 	Limiter Limiter // of submits; nil: no limit
 	// Published is called with events that have just reached the disk, in order. It must not block.
 	Published func([]msgs.Event)

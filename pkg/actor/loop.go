@@ -292,7 +292,7 @@ func (r *running) prepare(f *flight) {
 		}
 	}
 	if len(deeds) > 0 {
-		r.others.Go(func() { r.cfg.Prepare(deeds) })
+		r.others.Go(func() { r.cfg.Prepare(r.work, Job{Deeds: deeds, Sent: f.sent}) })
 	}
 }
 

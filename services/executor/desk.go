@@ -103,7 +103,7 @@ func (d *desk) newActor(v Venue, storage actor.Storage) *actor.Actor {
 	d.core = NewOrders(d.cfg.identity(s.cfg.ChainID), Rules{Caps: d.cfg.Caps, BookAge: s.cfg.BookAge, FactAge: s.cfg.FactAge, UnknownOrders: s.cfg.UnknownOrders})
 	p := &performer{
 		account: string(name), venue: v, signer: signer{d.cfg.Key, s.cfg.ChainID}, limits: s.limits, reply: d.ear.copies.Send,
-		log: d.log, count: s.count, revoked: &revoked{}, seen: &d.venue, dry: s.cfg.DryRun, keep: s.cfg.Limits.KeepCancel,
+		log: d.log, count: s.count, revoked: &revoked{}, seen: &d.venue, dry: s.cfg.DryRun, keep: s.cfg.Limits.KeepCancel, holds: true,
 		witness: &witness{s.cfg.NATS, s.js, name, d.log},
 	}
 	cmd := func(verb string) string { return msgs.CmdSubject(msgs.FamilyOrder, name, verb) }

@@ -11,7 +11,6 @@ import (
 
 	"sluice/pkg/actor"
 	"sluice/pkg/limits"
-	"sluice/pkg/limits/door"
 	"sluice/pkg/limits/retry"
 	"sluice/pkg/msgs"
 	"sluice/pkg/polymarket"
@@ -30,10 +29,12 @@ type performer struct {
 	revoked *revoked
 	singles singles
 	ready   ready
+	ahead   ahead
 	seen    *venueState
 	witness witnesses
 	dry     bool // sign, check, and post nothing
 	keep    bool // a second cancel must stay possible
+	holds   bool // the venue is reached through a door, which can hold a request
 }
 
 // Bounds of repeats. What is asked again is harmless to ask.
@@ -121,20 +122,17 @@ func (p *performer) post(ctx context.Context, job actor.Job, posts []Post) {
 		permit.NeverLeft()
 		return
 	}
-	q := limits.Posting(p.account, len(out))
 	if len(out) < len(posts) {
 		var err error
-		if permit, err = permit.Exchange(ctx, q); err != nil {
+		if permit, err = permit.Exchange(ctx, limits.Posting(p.account, len(out))); err != nil {
 			for _, id := range ids {
 				p.deliver(ctx, job, id, polymarket.NeverLeft{Cause: noRoom(err)})
 			}
 			return
 		}
 	}
-	with, done := door.Carry(ctx, q, permit)
-	defer done()
 	began := time.Now()
-	outcomes := p.venue.Post(with, out, by)
+	outcomes := p.leave(ctx, permit, ids, out, by)
 	p.count.took("post", time.Since(began))
 	for i, o := range outcomes {
 		p.seen.see(o)

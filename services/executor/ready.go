@@ -4,7 +4,6 @@ import (
 	"sync"
 	"time"
 
-	"sluice/pkg/actor"
 	"sluice/pkg/msgs"
 	"sluice/pkg/polymarket"
 )
@@ -42,20 +41,6 @@ func (r *ready) take(id msgs.OrderID) (polymarket.Envelope, bool) {
 	e, ok := r.signed[id]
 	delete(r.signed, id)
 	return e.Envelope, ok
-}
-
-// Prepare signs and writes orders whose intents are being written. A signature is the same whenever it is made, and it stays in here
-// until the intent is on disk.
-func (p *performer) Prepare(deeds []actor.Deed) {
-	for _, d := range deeds {
-		post, ok := d.(Post)
-		if !ok {
-			continue
-		}
-		if e, err := p.signer.envelope(&post.Intent); err == nil {
-			p.ready.put(post.Intent.OrderID, e.Written())
-		}
-	}
 }
 
 // envelope is an order as it is sent.

@@ -50,6 +50,7 @@ func Client(c *http.Client, l *limits.Limiter, account string, log *slog.Logger)
 type fare struct {
 	q      limits.Request
 	permit limits.Permit
+	held   *Held // not nil: the permit comes later
 	spent  atomic.Bool
 }
 
@@ -75,10 +76,10 @@ func Urgently(ctx context.Context) context.Context {
 }
 
 // RoundTrip waits for a permit unless the request's context brings one, sends, and closes the permit by what became of it.
-// A request that gets no permit fails before its first byte.
+// A request that gets no permit fails before its first byte. One that is held waits at its connection.
 func (d *door) RoundTrip(r *http.Request) (*http.Response, error) {
 	e := endpointOf(r)
-	permit, err := d.permit(r.Context(), e)
+	permit, held, err := d.permit(r.Context(), e)
 	if err != nil {
 		if r.Body != nil {
 			_ = r.Body.Close() // nothing was read of it
@@ -86,8 +87,18 @@ func (d *door) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	var left atomic.Bool
-	trace := &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { left.Store(true) }}
+	trace := &httptrace.ClientTrace{GotConn: func(at httptrace.GotConnInfo) {
+		if held == nil || held.await(r.Context(), at) {
+			left.Store(true)
+		}
+	}}
 	res, err := d.next.RoundTrip(r.WithContext(httptrace.WithClientTrace(r.Context(), trace)))
+	if held != nil {
+		var paid bool
+		if permit, paid = held.settle(); !paid {
+			return res, err
+		}
+	}
 	switch {
 	case err == nil:
 		a := answered(e, res)
@@ -115,18 +126,21 @@ func (d *door) tell(e limits.Endpoint, status int, s signal.Signal) {
 	}
 }
 
-func (d *door) permit(ctx context.Context, e limits.Endpoint) (limits.Permit, error) {
+// permit gives the permit of a call, or the hold that will be given it.
+func (d *door) permit(ctx context.Context, e limits.Endpoint) (p limits.Permit, h *Held, err error) {
 	q := limits.Request{Endpoint: string(e), Account: d.account}
 	if urgent, _ := ctx.Value(urgentKey{}).(bool); urgent {
-		return d.urgent(ctx, q)
+		p, err = d.urgent(ctx, q)
+		return p, nil, err
 	}
 	if f, ok := ctx.Value(fareKey{}).(*fare); ok && f.q.Endpoint == q.Endpoint {
 		if f.spent.CompareAndSwap(false, true) {
-			return f.permit, nil
+			return f.permit, f.held, nil
 		}
 		q = f.q
 	}
-	return d.limits.Acquire(ctx, q)
+	p, err = d.limits.Acquire(ctx, q)
+	return p, nil, err
 }
 
 // urgent waits for a permit only for a while: without the bus, which is when everything must be cancelled, nobody may be there to
