@@ -350,7 +350,9 @@ func (r *running) release(f *flight) {
 			r.held = append(r.held, held{Job{Deeds: u.deeds, Sent: f.sent}, u.gate, u.uses})
 		}
 	}
-	r.letGo()
+	if r.letGo() {
+		runtime.Gosched() // what was let go goes first: what follows can wait
+	}
 	if len(events) > 0 {
 		r.cfg.Published(events)
 	}

@@ -173,8 +173,8 @@ func (r *running) askLong(g *gate) {
 }
 
 // letGo performs the deeds whose gate is open, in order, and tells the core of those that it does not want any more. What
-// was written as one is one job.
-func (r *running) letGo() {
+// was written as one is one job. It reports whether something was begun.
+func (r *running) letGo() (begun bool) {
 	for len(r.held) > 0 && r.open(r.held[0].gate) {
 		job := r.held[0].Job
 		job.Deeds = nil
@@ -190,7 +190,9 @@ func (r *running) letGo() {
 			}
 		}
 		r.start(job)
+		begun = begun || len(job.Deeds) > 0
 	}
+	return begun
 }
 
 func (r *running) recall(d Deed, h held) {

@@ -83,7 +83,7 @@ func (p *performer) Prepare(ctx context.Context, job actor.Job) {
 		w := &waiting{done: make(chan struct{})}
 		var out []polymarket.Envelope
 		for i := range chunk {
-			e, err := p.signer.envelope(&chunk[i].Intent)
+			e, err := p.signer.envelope(&chunk[i])
 			if err != nil {
 				continue // post says so
 			}

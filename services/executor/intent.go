@@ -161,11 +161,12 @@ func (p *proposal) identify(t *turn, salt uint64) *msgs.Error {
 	if err != nil {
 		return failure(msgs.BadValue, err.Error(), "check the order's fields")
 	}
-	id, err := o.Hash(p.domain(t.id.ChainID))
+	d := p.domain(t.id.ChainID)
+	id, err := o.Hash(d)
 	if err != nil {
 		return failure(msgs.VersionMismatch, err.Error(), "update Sluice: it does not know how this market's orders are signed")
 	}
-	p.OrderID = msgs.OrderID(id.Hex())
+	p.OrderID, p.made = msgs.OrderID(id.Hex()), &made{o, d}
 	return nil
 }
 

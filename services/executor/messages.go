@@ -115,6 +115,8 @@ type Post struct {
 	Intent msgs.Intent
 	Again  bool
 	After  uint64 // number of the event after which it was decided
+
+	made *made // what the intent was made of; nil: it has to be read out of it
 }
 
 // CancelOrders asks the venue to end orders. It is asked again until the venue has answered.

@@ -106,7 +106,7 @@ func (p *performer) post(ctx context.Context, job actor.Job, posts []Post) {
 			p.deliver(ctx, job, in.OrderID, polymarket.NeverLeft{Cause: errRevoked})
 			continue
 		}
-		e, err := p.envelope(in)
+		e, err := p.envelope(&posts[i])
 		if err != nil {
 			p.log.Error("order not signed", "order_id", in.OrderID, "error", err)
 			p.deliver(ctx, job, in.OrderID, polymarket.Rejected{Reason: string(msgs.BadValue), VenueMessage: err.Error()})

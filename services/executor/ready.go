@@ -44,9 +44,9 @@ func (r *ready) take(id msgs.OrderID) (polymarket.Envelope, bool) {
 }
 
 // envelope is an order as it is sent.
-func (p *performer) envelope(in *msgs.Intent) (polymarket.Envelope, error) {
-	if e, ok := p.ready.take(in.OrderID); ok {
+func (p *performer) envelope(post *Post) (polymarket.Envelope, error) {
+	if e, ok := p.ready.take(post.Intent.OrderID); ok {
 		return e, nil
 	}
-	return p.signer.envelope(in)
+	return p.signer.envelope(post)
 }

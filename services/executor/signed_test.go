@@ -49,7 +49,7 @@ func TestSignedOrderIsSentAsItIs(t *testing.T) {
 	if in.OrderID != msgs.OrderID(id.Hex()) || in.Price.String() != "0.52" || in.Size.String() != "10" || in.Side != msgs.Buy {
 		t.Errorf("intent %+v", in)
 	}
-	e, err := signer{chain: polymarket.Polygon}.envelope(&in)
+	e, err := signer{chain: polymarket.Polygon}.envelope(&Post{Intent: in})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -137,7 +137,7 @@ func TestWhatASubmitAsksForIsSigned(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e, err := signer{key, polymarket.Polygon}.envelope(&s.Orders[0])
+	e, err := signer{key, polymarket.Polygon}.envelope(&Post{Intent: s.Orders[0]})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -36,6 +36,7 @@ func (t *turn) submit(a *Asked, c *msgs.Submit) {
 type proposal struct {
 	msgs.Intent
 	market *Market
+	made   *made // once it is identified
 }
 
 // proposal takes from a submit what needs no judgement, so that also a refusal can tell what it was about.
@@ -210,7 +211,7 @@ func (t *turn) send(a *Asked, p *proposal) {
 		return
 	}
 	t.emit(&msgs.OrderSubmitting{Head: a.head(msgs.KindSubmitting), Orders: []msgs.Intent{p.Intent}})
-	t.deed(Post{Intent: p.Intent, After: t.n})
+	t.deed(Post{Intent: p.Intent, After: t.n, made: p.made})
 	t.Uses = 1
 }
 
