@@ -2,7 +2,6 @@ package actor
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"runtime"
 	"sync"
@@ -216,7 +215,7 @@ func (r *running) take(now time.Time, d Decision, g *gate) {
 	u := unit{events: d.Events, raw: make([][]byte, 0, len(d.Events)), deeds: d.Deeds, gate: g, uses: d.Uses}
 	for _, e := range d.Events {
 		r.stamp(e, now)
-		raw, err := json.Marshal(e)
+		raw, err := msgs.AppendEvent(nil, e)
 		if err != nil {
 			panic("actor: event " + string(e.Kind()) + " does not encode: " + err.Error())
 		}

@@ -1,6 +1,7 @@
 package msgs
 
 import (
+	"encoding/json"
 	"fmt"
 	"testing"
 )
@@ -72,4 +73,48 @@ func BenchmarkDecodeEnvelope(b *testing.B) {
 			}
 		})
 	}
+}
+
+// BenchmarkAppendEvent writes the event on the way of every order, by hand and by encoding/json.
+func BenchmarkAppendEvent(b *testing.B) {
+	e := intentWritten(b)
+	b.Run("by_hand", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, err := AppendEvent(nil, e); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("by_json", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, err := json.Marshal(e); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}
+
+// intentWritten is an order.submitting of a plain limit order.
+func intentWritten(b *testing.B) Event {
+	b.Helper()
+	for _, s := range samples(b) {
+		if s.name != "order.submitting" {
+			continue
+		}
+		e, err := DecodeEvent(s.data)
+		if err != nil {
+			b.Fatal(err)
+		}
+		one := e.(*OrderSubmitting)
+		one.Orders = one.Orders[:1]
+		one.Orders[0].Meta = nil
+		if _, quick := appendQuick(nil, e); !quick {
+			b.Fatalf("%s is not written by hand", s.data)
+		}
+		return e
+	}
+	b.Fatal("no sample of order.submitting")
+	return nil
 }
