@@ -2,6 +2,7 @@ package polymarket
 
 import (
 	"math/big"
+	"math/bits"
 
 	"sluice/pkg/money"
 )
@@ -26,8 +27,11 @@ func (f FeeTerms) Fee(size money.Size, price money.Price) money.Cash {
 	return toCash(fee.Mul(fee, big.NewRat(money.Unit, 1)), money.Step(feeDecimals), true)
 }
 
-// HighestFee is what a market of unknown terms is taken for: the highest that the venue documents.
-func HighestFee() FeeTerms { return FeeTerms{Rate: big.NewRat(7, 100), Exponent: 1} }
+// HighestRate is the highest that the venue documents, in micro-units; its exponent is 1.
+const HighestRate = 70_000
+
+// HighestFee is what a market of unknown terms is taken for.
+func HighestFee() FeeTerms { return FeeTerms{Rate: big.NewRat(HighestRate, money.Unit), Exponent: 1} }
 
 // Room is the most that a purchase of size shares for at most price each can be charged, builder fees apart. A better price
 // can make the fee of a share higher: it is highest at one half.
@@ -40,6 +44,24 @@ func (f FeeTerms) Room(size money.Size, price money.Price) money.Cash {
 		den.Mul(den, whole)
 	}
 	return ceiling(num, den)
+}
+
+// Room is FeeTerms.Room of a market whose rate is in micro-units. Where the exponent is 1, as the venue documents it, and the
+// amounts are what people trade, it needs no big numbers: every purchase that rests asks for it while it waits.
+func Room(microRate int64, exponent int, size money.Size, price money.Price) money.Cash {
+	p := uint64(min(price, money.Unit/2))
+	over, rated := bits.Mul64(uint64(microRate), uint64(size))
+	if exponent != 1 || microRate < 0 || size < 0 || price < 0 || over > 0 {
+		return FeeTerms{Rate: big.NewRat(microRate, money.Unit), Exponent: exponent}.Room(size, price)
+	}
+	const whole = money.Unit * money.Unit * money.Unit // of rate, p and 1−p
+	step := uint64(money.Step(feeDecimals))
+	hi, lo := bits.Mul64(rated, p*(money.Unit-p))
+	steps, rest := bits.Div64(hi, lo, whole*step) // rated < 2⁶⁴ and p × (1−p) ≤ ¼ × 10¹², so hi is below 10¹²
+	if rest > 0 {
+		steps++
+	}
+	return money.Cash(steps * step)
 }
 
 // RoomFor is Room for a purchase that spends cash, at a price not below tick.

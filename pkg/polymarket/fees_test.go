@@ -1,6 +1,7 @@
 package polymarket
 
 import (
+	"math"
 	"math/big"
 	"math/rand/v2"
 	"testing"
@@ -46,5 +47,29 @@ func TestRoomCoversEveryFeeThatCanCome(t *testing.T) {
 	}
 	if tight < 400 {
 		t.Errorf("of 1000 purchases only %d need their room", tight)
+	}
+}
+
+// Without big numbers the room is the same to the last micro-unit, for numbers of every length, also where they do not fit.
+func TestRoomIsTheSameWithoutBigNumbers(t *testing.T) {
+	r := rand.New(rand.NewPCG(2, 1))
+	any := func() int64 { return int64(r.Uint64()) >> r.IntN(64) }
+	is := func(rate int64, exponent int, size money.Size, price money.Price) {
+		want := FeeTerms{Rate: big.NewRat(rate, money.Unit), Exponent: exponent}.Room(size, price)
+		if got := Room(rate, exponent, size, price); got != want {
+			t.Fatalf("rate %d, exponent %d: %s shares at %s have room for %s, want %s", rate, exponent, size, price, got, want)
+		}
+	}
+	edges := []int64{0, 1, -1, 10, HighestRate, money.Unit / 2, money.Unit, math.MaxInt64, math.MinInt64}
+	for _, rate := range edges {
+		for _, size := range edges {
+			for _, price := range edges {
+				is(rate, 1, money.Size(size), money.Price(price))
+			}
+		}
+	}
+	for range 20_000 {
+		is(any(), r.IntN(4), money.Size(any()), money.Price(any()))
+		is(r.Int64N(100_000), 1, money.Size(r.Int64N(1e12)), money.Price(r.Int64N(money.Unit)))
 	}
 }

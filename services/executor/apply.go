@@ -109,9 +109,11 @@ func (o *Orders) index(ord *order) {
 	}
 	if !ord.Final {
 		o.live[ord.Serial] = ord
+		o.expose(ord)
 		return
 	}
 	delete(o.live, ord.Serial)
+	o.expose(ord)
 	for _, b := range o.barriers {
 		b.ended(ord)
 	}
@@ -150,6 +152,7 @@ func (o *Orders) applyFill(h *msgs.Head, e *msgs.OrderFilled) {
 		return
 	}
 	ord.Legs = append(ord.Legs, leg{Fill: *e.Fill})
+	o.expose(ord)
 	worth := notional(e.Fill.Price, e.Fill.Size)
 	if day := h.AtMS / msPerDay; day != o.day {
 		o.day, o.traded = day, 0
@@ -285,6 +288,7 @@ func (o *Orders) forget(ord *order) {
 		delete(o.byID, ord.OrderID)
 	}
 	delete(o.live, ord.Serial)
+	o.expose(ord)
 	delete(o.waiting, ord.Serial)
 	delete(o.going, ord.Serial)
 }

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"strconv"
 	"strings"
 	"testing"
@@ -144,8 +145,8 @@ func (b *bench) consistent() {
 	if going != len(b.core.going) {
 		b.t.Fatalf("%d orders are said to have no outcome, and %d have none", len(b.core.going), going)
 	}
-	live := state(b.t, b.core)
-	if again := state(b.t, b.replayed()); !bytes.Equal(live, again) {
+	live, replayed := state(b.t, b.core), b.replayed()
+	if again := state(b.t, replayed); !bytes.Equal(live, again) {
 		b.t.Fatalf("replay differs from life:\n%s\n%s", live, again)
 	}
 	restored := NewOrders(b.core.id, b.core.rules)
@@ -154,6 +155,24 @@ func (b *bench) consistent() {
 	}
 	if again := state(b.t, restored); !bytes.Equal(live, again) {
 		b.t.Fatalf("a restored snapshot differs:\n%s\n%s", live, again)
+	}
+	for _, core := range []*Orders{b.core, replayed, restored} {
+		b.exposedAsWalked(core)
+	}
+}
+
+// exposedAsWalked fails the test when the exposure that the caps are judged by is not the sum over all live orders.
+func (b *bench) exposedAsWalked(o *Orders) {
+	b.t.Helper()
+	resting, markets := money.Cash(0), map[msgs.ConditionID]money.Cash{}
+	for _, ord := range o.live {
+		stake := ord.stake()
+		if resting += stake; stake != 0 {
+			markets[ord.ConditionID] += stake
+		}
+	}
+	if o.exposed.resting != resting || !maps.Equal(o.exposed.markets, markets) {
+		b.t.Fatalf("the exposure is %s, %v, and the orders are worth %s, %v", o.exposed.resting, o.exposed.markets, resting, markets)
 	}
 }
 

@@ -18,16 +18,14 @@ func (t *turn) capped(p *proposal, replaced *order) *msgs.Error {
 	if c.Order > 0 && worth > c.Order {
 		return beyond(msgs.CapOrder, "the order is worth", worth, c.Order, "order less, or raise --cap-order")
 	}
-	resting, here, open := money.Cash(0), max(0, t.markets[p.ConditionID]), 0
-	for _, ord := range t.live {
-		if replaced != nil && ord.Serial == replaced.Serial {
-			continue
-		}
-		open++
-		stake := ord.stake()
-		resting += stake
-		if ord.ConditionID == p.ConditionID {
-			here += stake
+	resting, here, open := t.exposed.resting, max(0, t.markets[p.ConditionID])+t.exposed.markets[p.ConditionID], len(t.live)
+	if replaced != nil {
+		if old := t.live[replaced.Serial]; old != nil {
+			open--
+			resting -= old.counted.cash
+			if old.counted.market == p.ConditionID {
+				here -= old.counted.cash
+			}
 		}
 	}
 	if c.OpenOrders > 0 && open >= c.OpenOrders {
@@ -56,4 +54,39 @@ func (p *proposal) worth() money.Cash {
 		return money.Cash(p.MakerAmount)
 	}
 	return money.Cash(p.TakerAmount)
+}
+
+// exposure is what all orders that are not final can still take. It is kept as they change, because every submit asks for it.
+type exposure struct {
+	resting money.Cash
+	markets map[msgs.ConditionID]money.Cash
+}
+
+// counted is what an order stands for in the exposure.
+type counted struct {
+	market msgs.ConditionID
+	cash   money.Cash
+}
+
+// expose brings the exposure up to what an order can still take. It is called whenever the order has changed.
+func (o *Orders) expose(ord *order) {
+	x, is := &o.exposed, counted{}
+	if o.live[ord.Serial] == ord {
+		is = counted{ord.ConditionID, ord.stake()}
+	}
+	if was := ord.counted; was != is {
+		x.add(was.market, -was.cash)
+		x.add(is.market, is.cash)
+		ord.counted = is
+	}
+}
+
+func (x *exposure) add(market msgs.ConditionID, cash money.Cash) {
+	if cash == 0 {
+		return
+	}
+	x.resting += cash
+	if x.markets[market] += cash; x.markets[market] == 0 {
+		delete(x.markets, market)
+	}
 }

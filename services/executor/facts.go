@@ -19,6 +19,14 @@ func (m *Market) fee() polymarket.FeeTerms {
 	return polymarket.FeeTerms{Rate: big.NewRat(int64(*m.FeeRate), money.Unit), Exponent: m.FeeExponent}
 }
 
+// room is the most that a taker's purchase of size at price or better pays beside the price.
+func (m *Market) room(size money.Size, price money.Price) money.Cash {
+	if m.FeeRate == nil {
+		return polymarket.Room(polymarket.HighestRate, 1, size, price)
+	}
+	return polymarket.Room(int64(*m.FeeRate), m.FeeExponent, size, price)
+}
+
 // Facts is what is known of the markets at one moment. It is immutable: With gives the next one.
 type Facts struct {
 	byToken     map[msgs.TokenID]*Market

@@ -47,7 +47,7 @@ func (p *proposal) leaveRoom(tick polymarket.Tick) {
 	case p.Side != msgs.Buy || p.PostOnly:
 		p.FeeRoom = 0
 	case p.OrderType.Rests():
-		p.FeeRoom = p.market.fee().Room(p.Size, p.Price)
+		p.FeeRoom = p.market.room(p.Size, p.Price)
 	default:
 		p.FeeRoom = p.market.fee().RoomFor(money.Cash(p.MakerAmount), tick)
 	}
@@ -157,7 +157,7 @@ func (p *proposal) identify(t *turn, salt uint64) *msgs.Error {
 	p.Salt = salt & polymarket.MaxSalt
 	p.Maker, p.Signer, p.SignatureType = t.maker, t.signer, int(t.id.Kind)
 	p.TimestampMS = t.nowMS
-	o, err := orderFrom(&p.Intent)
+	o, err := orderOn(&p.Intent, t.id.Maker, t.id.Signer)
 	if err != nil {
 		return failure(msgs.BadValue, err.Error(), "check the order's fields")
 	}
@@ -176,17 +176,24 @@ func (p *proposal) domain(chain uint64) polymarket.Domain {
 
 // orderFrom is the order that an intent describes, in the venue's types.
 func orderFrom(in *msgs.Intent) (polymarket.Order, error) {
+	maker, err := polymarket.ParseAddress(in.Maker)
+	if err != nil {
+		return polymarket.Order{}, err
+	}
+	signer, err := polymarket.ParseAddress(in.Signer)
+	if err != nil {
+		return polymarket.Order{}, err
+	}
+	return orderOn(in, maker, signer)
+}
+
+// orderOn is orderFrom for an intent whose maker and signer are known to be these.
+func orderOn(in *msgs.Intent, maker, signer polymarket.Address) (polymarket.Order, error) {
 	o := polymarket.Order{
-		Salt: in.Salt, MakerAmount: in.MakerAmount, TakerAmount: in.TakerAmount, Side: polymarket.Side(in.Side),
+		Salt: in.Salt, Maker: maker, Signer: signer, MakerAmount: in.MakerAmount, TakerAmount: in.TakerAmount, Side: polymarket.Side(in.Side),
 		SignatureType: polymarket.WalletKind(in.SignatureType), TimestampMS: in.TimestampMS, Expiration: in.ExpirationS,
 	}
 	var err error
-	if o.Maker, err = polymarket.ParseAddress(in.Maker); err != nil {
-		return o, err
-	}
-	if o.Signer, err = polymarket.ParseAddress(in.Signer); err != nil {
-		return o, err
-	}
 	if o.TokenID, err = polymarket.ParseTokenID(string(in.TokenID)); err != nil {
 		return o, err
 	}

@@ -30,7 +30,7 @@ func (t *turn) found(m Found) {
 	d, status := t.order(m.OrderID), normal(m.Order.Status)
 	t.alone = m.Alone
 	if status != statusLive && status != statusDelayed {
-		t.closed[m.OrderID] = m.Order.Matched
+		t.close(m.OrderID, m.Order.Matched)
 	}
 	switch {
 	case d == nil:
@@ -154,7 +154,7 @@ func (t *turn) ghost(d *order, status string, askedMS int64) {
 // denied takes the venue's word that it does not know an order.
 func (t *turn) denied(m Denied) {
 	d := t.order(m.OrderID)
-	t.closed[m.OrderID] = 0
+	t.close(m.OrderID, 0)
 	if d == nil || d.Final || m.Try != d.Tries {
 		return
 	}

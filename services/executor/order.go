@@ -30,6 +30,8 @@ type order struct {
 
 	Taken       bool `json:",omitempty"` // the venue has refused to cancel it, because it has matched it
 	Unexplained bool `json:",omitempty"` // foreign as it seems, or of a lost part of this log: the comparison says
+
+	counted counted // in the state's exposure
 }
 
 // ending is what the event that ended an order said beside the order itself.

@@ -45,6 +45,7 @@ type Orders struct {
 	day     int64                           // since 1970
 	traded  money.Cash                      // on that day
 	markets map[msgs.ConditionID]money.Cash // bought less sold
+	exposed exposure
 }
 
 var _ actor.Core = (*Orders)(nil)
@@ -59,6 +60,7 @@ func NewOrders(id Identity, rules Rules) *Orders {
 		waiting:  map[uint64]*order{},
 		going:    map[uint64]*order{},
 		markets:  map[msgs.ConditionID]money.Cash{},
+		exposed:  exposure{markets: map[msgs.ConditionID]money.Cash{}},
 	}
 }
 
@@ -154,7 +156,7 @@ type turn struct {
 }
 
 func (o *Orders) turn(now time.Time) *turn {
-	return &turn{Orders: o, nowMS: now.UnixMilli(), drafts: map[*order]*order{}, closed: map[msgs.OrderID]money.Size{}}
+	return &turn{Orders: o, nowMS: now.UnixMilli()}
 }
 
 func (t *turn) emit(e msgs.Event)  { t.Events = append(t.Events, e) }
@@ -172,11 +174,23 @@ func (t *turn) draft(o *order) *order {
 		return nil
 	}
 	d := t.drafts[o]
-	if d == nil {
-		d = o.clone()
-		t.drafts[o] = d
+	if d != nil {
+		return d
 	}
+	if t.drafts == nil {
+		t.drafts = map[*order]*order{}
+	}
+	d = o.clone()
+	t.drafts[o] = d
 	return d
+}
+
+// close notes that the venue has just said an order to be over, with so much of it matched.
+func (t *turn) close(id msgs.OrderID, matched money.Size) {
+	if t.closed == nil {
+		t.closed = map[msgs.OrderID]money.Size{}
+	}
+	t.closed[id] = matched
 }
 
 // order finds an order by the venue's id, nil when there is none.

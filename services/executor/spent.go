@@ -33,7 +33,8 @@ type generation struct {
 
 // mark is the 8-byte hash of an id of a kind.
 func mark(kind byte, id string) uint64 {
-	h := sha256.Sum256(append([]byte{kind}, id...))
+	b := append(make([]byte, 0, 128), kind) // longer ids than any of ours grow it
+	h := sha256.Sum256(append(b, id...))
 	return binary.LittleEndian.Uint64(h[:8])
 }
 
