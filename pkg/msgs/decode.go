@@ -55,6 +55,14 @@ func decodeInto(c Command, data []byte) *Error {
 		return newError(TooLarge, "", "the command has %d bytes", len(data)).
 			fix(fmt.Sprintf("send at most %d bytes; split long lists into several commands", MaxCommand))
 	}
+	if s, ok := c.(*Submit); ok && s.quick(data) {
+		return nil
+	}
+	return decodeWhole(c, data)
+}
+
+// decodeWhole is the general way, which alone finds and says what is wrong.
+func decodeWhole(c Command, data []byte) *Error {
 	object, err := oneObject(data)
 	if err != nil {
 		return newError(BadJSON, "", "the message cannot be read: %v", err).

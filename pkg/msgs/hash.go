@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"slices"
 	"strconv"
 
 	"sluice/pkg/money"
@@ -14,7 +15,8 @@ import (
 // The order of the fields, white space and the spelling of decimals make no difference, nor do v and sent_ms: whoever
 // sends again may stamp again. It is empty for a command that cannot be encoded, which none that was decoded is.
 func ContentHash(cmd Command) string {
-	content, ok := make([]byte, 0, 512), false
+	const usual = 512 // bytes; those of most commands
+	content, ok := make([]byte, 0, usual), false
 	if s, is := cmd.(*Submit); is {
 		content, ok = s.content(content)
 	}
@@ -27,7 +29,9 @@ func ContentHash(cmd Command) string {
 	}
 	h := sha256.Sum256(content)
 	const half = sha256.Size / 2 // 128 bits: two contents that differ have two hashes
-	return hex.EncodeToString(h[:half])
+	var digits [2 * half]byte
+	hex.Encode(digits[:], h[:half])
+	return string(digits[:])
 }
 
 // contentOf writes what counts of an encoded command: its type, and a line for each of its fields.
@@ -40,81 +44,107 @@ func contentOf(b []byte, cmd Command, encoded []byte) []byte {
 		case "meta":
 			m.raw = sorted(m.raw)
 		}
-		b = append(named(b, m.name), m.raw...)
+		b = append(lines(b).named(m.name), m.raw...)
 	}
 	return b
 }
 
 // content writes what contentOf writes, of most submits, without their JSON: it lies on the way of every order. It leaves those
-// with meta, with a signed order and with characters that JSON escapes to the general way.
+// with a signed order, with a meta that is not plain and with characters that JSON escapes to the general way.
 func (s *Submit) content(b []byte) (content []byte, ok bool) {
-	if s.Meta != nil || s.Signed != nil {
+	meta, plain := s.plainMeta(make([]pair, 0, quickPairs))
+	if !plain || s.Signed != nil || escaped(string(s.ClientOrderID), string(s.TokenID), s.Market, s.Outcome, string(s.Side), string(s.Type), s.Builder) {
 		return b, false
 	}
-	w := lines{b: append(b, TypeOf(s)...), plain: true}
-	w.text("client_order_id", string(s.ClientOrderID), true)
-	w.text("token_id", string(s.TokenID), false)
-	w.text("market", s.Market, false)
-	w.text("outcome", s.Outcome, false)
-	w.text("side", string(s.Side), false)
-	w.text("type", string(s.Type), true)
-	amount(&w, "price", s.Price)
-	amount(&w, "max_slippage", s.MaxSlippage)
-	amount(&w, "size", s.Size)
-	amount(&w, "amount", s.Amount)
-	w.number("expires_ms", s.ExpiresMS, s.ExpiresMS != 0)
-	w.flag("post_only", s.PostOnly)
-	w.flag("defer_exec", s.DeferExec)
-	w.pointed("valid_until_ms", s.ValidUntilMS)
-	w.text("builder", s.Builder, false)
-	w.pointed("fee_rate_bps", s.FeeRateBPS)
-	w.pointed("nonce", s.Nonce)
-	w.number("expiration", s.Expiration, s.Expiration != 0)
-	return w.b, w.plain
-}
-
-// lines writes fields as their JSON, a line each.
-type lines struct {
-	b     []byte
-	plain bool // no text needed an escape
-}
-
-func named(b []byte, name string) []byte { return append(append(append(b, '\n'), name...), '=') }
-
-func (w *lines) text(name, v string, empty bool) {
-	if v == "" && !empty {
-		return
+	w := append(append(append(append(lines(b), "cmd."...), FamilyOrder...), '.'), VerbSubmit...)
+	if meta != nil {
+		w = written(w.named("meta"), meta)
 	}
-	for i := range len(v) {
-		if c := v[i]; c < ' ' || c > '~' || c == '"' || c == '\\' || c == '<' || c == '>' || c == '&' {
-			w.plain = false
+	w = w.text("client_order_id", string(s.ClientOrderID), true)
+	w = w.text("token_id", string(s.TokenID), false)
+	w = w.text("market", s.Market, false)
+	w = w.text("outcome", s.Outcome, false)
+	w = w.text("side", string(s.Side), false)
+	w = w.text("type", string(s.Type), true)
+	w = amount(w, "price", s.Price)
+	w = amount(w, "max_slippage", s.MaxSlippage)
+	w = amount(w, "size", s.Size)
+	w = amount(w, "amount", s.Amount)
+	w = w.number("expires_ms", s.ExpiresMS, s.ExpiresMS != 0)
+	w = w.flag("post_only", s.PostOnly)
+	w = w.flag("defer_exec", s.DeferExec)
+	w = w.pointed("valid_until_ms", s.ValidUntilMS)
+	w = w.text("builder", s.Builder, false)
+	w = w.pointed("fee_rate_bps", s.FeeRateBPS)
+	w = w.pointed("nonce", s.Nonce)
+	return w.number("expiration", s.Expiration, s.Expiration != 0), true
+}
+
+// plainMeta gives the members of meta with their names in order; nil without a meta.
+func (s *Submit) plainMeta(into []pair) (object []pair, ok bool) {
+	if s.Meta == nil {
+		return nil, true
+	}
+	w := walk{b: s.Meta}
+	object, ok = w.pairs(into)
+	slices.SortFunc(object, func(a, b pair) int { return bytes.Compare(a.name, b.name) })
+	return object, ok && w.atEnd() && !bytes.ContainsAny(s.Meta, "<>&")
+}
+
+// escaped reports whether one of the texts has a character that is not written in JSON as it is.
+func escaped(texts ...string) bool {
+	for _, s := range texts {
+		for i := range len(s) {
+			c := s[i]
+			if c >= '0' && c <= '9' {
+				continue // most of a token
+			}
+			if c < ' ' || c > '~' || c == '"' || c == '\\' || c == '<' || c == '>' || c == '&' {
+				return true
+			}
 		}
 	}
-	w.b = append(append(append(named(w.b, name), '"'), v...), '"')
+	return false
 }
 
-func (w *lines) number(name string, v int64, there bool) {
-	if there {
-		w.b = strconv.AppendInt(named(w.b, name), v, 10)
+// lines are fields as their JSON, a line each.
+type lines []byte
+
+func (b lines) named(name string) lines { return append(append(append(b, '\n'), name...), '=') }
+
+func (b lines) text(name, v string, empty bool) lines {
+	if v == "" && !empty {
+		return b
 	}
+	return append(append(append(b.named(name), '"'), v...), '"')
 }
 
-func (w *lines) pointed(name string, v *int64) {
-	if v != nil {
-		w.number(name, *v, true)
+func (b lines) number(name string, v int64, there bool) lines {
+	if !there {
+		return b
 	}
+	return strconv.AppendInt(b.named(name), v, 10)
 }
 
-func (w *lines) flag(name string, v bool) {
-	if v {
-		w.b = append(named(w.b, name), "true"...)
+func (b lines) pointed(name string, v *int64) lines {
+	if v == nil {
+		return b
 	}
+	return b.number(name, *v, true)
 }
 
-func amount[T money.Price | money.Size | money.Cash](w *lines, name string, v *T) {
-	if v != nil {
-		w.b = append(money.Append(append(named(w.b, name), '"'), *v), '"')
+func (b lines) flag(name string, v bool) lines {
+	if !v {
+		return b
 	}
+	return append(b.named(name), "true"...)
+}
+
+func amount[T money.Price | money.Size | money.Cash](b lines, name string, v *T) lines {
+	if v == nil {
+		return b
+	}
+	return append(money.Append(append(b.named(name), '"'), *v), '"')
 }
 
 // sorted writes an object again with its names in order at every level, numbers as they were.

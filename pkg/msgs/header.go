@@ -11,6 +11,9 @@ func MsgID(a Account, verb, id string) string { return string(a) + "." + verb + 
 // CheckHeaders judges the headers of a command. cmd is what was decoded, or nil when that failed: then only Reply-To can
 // be judged. A bad Reply-To must not be answered to.
 func CheckHeaders(subject string, headers map[string][]string, cmd Command) *Error {
+	if len(headers) == 0 {
+		return nil
+	}
 	if v, there := headers[HeaderReplyTo]; there && (len(v) != 1 || !ValidReplyTo(v[0])) {
 		return newError(BadReplyTo, HeaderReplyTo, "the header Reply-To is %q", clip(strings.Join(v, ", "))).
 			fix("give one inbox of your connection (" + InboxPrefix + "…), without wildcards, of at most 256 bytes")

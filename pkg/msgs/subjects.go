@@ -82,11 +82,13 @@ func GasSubject(owner, chain string) string { return "gas." + strings.ToLower(ow
 
 // SplitCmd takes a command's subject apart; ok is false when it is not one.
 func SplitCmd(subject string) (family string, a Account, verb string, ok bool) {
-	t := strings.Split(subject, ".")
-	if len(t) != 4 || t[0] != "cmd" {
+	rest, isCmd := strings.CutPrefix(subject, "cmd.")
+	family, rest, _ = strings.Cut(rest, ".")
+	account, verb, three := strings.Cut(rest, ".")
+	if !isCmd || !three || strings.Contains(verb, ".") {
 		return "", "", "", false
 	}
-	return t[1], Account(t[2]), t[3], true
+	return family, Account(account), verb, true
 }
 
 // Header names that Sluice reads and writes.

@@ -5,8 +5,9 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"log/slog"
-	"strings"
 	"sync/atomic"
+
+	"github.com/prometheus/client_golang/prometheus"
 
 	"sluice/pkg/actor"
 	"sluice/pkg/msgs"
@@ -24,14 +25,19 @@ type ear struct {
 	count   *counters
 	log     *slog.Logger
 	room    func() actor.Room
-	heard   atomic.Uint64 // the last sequence of the submit lane
-	fedMS   atomic.Int64  // when the latest private event was received
-	head    *Asked        // what was heard last of the submit lane, without the world
-	headOf  string        // its stream
+	heard   atomic.Uint64      // the last sequence of the submit lane
+	fedMS   atomic.Int64       // when the latest private event was received
+	head    Asked              // what was heard last of the submit lane, without the world
+	headOf  string             // its stream; empty while nothing was heard
+	verb    string             // of the command heard last
+	heardOf prometheus.Counter // the commands of that verb
 }
 
 // hear gives the message that a record is.
 func (h *ear) hear(r actor.Record) any {
+	if r.Lane == laneSubmit {
+		return h.asked(&r)
+	}
 	switch r.Subject {
 	case msgs.FeedSubject(h.account, "order"):
 		f := &msgs.FeedOrder{}
@@ -40,7 +46,7 @@ func (h *ear) hear(r actor.Record) any {
 		f := &msgs.FeedTrade{}
 		return h.fed(r, f, &Fed{Trade: f, Stored: r.Stored})
 	}
-	return h.asked(r)
+	return h.asked(&r)
 }
 
 func (h *ear) fed(r actor.Record, into any, m *Fed) any {
@@ -54,21 +60,34 @@ func (h *ear) fed(r actor.Record, into any, m *Fed) any {
 
 // asked gives a command with the world as it is now. The head of the submit lane is asked for again while it waits: it is
 // decoded and counted once.
-func (h *ear) asked(r actor.Record) any {
-	if h.head == nil || !h.headIs(&r) {
-		a := h.decode(&r)
-		h.copies.expect(a)
-		h.count.commands.WithLabelValues(a.Verb).Inc()
-		if r.Lane != laneSubmit {
-			h.see(a)
-			return a
-		}
-		h.heard.Store(r.Seq)
-		h.head, h.headOf = a, r.Stream
+func (h *ear) asked(r *actor.Record) any {
+	if r.Lane != laneSubmit {
+		a := new(Asked)
+		h.first(a, r)
+		h.see(a)
+		return a
 	}
-	a := *h.head
+	if !h.headIs(r) {
+		h.head = Asked{}
+		h.first(&h.head, r)
+		h.heard.Store(r.Seq)
+		h.headOf = r.Stream
+	}
+	a := h.head
 	h.see(&a)
 	return &a
+}
+
+// first decodes and counts a command that was not heard before.
+func (h *ear) first(a *Asked, r *actor.Record) {
+	h.decode(a, r)
+	if a.ReplyTo != "" {
+		h.copies.expect(a)
+	}
+	if h.heardOf == nil || a.Verb != h.verb {
+		h.verb, h.heardOf = a.Verb, h.count.commands.WithLabelValues(a.Verb)
+	}
+	h.heardOf.Inc()
 }
 
 // headIs reports whether a record is the one that was heard last of the submit lane, and not one under its sequence of a
@@ -77,9 +96,9 @@ func (h *ear) headIs(r *actor.Record) bool {
 	return r.Lane == laneSubmit && r.Stream == h.headOf && r.Seq == h.head.Seq && r.Stored.Equal(h.head.Stored)
 }
 
-// decode reads a command, and what follows from it alone.
-func (h *ear) decode(r *actor.Record) *Asked {
-	a := &Asked{Seq: r.Seq, Stored: r.Stored, All: r.Stream == msgs.AskAllStream}
+// decode reads a command, and what follows from it alone, into an empty message.
+func (h *ear) decode(a *Asked, r *actor.Record) {
+	a.Seq, a.Stored, a.All = r.Seq, r.Stored, r.Stream == msgs.AskAllStream
 	_, _, a.Verb, _ = msgs.SplitCmd(r.Subject)
 	a.Command, a.Err = msgs.DecodeCommand(r.Subject, r.Data)
 	if a.Err == nil {
@@ -97,7 +116,7 @@ func (h *ear) decode(r *actor.Record) *Asked {
 		a.Client, a.Request = msgs.PeekID(r.Data)
 	}
 	if a.Command == nil || a.Err != nil {
-		return a
+		return
 	}
 	a.Hash = msgs.ContentHash(a.Command)
 	switch c := a.Command.(type) {
@@ -106,7 +125,6 @@ func (h *ear) decode(r *actor.Record) *Asked {
 	case *msgs.Replace:
 		a.Salt = saltOf(h.account, c.ClientOrderID, a.Seq)
 	}
-	return a
 }
 
 // see lays beside a command what its decision may use of the world, as it is now.
@@ -128,7 +146,8 @@ func (h *ear) see(a *Asked) {
 
 // saltOf makes the salt of an order from what names its command, so that a repeated decision makes the same order.
 func saltOf(a msgs.Account, id msgs.ClientOrderID, seq uint64) uint64 {
-	b := []byte(strings.Join([]string{"sluice salt", string(a), string(id)}, "\x00"))
+	const most = 128 // bytes; an account has at most 32, an id 64
+	b := append(append(append(append(make([]byte, 0, most), "sluice salt\x00"...), a...), 0), id...)
 	h := sha256.Sum256(binary.LittleEndian.AppendUint64(b, seq))
 	return binary.LittleEndian.Uint64(h[:8]) & polymarket.MaxSalt
 }
