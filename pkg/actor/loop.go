@@ -23,7 +23,7 @@ func (a *Actor) loop(ctx context.Context) error {
 	work, stopWork := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopWork()
 	defer stopIntake()
-	r := &running{Actor: a, intake: intake, work: work, others: &sync.WaitGroup{}}
+	r := &running{Actor: a, intake: intake, work: work, others: &sync.WaitGroup{}, crew: newCrew()}
 	err := r.run(ctx, stopIntake)
 	stopIntake()
 	stopWork()
@@ -132,6 +132,7 @@ type running struct {
 	*Actor
 	intake, work context.Context
 	others       *sync.WaitGroup
+	crew         crew
 	questions    *questions
 }
 
@@ -271,7 +272,7 @@ func (r *running) flush() {
 	r.flyingSince.Store(&f.sent)
 	m, expect := r.message(raw, f.units[k-1].at), r.seq
 	f.name = m.Header.Get(msgs.HeaderAppend)
-	r.others.Go(func() {
+	r.beside(func() {
 		seq, err := r.append(r.work, m, expect)
 		r.end(appended{seq, err})
 	})
@@ -291,7 +292,7 @@ func (r *running) prepare(f *flight) {
 		}
 	}
 	if len(deeds) > 0 {
-		r.others.Go(func() { r.cfg.Prepare(r.work, Job{Deeds: deeds, Sent: f.sent}) })
+		r.beside(func() { r.cfg.Prepare(r.work, Job{Deeds: deeds, Sent: f.sent}) })
 	}
 }
 
@@ -370,7 +371,7 @@ func (r *running) start(j Job) {
 	}
 	r.jobs++
 	j.Deliver = func(m any) { r.send(r.work, outcome{m}) }
-	r.others.Go(func() {
+	r.beside(func() {
 		r.cfg.Perform(r.work, j)
 		r.end(jobDone{})
 	})

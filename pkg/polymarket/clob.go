@@ -180,14 +180,11 @@ func (c *CLOB) request(k call, now time.Time) (*http.Request, error) {
 	if c.HTTP == nil {
 		return nil, errors.New("no HTTP client given")
 	}
-	u := strings.TrimRight(c.BaseURL, "/") + k.path
-	if len(k.query) > 0 {
-		u += "?" + k.query.Encode()
-	}
-	req, err := http.NewRequest(k.method, u, nil)
+	u, err := c.url(k)
 	if err != nil {
 		return nil, fmt.Errorf("build request: %w", err)
 	}
+	req := &http.Request{Method: k.method, URL: u, Host: u.Host, Header: http.Header{}, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1}
 	if k.headers != nil {
 		req.Header = k.headers(now)
 	}
@@ -212,6 +209,26 @@ func (c *CLOB) request(k call, now time.Time) (*http.Request, error) {
 	}
 	return req, nil
 }
+
+// url is where a call goes. A base of scheme and host alone, as the venue's is, need not be parsed again for every call.
+func (c *CLOB) url(k call) (*url.URL, error) {
+	base := strings.TrimRight(c.BaseURL, "/")
+	scheme, host, ok := strings.Cut(base, "://")
+	name, port, _ := strings.Cut(host, ":")
+	if ok && (scheme == "https" || scheme == "http") && name != "" && onlyOf(name, hostLetters) && onlyOf(port, "0123456789") && !strings.HasSuffix(host, ":") && onlyOf(k.path, hostLetters+"/_") {
+		return &url.URL{Scheme: scheme, Host: host, Path: k.path, RawQuery: k.query.Encode()}, nil
+	}
+	text := base + k.path
+	if len(k.query) > 0 {
+		text += "?" + k.query.Encode()
+	}
+	return url.Parse(text)
+}
+
+const hostLetters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-"
+
+// onlyOf reports whether s has no other characters.
+func onlyOf(s, characters string) bool { return strings.Trim(s, characters) == "" }
 
 // get performs a read and returns its JSON. Every other answer is an *Error.
 func (c *CLOB) get(ctx context.Context, k call) (value, error) {
