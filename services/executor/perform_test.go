@@ -26,10 +26,14 @@ type counter struct {
 	mu     sync.Mutex
 	calls  []string // method, path, number of orders or ids
 	bodies []string
+	heads  int // requests whose heads came
 	answer func(method, path, body string) (status int, header http.Header, text string)
 }
 
 func (c *counter) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	c.mu.Lock()
+	c.heads++
+	c.mu.Unlock()
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
 		return // its head came, which carries out nothing: the body was held back
@@ -98,7 +102,7 @@ func onStage(t *testing.T, answer func(method, path, body string) (int, http.Hea
 		}
 		s := &stage{t: t, v: v, core: newBench(t, Rules{}), api: api, next: pipe.Transport().RoundTrip}
 		s.core.now = time.Now()
-		s.p = &performer{account: "main", signer: signer{key, polymarket.Polygon}, log: log, count: newCounters(), revoked: &revoked{}, seen: &venueState{}}
+		s.p = &performer{account: "main", signer: signer{key, polymarket.Polygon}, log: log, count: newCounters(), revoked: &revoked{}, seen: &venueState{}, holds: true}
 		s.meterWith(limits.New(limits.Standard()))
 		test(s)
 	})
@@ -118,14 +122,30 @@ func (s *stage) intents(n int) (posts []actor.Deed, ids []msgs.OrderID) {
 	return posts, ids
 }
 
-// do performs deeds as a job that was appended just now, and returns what was delivered.
+// do performs deeds as a job that was appended just now, and returns what was delivered. As in life they are prepared first.
 func (s *stage) do(deeds ...actor.Deed) []any {
+	job := actor.Job{Deeds: deeds, Sent: time.Now()}
+	defer s.prepare(job)()
+	return s.perform(job)
+}
+
+// prepare returns when everything of a job is ready that can be; done ends it.
+func (s *stage) prepare(job actor.Job) (done func()) {
+	ctx, end := context.WithCancel(s.t.Context())
+	var ended sync.WaitGroup
+	ended.Go(func() { s.p.Prepare(ctx, job) })
+	synctest.Wait()
+	return func() { end(); ended.Wait() }
+}
+
+func (s *stage) perform(job actor.Job) []any {
 	s.got = nil
-	s.p.Perform(s.t.Context(), actor.Job{Deeds: deeds, Sent: time.Now(), Deliver: func(m any) {
+	job.Deliver = func(m any) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.got = append(s.got, m)
-	}})
+	}
+	s.p.Perform(s.t.Context(), job)
 	return s.got
 }
 

@@ -1,0 +1,202 @@
+package executor
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"sluice/pkg/actor"
+	"sluice/pkg/limits"
+	"sluice/pkg/msgs"
+	"sluice/pkg/polymarket"
+)
+
+// takesAll is a venue that takes every order.
+func takesAll(_, path, body string) (int, http.Header, string) {
+	one := `{"success":true,"errorMsg":"","orderID":"0x1","status":"live"}`
+	if n := strings.Count(body, `"salt"`); path == "/orders" {
+		return 200, nil, "[" + strings.Join(slices.Repeat([]string{one}, n), ",") + "]"
+	}
+	return 200, nil, one
+}
+
+// An order's request is at its connection while its intent is being written, and not a byte of it leaves before that is done,
+// however long it takes; then it leaves as it is, once.
+func TestRequestWaitsAtItsConnectionForItsIntent(t *testing.T) {
+	for _, n := range []int{1, 3, 16} {
+		t.Run(fmt.Sprint(n), func(t *testing.T) {
+			onStage(t, takesAll, func(s *stage) {
+				posts, _ := s.intents(n)
+				job := actor.Job{Deeds: posts, Sent: time.Now()}
+				defer s.prepare(job)()
+				if ready := s.ready(); ready != (n+14)/15 {
+					t.Fatalf("%d requests wait", ready)
+				}
+				time.Sleep(aheadFor / 2)
+				synctest.Wait()
+				if calls := s.v.seen(); len(calls) > 0 || s.heads() > 0 {
+					t.Fatalf("%v left before the intent was written", calls)
+				}
+				if got := s.perform(job); len(got) != n {
+					t.Errorf("delivered %v", got)
+				}
+				if calls := s.v.seen(); len(calls) != (n+14)/15 || s.ready() != 0 {
+					t.Errorf("calls %v, %d wait", calls, s.ready())
+				}
+			})
+		})
+	}
+}
+
+// ready is how many requests wait at their connections.
+func (s *stage) ready() int {
+	s.p.ahead.mu.Lock()
+	defer s.p.ahead.mu.Unlock()
+	return len(s.p.ahead.first)
+}
+
+// heads is how many requests have come to the venue, whole or not.
+func (s *stage) heads() int {
+	s.v.mu.Lock()
+	defer s.v.mu.Unlock()
+	return s.v.heads
+}
+
+// What was prepared and is never performed ends by itself, and nothing of it leaves: its intent was refused by the fence, or the order
+// was cancelled before it could leave, or the process stops.
+func TestPreparedRequestThatIsNotWantedNeverLeaves(t *testing.T) {
+	for name, end := range map[string]func(s *stage, stop func()){
+		"its time is over": func(*stage, func()) { time.Sleep(aheadFor) },
+		"we stop":          func(_ *stage, stop func()) { stop() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			onStage(t, takesAll, func(s *stage) {
+				posts, _ := s.intents(2)
+				ctx, stop := context.WithCancel(s.t.Context())
+				ended := make(chan struct{})
+				go func() { defer close(ended); s.p.Prepare(ctx, actor.Job{Deeds: posts, Sent: time.Now()}) }()
+				synctest.Wait()
+				if s.ready() != 1 {
+					t.Fatalf("%d requests wait", s.ready())
+				}
+				end(s, stop)
+				<-ended
+				stop()
+				synctest.Wait()
+				if s.ready() != 0 || s.heads() != 0 {
+					t.Errorf("%d still wait, %d have left", s.ready(), s.heads())
+				}
+			})
+		})
+	}
+}
+
+// An order that was cancelled while its batch was made ready does not leave with it: the others leave by another request.
+func TestPreparedBatchLeavesWithoutTheOrderThatWasCancelled(t *testing.T) {
+	onStage(t, takesAll, func(s *stage) {
+		posts, ids := s.intents(3)
+		job := actor.Job{Deeds: posts, Sent: time.Now()}
+		defer s.prepare(job)()
+		s.p.revoked.add(ids[1:2], forEver)
+		got := map[msgs.OrderID]string{}
+		for _, m := range s.perform(job) {
+			got[m.(Posted).OrderID] = m.(Posted).Outcome.Code()
+		}
+		if want := (polymarket.NeverLeft{}).Code(); got[ids[1]] != want || got[ids[0]] == want || got[ids[2]] == want {
+			t.Errorf("outcomes %v", got)
+		}
+		synctest.Wait()
+		if calls := s.v.seen(); !slices.Equal(calls, []string{"POST /orders"}) || s.heads() != 1 || strings.Count(s.v.bodies[0], `"salt"`) != 2 {
+			t.Errorf("calls %v, %d heads", calls, s.heads())
+		}
+	})
+}
+
+// A deed that was recalled leaves a part of what was prepared, which leaves by another request.
+func TestPartOfWhatWasPreparedLeavesAlone(t *testing.T) {
+	onStage(t, takesAll, func(s *stage) {
+		posts, ids := s.intents(3)
+		job := actor.Job{Deeds: posts, Sent: time.Now()}
+		defer s.prepare(job)()
+		job.Deeds = posts[:2]
+		if got := s.perform(job); len(got) != 2 || got[0].(Posted).OrderID != ids[0] {
+			t.Errorf("delivered %v", got)
+		}
+		if calls := s.v.seen(); !slices.Equal(calls, []string{"POST /orders"}) || strings.Count(s.v.bodies[0], `"salt"`) != 2 {
+			t.Errorf("calls %v", calls)
+		}
+		time.Sleep(aheadFor)
+		if s.heads() != 1 {
+			t.Errorf("%d requests came", s.heads())
+		}
+	})
+}
+
+// Requests wait at so many connections only: what is prepared beyond that is signed, and leaves in the ordinary way.
+func TestFewRequestsWait(t *testing.T) {
+	onStage(t, takesAll, func(s *stage) {
+		posts, _ := s.intents(maxAhead + 2)
+		for _, p := range posts {
+			defer s.prepare(actor.Job{Deeds: []actor.Deed{p}, Sent: time.Now()})()
+		}
+		if s.ready() != maxAhead {
+			t.Fatalf("%d requests wait", s.ready())
+		}
+		for _, p := range posts {
+			if got := s.perform(actor.Job{Deeds: []actor.Deed{p}, Sent: time.Now()}); len(got) != 1 || got[0].(Posted).Outcome.Code() == (polymarket.NeverLeft{}).Code() {
+				t.Errorf("delivered %v", got)
+			}
+		}
+		if n := len(s.v.seen()); n != len(posts) {
+			t.Errorf("%d calls", n)
+		}
+	})
+}
+
+// A request that could not get a connection while it was prepared is made again when its intent is written.
+func TestConnectionRefusedAheadIsTriedAgain(t *testing.T) {
+	onStage(t, takesAll, func(s *stage) {
+		posts, _ := s.intents(1)
+		job := actor.Job{Deeds: posts, Sent: time.Now()}
+		next := s.next
+		s.next = func(*http.Request) (*http.Response, error) { return nil, fmt.Errorf("dial: connection refused") }
+		defer s.prepare(job)()
+		s.next = next
+		if got := s.perform(job); len(got) != 1 || got[0].(Posted).Outcome.Code() == (polymarket.NeverLeft{}).Code() {
+			t.Errorf("delivered %v", got)
+		}
+		if calls := s.v.seen(); !slices.Equal(calls, []string{"POST /order"}) {
+			t.Errorf("calls %v", calls)
+		}
+	})
+}
+
+// What waits takes no permit, and what leaves takes one: with room for two orders in a minute, of three that were prepared the third
+// does not leave in time.
+func TestPreparedRequestLeavesWithAPermit(t *testing.T) {
+	onStage(t, takesAll, func(s *stage) {
+		p := limits.Standard()
+		p.PerIP, p.AllIP = nil, limits.Window{Calls: 2, Per: time.Minute}
+		s.meterWith(limits.New(p))
+		posts, _ := s.intents(3)
+		var left int
+		for _, d := range posts {
+			post := d.(Post)
+			post.Again = true // its permit is still to be taken
+			job := actor.Job{Deeds: []actor.Deed{post}, Sent: time.Now()}
+			done := s.prepare(job)
+			if got := s.perform(job); got[0].(Posted).Outcome.Code() != (polymarket.NeverLeft{}).Code() {
+				left++
+			}
+			done()
+		}
+		if left != 2 || len(s.v.seen()) != 2 {
+			t.Errorf("%d of three left: %v", left, s.v.seen())
+		}
+	})
+}
