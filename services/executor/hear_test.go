@@ -1,7 +1,11 @@
 package executor
 
 import (
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
 	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
@@ -9,6 +13,7 @@ import (
 
 	"sluice/pkg/actor"
 	"sluice/pkg/msgs"
+	"sluice/pkg/polymarket"
 )
 
 // TestWaitingSubmitIsCountedOnce hears the head of the submit lane again and again, as the loop does while it waits for a permit:
@@ -52,5 +57,55 @@ func TestWaitingSubmitIsCountedOnce(t *testing.T) {
 	}
 	if n := gathered(t, registry)["sluice_executor_commands_total{verb=submit}"]; n != 3 {
 		t.Errorf("%v submits are counted, want 3", n)
+	}
+}
+
+// Each verb is counted by itself, whatever was heard before it.
+func TestEachVerbIsCountedByItself(t *testing.T) {
+	l, err := Limits{}.limiter()
+	if err != nil {
+		t.Fatal(err)
+	}
+	registry, count := prometheus.NewRegistry(), newCounters()
+	if err := count.register(registry, l); err != nil {
+		t.Fatal(err)
+	}
+	h := &ear{account: "main", facts: &facts{}, copies: copies{actor.NewCopies(nil, msgs.Sandbox, slog.New(slog.DiscardHandler))}, count: count,
+		log: slog.New(slog.DiscardHandler), room: func() actor.Room { return actor.Room{} }}
+	for i, verb := range []string{msgs.VerbSubmit, msgs.VerbSubmit, msgs.VerbCancel, msgs.VerbSubmit, msgs.VerbReplace, msgs.VerbCancel} {
+		lane := laneSubmit
+		if verb == msgs.VerbCancel {
+			lane = laneExpress
+		}
+		h.hear(actor.Record{Lane: lane, Stream: msgs.AskStream("main"), Subject: msgs.CmdSubject(msgs.FamilyOrder, "main", verb), Seq: uint64(i + 1), Data: []byte(`{}`)})
+	}
+	shown := gathered(t, registry)
+	for verb, want := range map[string]float64{msgs.VerbSubmit: 3, msgs.VerbCancel: 2, msgs.VerbReplace: 1} {
+		if n := shown["sluice_executor_commands_total{verb="+verb+"}"]; n != want {
+			t.Errorf("%v times %s, want %v", n, verb, want)
+		}
+	}
+}
+
+// The salt follows from what names the command, and two commands have two; ids of any length that can be do so.
+func TestSaltBelongsToItsCommand(t *testing.T) {
+	long := msgs.ClientOrderID(strings.Repeat("x", 64))
+	seen := map[uint64]string{}
+	for _, a := range []msgs.Account{"main", "mainx", "a2345678901234567890123456789012"} {
+		for _, id := range []msgs.ClientOrderID{"a", "xa", long, long[:63]} {
+			for _, seq := range []uint64{1, 256, 1 << 60} {
+				name := fmt.Sprintf("%s %s %d", a, id, seq)
+				salt := saltOf(a, id, seq)
+				if other, there := seen[salt]; there || salt > polymarket.MaxSalt || salt != saltOf(a, id, seq) {
+					t.Errorf("%s has salt %d, %q too", name, salt, other)
+				}
+				seen[salt] = name
+			}
+		}
+	}
+	text := append([]byte("sluice salt\x00main\x00mm1-1"), 7, 1, 0, 0, 0, 0, 0, 0)
+	h := sha256.Sum256(text)
+	if want := binary.LittleEndian.Uint64(h[:8]) & polymarket.MaxSalt; saltOf("main", "mm1-1", 263) != want {
+		t.Errorf("salt %d, want %d", saltOf("main", "mm1-1", 263), want)
 	}
 }
