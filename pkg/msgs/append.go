@@ -9,9 +9,9 @@ import (
 const quickRoom = 1152
 
 // AppendEvent appends e as json.Marshal writes it, byte for byte. The events on the way of every order (order.submitting,
-// order.accepted, order.filled, order.cancelled) are laid out by hand, because they are written while an order waits;
-// whatever else there is, and any of these with texts that need escaping, with warnings or with meta, is left to
-// encoding/json, whose errors are the only ones.
+// order.accepted, order.filled, order.cancelled) are laid out by hand, because they are written while an order waits. All
+// others are left to encoding/json, and of these what is seldom there: warnings, meta, texts that need escaping. The errors
+// are those of encoding/json.
 func AppendEvent(b []byte, e Event) ([]byte, error) {
 	if out, ok := appendQuick(b, e); ok {
 		return out, nil
@@ -20,7 +20,7 @@ func AppendEvent(b []byte, e Event) ([]byte, error) {
 	return append(b, raw...), err
 }
 
-// appendQuick reports false for what it leaves to encoding/json; what it has appended by then means nothing.
+// appendQuick reports false for an event that it leaves to encoding/json; what it has appended by then means nothing.
 func appendQuick(b []byte, e Event) ([]byte, bool) {
 	switch e.(type) {
 	case *OrderSubmitting, *OrderAccepted, *OrderFilled, *OrderCancelled:
@@ -48,7 +48,7 @@ func appendQuick(b []byte, e Event) ([]byte, bool) {
 		w.text("reason", string(e.Reason))
 	}
 	w.close()
-	return w.b, !w.odd
+	return w.b, w.err == nil
 }
 
 func (w *writer) submitting(e *OrderSubmitting) {
@@ -101,7 +101,19 @@ func (w *writer) order(o *Order) {
 	w.flag("final", o.Final)
 	w.flagIf("late", o.Late)
 	w.textIf("replaces", string(o.Replaces))
-	w.leave(len(o.Warnings) > 0 || len(o.Meta) > 0)
+	w.extras(o.Warnings, o.Meta)
+}
+
+// extras writes what senders add, and what we have to say about that.
+func (w *writer) extras(warnings []string, meta json.RawMessage) {
+	if len(warnings) > 0 {
+		w.name("warnings")
+		w.marshal(warnings)
+	}
+	if len(meta) > 0 {
+		w.name("meta")
+		w.marshal(meta)
+	}
 }
 
 func (w *writer) fill(f *Fill) {
@@ -138,7 +150,7 @@ func (w *writer) intent(in *Intent) {
 	w.textIf("replaces", string(in.Replaces))
 	w.textIf("size_is", string(in.SizeIs))
 	w.text("cmd_hash", in.CmdHash)
-	w.leave(len(in.Warnings) > 0 || len(in.Meta) > 0)
+	w.extras(in.Warnings, in.Meta)
 	w.textIf("reply_to", in.ReplyTo)
 
 	w.count("salt", in.Salt)

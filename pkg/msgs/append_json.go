@@ -2,6 +2,7 @@ package msgs
 
 import (
 	"encoding/binary"
+	"encoding/json"
 	"strconv"
 
 	"sluice/pkg/money"
@@ -10,11 +11,17 @@ import (
 // writer lays JSON out. A member whose name ends in If is left out when it is zero.
 type writer struct {
 	b   []byte
-	odd bool // met something that encoding/json shall write
+	err error // the first of encoding/json
 }
 
-// leave leaves the event to encoding/json if so.
-func (w *writer) leave(odd bool) { w.odd = w.odd || odd }
+// marshal has encoding/json write a value.
+func (w *writer) marshal(v any) {
+	raw, err := json.Marshal(v)
+	if w.err == nil {
+		w.err = err
+	}
+	w.b = append(w.b, raw...)
+}
 
 func (w *writer) open()  { w.b = append(w.b, '{') }
 func (w *writer) close() { w.b = append(w.b, '}') }
@@ -34,7 +41,11 @@ func (w *writer) text(name, s string) {
 	w.b = append(w.b, '"')
 	from := len(w.b)
 	w.b = append(w.b, s...)
-	w.leave(!bare(w.b[from:]))
+	if !bare(w.b[from:]) {
+		w.b = w.b[:from-1]
+		w.marshal(s)
+		return
+	}
 	w.b = append(w.b, '"')
 }
 
