@@ -76,7 +76,7 @@ func (h *held) call(ctx context.Context) error {
 // free is how many calls are still allowed.
 func (h *held) free(t *testing.T) (n int) {
 	for n < 1000 {
-		ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		_, err := h.limits.Acquire(ctx, posting)
 		cancel()
 		if err != nil {
