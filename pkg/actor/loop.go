@@ -62,6 +62,7 @@ func (r *running) run(ctx context.Context, stopIntake func()) error {
 
 	stopping, cut := ctx.Done(), (<-chan time.Time)(nil)
 	for {
+		r.askDue()
 		in, submits := a.inbox, a.submits
 		if a.waiting > maxPending {
 			in, submits = nil, nil // the disk is behind: nothing more is decided until it has caught up
@@ -134,6 +135,7 @@ type running struct {
 	others       *sync.WaitGroup
 	crew         crew
 	questions    *questions
+	toAsk        []*gate // whose barriers are to be asked for before anything else is heard
 }
 
 // handle takes one message of the inbox. After the stop signal nothing of the submit lane is taken any more.

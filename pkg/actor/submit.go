@@ -2,6 +2,7 @@ package actor
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 )
@@ -149,13 +150,23 @@ func (r *running) askGate() *gate {
 	return g
 }
 
-// ask has a gate's barrier asked for.
+// ask has a gate's barrier asked for: once the append that is decided beside it is on its way.
 func (r *running) ask(g *gate) {
 	g.asked, g.made = time.Now(), time.Time{}
-	r.cfg.Passing(BeforeBarrier)
-	if !r.questions.ask(g, r.lanes, r.cursors) {
-		r.askLong(g)
+	if !slices.Contains(r.toAsk, g) {
+		r.toAsk = append(r.toAsk, g)
 	}
+}
+
+// askDue asks for the barriers that are to be asked for.
+func (r *running) askDue() {
+	for _, g := range r.toAsk {
+		r.cfg.Passing(BeforeBarrier)
+		if !r.questions.ask(g, r.lanes, r.cursors) {
+			r.askLong(g)
+		}
+	}
+	r.toAsk = r.toAsk[:0]
 }
 
 // askLong asks each lane until it has answered.
