@@ -170,6 +170,7 @@ type Actor struct {
 	pending []unit
 	waiting int // bytes of pending
 	flying  *flight
+	pace    pace
 	linger  *time.Timer // runs while what is pending waits for company
 	filling *time.Timer // runs while the batch in hand is filled
 	lanes   []*lane

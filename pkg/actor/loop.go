@@ -298,15 +298,15 @@ func (r *running) prepare(f *flight) {
 	}
 }
 
-// patience is how long what is pending may still wait for company: what only tells of an outcome is written with the next
-// intent if that comes soon.
+// patience is how long what is pending may still wait for company: what only tells of an outcome is written at once where
+// that is done before the next submit comes, else with its intent, if that comes soon.
 func (r *running) patience() time.Duration {
 	for i := range r.pending {
 		if !r.pending[i].became || len(r.pending[i].deeds) > 0 {
 			return 0
 		}
 	}
-	if r.intake.Err() != nil {
+	if r.intake.Err() != nil || r.pace.room(time.Now()) {
 		return 0
 	}
 	return outcomeWaits - time.Since(r.pending[0].kept)
@@ -321,6 +321,7 @@ func (r *running) landed(v appended) error {
 		}
 		return v.err
 	}
+	r.pace.wrote(time.Since(f.sent))
 	r.stored(v.seq)
 	r.passed(f)
 	r.release(f)

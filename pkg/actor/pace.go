@@ -1,0 +1,34 @@
+package actor
+
+import "time"
+
+const (
+	paceOf = 8           // the last so many weigh about two thirds in a mean
+	longer = time.Second // and what is longer says no more than this
+)
+
+// pace is how fast submits come and appends go: moving means.
+type pace struct {
+	last      time.Time     // when the latest hand of submits began
+	gap, took time.Duration // between two hands; of an append
+}
+
+// came notes that a hand of submits begins.
+func (p *pace) came(now time.Time) {
+	if !p.last.IsZero() {
+		p.gap = mean(p.gap, now.Sub(p.last))
+	}
+	p.last = now
+}
+
+// wrote notes how long an append took.
+func (p *pace) wrote(took time.Duration) { p.took = mean(p.took, took) }
+
+// room reports whether an append that is sent now will probably have ended when the next submit comes. Of submits that have
+// ceased to come nothing is expected.
+func (p *pace) room(now time.Time) bool {
+	idle := now.Sub(p.last)
+	return idle >= p.gap || idle+p.took <= p.gap
+}
+
+func mean(of, with time.Duration) time.Duration { return of + (min(with, longer)-of)/paceOf }
