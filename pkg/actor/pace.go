@@ -3,8 +3,8 @@ package actor
 import "time"
 
 const (
-	paceOf = 8           // the last so many weigh about two thirds in a mean
-	longer = time.Second // and what is longer says no more than this
+	paceOf = 8                      // the last so many weigh about two thirds in a mean
+	longer = 100 * time.Millisecond // and what is longer says no more than this
 )
 
 // pace is how fast submits come and appends go: moving means.
