@@ -68,10 +68,14 @@ type stage struct {
 
 	api  polymarket.CLOB
 	next func(*http.Request) (*http.Response, error) // behind the meter
+	last *http.Transport                             // whose way that is
 }
 
 // RoundTrip is the way behind the meter.
 func (s *stage) RoundTrip(r *http.Request) (*http.Response, error) { return s.next(r) }
+
+// Unwrap names the transport that sends.
+func (s *stage) Unwrap() http.RoundTripper { return s.last }
 
 // meterWith puts other limits before the fake venue.
 func (s *stage) meterWith(l *limits.Limiter) {
@@ -100,7 +104,8 @@ func onStage(t *testing.T, answer func(method, path, body string) (int, http.Hea
 		if testing.Verbose() {
 			log = slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))
 		}
-		s := &stage{t: t, v: v, core: newBench(t, Rules{}), api: api, next: pipe.Transport().RoundTrip}
+		s := &stage{t: t, v: v, core: newBench(t, Rules{}), api: api, last: pipe.Transport()}
+		s.next = s.last.RoundTrip
 		s.core.now = time.Now()
 		s.p = &performer{account: "main", signer: signer{key, polymarket.Polygon}, log: log, count: newCounters(), revoked: &revoked{}, seen: &venueState{}, holds: true}
 		s.meterWith(limits.New(limits.Standard()))

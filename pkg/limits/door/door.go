@@ -24,6 +24,7 @@ type door struct {
 	limits  *limits.Limiter
 	account string
 	log     *slog.Logger
+	tells   bool // next tells when it has a connection
 }
 
 // urgentWaits is how long what goes before everything else waits for a permit: less than half of the time of its call.
@@ -42,7 +43,7 @@ func Client(c *http.Client, l *limits.Limiter, account string, log *slog.Logger)
 	if out.Transport == nil {
 		out.Transport = http.DefaultTransport
 	}
-	out.Transport = &door{next: out.Transport, limits: l, account: account, log: log}
+	out.Transport = &door{next: out.Transport, limits: l, account: account, log: log, tells: tells(out.Transport)}
 	return &out
 }
 
@@ -76,10 +77,14 @@ func Urgently(ctx context.Context) context.Context {
 }
 
 // RoundTrip waits for a permit unless the request's context brings one, sends, and closes the permit by what became of it.
-// A request that gets no permit fails before its first byte. One that is held waits at its connection.
+// A request that gets no permit fails before its first byte. One that is held waits at its connection, and before it is
+// handed on where nobody would tell of a connection.
 func (d *door) RoundTrip(r *http.Request) (*http.Response, error) {
 	e := endpointOf(r)
 	permit, held, err := d.permit(r.Context(), e)
+	if err == nil && held != nil && !d.tells && !held.await(r.Context(), httptrace.GotConnInfo{}) {
+		err = errUnpaid
+	}
 	if err != nil {
 		if r.Body != nil {
 			_ = r.Body.Close() // nothing was read of it
@@ -136,6 +141,9 @@ func (d *door) permit(ctx context.Context, e limits.Endpoint) (p limits.Permit, 
 	if f, ok := ctx.Value(fareKey{}).(*fare); ok && f.q.Endpoint == q.Endpoint {
 		if f.spent.CompareAndSwap(false, true) {
 			return f.permit, f.held, nil
+		}
+		if f.held != nil && !f.held.isPaid() {
+			return p, nil, errUnpaid
 		}
 		q = f.q
 	}

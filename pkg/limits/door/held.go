@@ -3,7 +3,9 @@ package door
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"net"
+	"net/http"
 	"net/http/httptrace"
 	"sync"
 
@@ -30,9 +32,12 @@ const (
 	heldEnded // it has not left and never will
 )
 
+// errUnpaid is why a call that is held, or a repeat of it, did not leave.
+var errUnpaid = errors.New("nothing was to leave: the call that was held was never paid for")
+
 // Hold holds the first call under a context at its connection, until it is paid for, it is dropped, or the context ends. What follows
-// it under the same context, such as a repeat, takes permits of its own as calls of q. End must be called when the call has
-// returned.
+// it under the same context, such as a repeat, takes permits of its own as calls of q, and does not leave when the first was not paid
+// for. End must be called when the call has returned.
 func Hold(ctx context.Context, q limits.Request) (with context.Context, h *Held) {
 	h = &Held{paid: make(chan struct{})}
 	ctx, h.cancel = context.WithCancel(ctx)
@@ -120,4 +125,19 @@ func (h *Held) isPaid() bool {
 func shared(c net.Conn) bool {
 	t, ok := c.(*tls.Conn)
 	return ok && t.ConnectionState().NegotiatedProtocol == "h2"
+}
+
+// tells reports whether a transport is known to tell when it has a connection: that of the standard library does, and what wraps
+// it and says so by Unwrap.
+func tells(t http.RoundTripper) bool {
+	for {
+		switch w := t.(type) {
+		case *http.Transport:
+			return true
+		case interface{ Unwrap() http.RoundTripper }:
+			t = w.Unwrap()
+		default:
+			return false
+		}
+	}
 }

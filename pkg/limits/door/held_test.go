@@ -12,6 +12,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"sluice/pkg/limits"
@@ -180,7 +181,8 @@ func TestHeldCallThatIsNotWantedWritesNothing(t *testing.T) {
 // for and never made gives it back.
 func TestPermitOfACallThatCannotBeMadeIsNotLost(t *testing.T) {
 	h := newHeld(t, 1)
-	broken := Client(&http.Client{Transport: &venue{answer: func(*http.Request) (*http.Response, error) { return nil, errors.New("refused") }}}, h.limits, "main", slog.New(slog.DiscardHandler))
+	refuses := &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) { return nil, errors.New("refused") }}
+	broken := Client(&http.Client{Transport: refuses}, h.limits, "main", slog.New(slog.DiscardHandler))
 	permit, err := h.limits.Acquire(t.Context(), posting)
 	if err != nil {
 		t.Fatal(err)
@@ -201,6 +203,75 @@ func TestPermitOfACallThatCannotBeMadeIsNotLost(t *testing.T) {
 	unmade.End()
 	if n := h.free(t); n != 1 {
 		t.Errorf("%d calls are left of one", n)
+	}
+}
+
+// A transport that does not tell when it has a connection is not handed a call before it is paid for, and never one that is not.
+func TestHeldCallWaitsOutsideATransportThatDoesNotTell(t *testing.T) {
+	for _, paid := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			wide := limits.Bucket{PerSecond: 1e6, Burst: 1e6}
+			l := limits.New(limits.Profile{Name: "held", Orders: wide, Cancels: wide, AllIP: limits.Window{Calls: 1, Per: time.Hour}})
+			v := &venue{answer: says(200, nil, "{}")}
+			h := &held{limits: l, url: "http://venue", client: Client(&http.Client{Transport: v}, l, "main", slog.New(slog.DiscardHandler))}
+			permit, err := l.Acquire(t.Context(), posting)
+			if err != nil {
+				t.Fatal(err)
+			}
+			ctx, held := Hold(t.Context(), posting)
+			var call sync.WaitGroup
+			call.Go(func() {
+				if err := h.call(ctx); (err == nil) != paid {
+					t.Errorf("paid for: %t; the call ended with %v", paid, err)
+				}
+			})
+			synctest.Wait()
+			if v.seen != 0 {
+				t.Error("it has left already")
+			}
+			free := 1
+			if paid {
+				free = 0
+				held.Pay(permit)
+			} else {
+				held.Drop()
+				permit.NeverLeft()
+			}
+			call.Wait()
+			held.End()
+			if v.seen != 1-free {
+				t.Errorf("paid for: %t; %d calls left", paid, v.seen)
+			}
+			if n := h.free(t); n != free {
+				t.Errorf("%d calls are left of one", n)
+			}
+		})
+	}
+}
+
+// What follows a call that was never paid for, as a repeat does, does not leave with a permit of its own.
+func TestRepeatOfACallThatWasNeverPaidForDoesNotLeave(t *testing.T) {
+	h := newHeld(t, 2)
+	transport := &http.Transport{DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+		if h.dialed.Add(1) == 1 {
+			return nil, errors.New("refused")
+		}
+		return (&net.Dialer{}).DialContext(ctx, network, address)
+	}}
+	t.Cleanup(transport.CloseIdleConnections)
+	h.client = Client(&http.Client{Transport: transport}, h.limits, "main", slog.New(slog.DiscardHandler))
+	ctx, held := Hold(t.Context(), posting)
+	defer held.End()
+	for range 3 {
+		if h.call(ctx) == nil {
+			t.Error("the call was answered")
+		}
+	}
+	if h.came.Load() != 0 {
+		t.Errorf("%d calls came", h.came.Load())
+	}
+	if n := h.free(t); n != 2 {
+		t.Errorf("%d calls are left of two", n)
 	}
 }
 
