@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -74,6 +75,36 @@ func TestReplacedOwnerGivesBackItsPermits(t *testing.T) {
 		}
 		if n := limiter.out(); n != 0 || len(old.sent()) != 0 {
 			t.Errorf("%d permits are lost; posted %v", n, old.sent())
+		}
+	})
+}
+
+// What is only being prepared keeps no stop waiting: it is told to end, and has ended when Run returns, while all that was submitted
+// is performed.
+func TestStopEndsWhatIsBeingPrepared(t *testing.T) {
+	actortest.Run(t, func(t *testing.T, b *actortest.Bubble) {
+		const submits = 20
+		var begun, ended atomic.Int32
+		p := start(b, func(c *actor.Config) {
+			c.Prepare = func(ctx context.Context, _ actor.Job) {
+				begun.Add(1)
+				<-ctx.Done()
+				ended.Add(1)
+			}
+		})
+		for i := range submits {
+			p.ask("submit", fmt.Sprint("id", i))
+			time.Sleep(20 * time.Millisecond)
+		}
+		synctest.Wait()
+		if begun.Load() != submits || ended.Load() != 0 {
+			t.Errorf("%d preparations began and %d ended", begun.Load(), ended.Load())
+		}
+		p.cancel()
+		err := <-p.ended
+		p.ended <- err
+		if err != nil || ended.Load() != begun.Load() || len(p.sent()) != submits {
+			t.Errorf("ended with %v, %d of %d preparations ended, posted %v", err, ended.Load(), begun.Load(), p.sent())
 		}
 	})
 }
