@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -136,11 +137,12 @@ func TestLeaseOverAServerRestart(t *testing.T) {
 // One that owns is had to work again after it was replaced, a spare when the owner lets go; a real error ends it, and so does the context.
 func TestOwnerWorksAgainAfterItWasReplaced(t *testing.T) {
 	actortest.Run(t, func(t *testing.T, b *actortest.Bubble) {
-		broken, worked := errors.New("broken"), 0
+		broken := errors.New("broken")
+		var worked atomic.Int32
 		ended := make(chan error, 1)
 		go func() {
 			ended <- leases(t, b.JetStream(), "first").Own(t.Context(), "tx.main", false, nil, func(context.Context) error {
-				if worked++; worked < 3 {
+				if worked.Add(1) < 3 {
 					return fmt.Errorf("loop: %w", actor.ErrReplaced)
 				}
 				time.Sleep(time.Minute)
@@ -149,26 +151,27 @@ func TestOwnerWorksAgainAfterItWasReplaced(t *testing.T) {
 		}()
 		b.Wait()
 		ctx, stop := context.WithCancel(t.Context())
-		waited, took := "", false
+		var waited atomic.Value
+		var took atomic.Bool
 		spare := make(chan error, 1)
 		go func() {
-			spare <- leases(t, b.JetStream(), "second").Own(ctx, "tx.main", false, func(holder string) { waited = holder }, func(ctx context.Context) error {
-				took = true
+			spare <- leases(t, b.JetStream(), "second").Own(ctx, "tx.main", false, func(holder string) { waited.Store(holder) }, func(ctx context.Context) error {
+				took.Store(true)
 				<-ctx.Done()
 				return nil
 			})
 		}()
 		time.Sleep(30 * time.Second)
 		b.Wait()
-		if worked != 3 || waited != "first" || took {
-			t.Errorf("it has worked %d times, the spare has waited for %q and works: %t; want 3, first, false", worked, waited, took)
+		if worked.Load() != 3 || waited.Load() != "first" || took.Load() {
+			t.Errorf("it has worked %d times, the spare has waited for %q and works: %t; want 3, first, false", worked.Load(), waited.Load(), took.Load())
 		}
 		if err := <-ended; !errors.Is(err, broken) {
 			t.Errorf("it ended with %v, want what broke it", err)
 		}
 		time.Sleep(30 * time.Second)
 		b.Wait()
-		if !took {
+		if !took.Load() {
 			t.Error("the spare does not work although the owner has ended")
 		}
 		stop()
