@@ -15,7 +15,7 @@
 //
 //   - The state is the fold of the account's own events: replay and life give the same, byte for byte.
 //   - An order's intent, with everything that its signature covers, is on disk before its first byte leaves, and once more
-//     before each repeat. Every repeat is the same bytes.
+//     before each repeat. Every repeat is the same bytes. Its request may wait at a connection while the intent is being written.
 //   - An order that may have left is looked up before anything else. What does not rest is never sent twice.
 //   - An order that someone wants cancelled is never sent again, and one whose cancel was stored before it was decided is
 //     never sent at all.

@@ -5,7 +5,8 @@
 //
 // Invariants: a request that gets no permit fails before its first byte, unless it is urgent; each permit is closed once, by what became of its request:
 // answered, perhaps arrived, or never left; a repeat inside a client, such as one with fresh credentials, takes a permit of its
-// own; the body that the caller reads is whole.
+// own; the body that the caller reads is whole. A call that is held (Hold) goes as far as a connection; nothing of it is written before it is paid for, and its permit belongs to one of
+// the two, caller or call, at any time.
 //
 // How it fails: the error of a request that gets no permit is the limiter's.
 package door
