@@ -46,6 +46,16 @@ type passage struct {
 	next http.RoundTripper
 }
 
+// Unwrap names the transport that sends, while nothing stands before it.
+func (p passage) Unwrap() http.RoundTripper {
+	p.gate.mu.Lock()
+	defer p.gate.mu.Unlock()
+	if p.gate.hook != nil {
+		return nil
+	}
+	return p.next
+}
+
 // RoundTrip sends a request through the hook.
 func (p passage) RoundTrip(r *http.Request) (*http.Response, error) {
 	p.gate.mu.Lock()

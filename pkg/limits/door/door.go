@@ -24,7 +24,6 @@ type door struct {
 	limits  *limits.Limiter
 	account string
 	log     *slog.Logger
-	tells   bool // next tells when it has a connection
 }
 
 // urgentWaits is how long what goes before everything else waits for a permit: less than half of the time of its call.
@@ -43,7 +42,7 @@ func Client(c *http.Client, l *limits.Limiter, account string, log *slog.Logger)
 	if out.Transport == nil {
 		out.Transport = http.DefaultTransport
 	}
-	out.Transport = &door{next: out.Transport, limits: l, account: account, log: log, tells: tells(out.Transport)}
+	out.Transport = &door{next: out.Transport, limits: l, account: account, log: log}
 	return &out
 }
 
@@ -82,7 +81,7 @@ func Urgently(ctx context.Context) context.Context {
 func (d *door) RoundTrip(r *http.Request) (*http.Response, error) {
 	e := endpointOf(r)
 	permit, held, err := d.permit(r.Context(), e)
-	if err == nil && held != nil && !d.tells && !held.await(r.Context(), httptrace.GotConnInfo{}) {
+	if err == nil && held != nil && !tells(d.next) && !held.await(r.Context(), httptrace.GotConnInfo{}) {
 		err = errUnpaid
 	}
 	if err != nil {
