@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"runtime"
+	"slices"
 	"sync"
 	"time"
 
@@ -272,6 +273,9 @@ func (r *running) flush() {
 	}
 	r.flying = f
 	r.flyingSince.Store(&f.sent)
+	if slices.ContainsFunc(f.units, func(u unit) bool { return u.gate != nil }) {
+		r.pace.came(f.sent)
+	}
 	m, expect := r.message(raw, f.units[k-1].at), r.seq
 	f.name = m.Header.Get(msgs.HeaderAppend)
 	r.beside(func() {

@@ -9,11 +9,11 @@ const (
 
 // pace is how fast submits come and appends go: moving means.
 type pace struct {
-	last      time.Time     // when the latest hand of submits began
-	gap, took time.Duration // between two hands; of an append
+	last      time.Time     // when the latest append with submits was sent
+	gap, took time.Duration // between two of them; of any append
 }
 
-// came notes that a hand of submits begins.
+// came notes that an append with submits is sent.
 func (p *pace) came(now time.Time) {
 	if !p.last.IsZero() {
 		p.gap = mean(p.gap, now.Sub(p.last))
@@ -24,8 +24,8 @@ func (p *pace) came(now time.Time) {
 // wrote notes how long an append took.
 func (p *pace) wrote(took time.Duration) { p.took = mean(p.took, took) }
 
-// room reports whether an append that is sent now will probably have ended when the next submit comes. Of submits that have
-// ceased to come nothing is expected.
+// room reports whether an append that is sent now will probably have ended when the next one with submits is to be sent. Of submits that
+// have ceased to come nothing is expected.
 func (p *pace) room(now time.Time) bool {
 	idle := now.Sub(p.last)
 	return idle >= p.gap || idle+p.took <= p.gap

@@ -54,10 +54,8 @@ type laneEnd struct {
 func (r *running) takeInHand(v record) {
 	b := r.hand
 	if b == nil {
-		now := time.Now()
-		b = &batch{until: now.Add(fillWait)}
+		b = &batch{until: time.Now().Add(fillWait)}
 		r.hand = b
-		r.pace.came(now)
 	}
 	b.records = append(b.records, v)
 	for more := true; more && len(b.records) < batchSize; {
