@@ -87,6 +87,7 @@ func (p *performer) Prepare(ctx context.Context, job actor.Job) {
 			if err != nil {
 				continue // post says so
 			}
+			giveWay()
 			e = e.Written()
 			p.ready.put(chunk[i].Intent.OrderID, e)
 			w.ids, out = append(w.ids, chunk[i].Intent.OrderID), append(out, e)
@@ -94,6 +95,7 @@ func (p *performer) Prepare(ctx context.Context, job actor.Job) {
 		if len(out) < len(chunk) || !p.holds || p.dry {
 			continue
 		}
+		giveWay()
 		if len(chunk) == len(posts) {
 			p.bring(ctx, w, out, job.Sent)
 			return
