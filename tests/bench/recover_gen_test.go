@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -40,7 +41,7 @@ type life struct {
 	act   *actor.Actor
 	facts *executor.Facts
 	seq   uint64
-	mute  bool // the venue answers no posts any more
+	mute  atomic.Bool // the venue answers no posts any more
 }
 
 // live makes the data directory of a plant with that past in virtual time, and leaves two images of it as a SIGKILL would:
@@ -141,7 +142,7 @@ func (l *life) perform(ctx context.Context, job actor.Job) {
 	for _, d := range job.Deeds {
 		switch d := d.(type) {
 		case executor.Post:
-			if l.mute {
+			if l.mute.Load() {
 				<-ctx.Done()
 				return
 			}
@@ -189,7 +190,7 @@ func (l *life) pass(h history, orders int) {
 		l.tell(msgs.VerbCancel, &msgs.Cancel{ClientOrderID: id}, id)
 	}
 	time.Sleep(10 * time.Second)
-	l.mute = true
+	l.mute.Store(true)
 	for i := range h.intents {
 		id := msgs.ClientOrderID(fmt.Sprintf("open-%d", i))
 		l.tell(msgs.VerbSubmit, submit(id, i), id)
