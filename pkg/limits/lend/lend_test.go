@@ -36,7 +36,7 @@ func (w *world) granter() *member {
 // TestRandomFleetsStayWithin lets fleets of random size under random figures die, stop, stand still, be cut off and lose messages at random,
 // with demand that comes and goes: no limit is ever exceeded. When nothing happens any more, they use what there is.
 func TestRandomFleetsStayWithin(t *testing.T) {
-	seeds, least := uint64(8), 900
+	seeds, least := uint64(randomFleets), 900
 	if os.Getenv("SLUICE_FLEET_FULL") == "1" {
 		seeds, least = 300, 700 // among so many is one signer alone who borrows all, a question at a time
 	}
@@ -158,7 +158,7 @@ func TestFleetsUseWhatIsAllowed(t *testing.T) {
 	if os.Getenv("SLUICE_FLEET_FULL") == "1" {
 		span, part, all = 70*time.Minute, 10, []time.Duration{never, 2 * time.Minute, time.Minute, 20 * time.Second, 5 * time.Second}
 	}
-	for _, size := range []int{1, 4, 16} {
+	for _, size := range sizes() {
 		for _, every := range all {
 			t.Run(fmt.Sprintf("%d members, a death each %v", size, every), func(t *testing.T) {
 				w := newWorld(t, uint64(size), venueOf(part))

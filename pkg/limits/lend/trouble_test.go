@@ -24,7 +24,7 @@ func TestFleetsUseWhatIsAllowedThroughPartitionsAndPauses(t *testing.T) {
 		least    int // permille
 	}
 	var rows []row
-	for _, size := range []int{1, 4, 16} {
+	for _, size := range sizes() {
 		span, part := 20*time.Minute, 20
 		if full {
 			span, part = 70*time.Minute, 10

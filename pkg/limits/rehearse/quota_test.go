@@ -75,11 +75,11 @@ func TestSaturatedDaysNeverExceedADailyQuotaAndUseIt(t *testing.T) {
 		t.Errorf("the catalogue has only %d daily quotas: %v", len(rows), rows)
 	}
 	for _, row := range rows {
-		span, ways := 5*quota.Day, delays()
+		span, delays := 5*quota.Day, ways()
 		if row.units > 1000 {
-			span, ways = 2*quota.Day, []Delay{Jitter} // thousands a day are as many in few days
+			span, delays = 2*quota.Day, []Delay{Jitter} // thousands a day are as many in few days
 		}
-		for _, d := range ways {
+		for _, d := range delays {
 			t.Run(fmt.Sprintf("S0-16 S2-2 S2-3 %s %s %d a day, %s", row.profile, row.tier, row.units, d), func(t *testing.T) {
 				seen := days{}
 				r := simulate(t, Scenario{Profile: profile(t, row.profile), Options: budget.Options{Factor: budget.Permille, Tier: row.tier}, Endpoint: submit, Items: 1,

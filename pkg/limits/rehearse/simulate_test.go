@@ -54,11 +54,11 @@ func TestSaturatedHourNeverExceedsAndUsesAll(t *testing.T) {
 		alone                       bool // without what is counted per address
 	}
 	rows := []row{
-		{"S0-13", "polymarket-2026-02", "POST /order", "", 1, time.Hour, delays(), false},
-		{"S0-14", "polymarket-2026-02", "DELETE /order", "", 1, time.Hour, delays(), false},
-		{"S0-15", "polymarket-2026-02", "POST /orders", "", 15, time.Hour, delays(), false},
-		{"S2-21", "polymarket-2026-02", "DELETE /orders", "", 15, time.Hour, delays(), false},
-		{"S0-16", "relayer-2026-02", "POST /submit", "Partner", 1, time.Hour, delays(), false},
+		{"S0-13", "polymarket-2026-02", "POST /order", "", 1, time.Hour, ways(), false},
+		{"S0-14", "polymarket-2026-02", "DELETE /order", "", 1, time.Hour, ways(), false},
+		{"S0-15", "polymarket-2026-02", "POST /orders", "", 15, time.Hour, ways(), false},
+		{"S2-21", "polymarket-2026-02", "DELETE /orders", "", 15, time.Hour, ways(), false},
+		{"S0-16", "relayer-2026-02", "POST /submit", "Partner", 1, time.Hour, ways(), false},
 	}
 	const brief = 40 * time.Second // by then the buckets are in their steady state for long
 	all := os.Getenv("SLUICE_REHEARSE_FULL") == "1"
@@ -68,7 +68,7 @@ func TestSaturatedHourNeverExceedsAndUsesAll(t *testing.T) {
 			endpoint string
 			items    int
 		}{{"POST /order", 1}, {"POST /orders", 15}, {"DELETE /order", 1}, {"DELETE /orders", 15}} {
-			r := row{"C-11", "polymarket-2026-11", e.endpoint, tier, e.items, brief, delays(), false}
+			r := row{"C-11", "polymarket-2026-11", e.endpoint, tier, e.items, brief, ways(), false}
 			if rows = append(rows, r); all {
 				r.span = time.Hour
 				rows[len(rows)-1] = r
@@ -157,7 +157,7 @@ func span(p catalogue.Profile, endpoint, tier string) time.Duration {
 
 // TestDemandThatComesAndGoesNeverExceeds is busy for 130 s and idle for 500 s, the load that breaks windows which forget.
 func TestDemandThatComesAndGoesNeverExceeds(t *testing.T) {
-	for _, d := range delays() {
+	for _, d := range ways() {
 		t.Run(string(d), func(t *testing.T) {
 			r := simulate(t, Scenario{Profile: profile(t, "polymarket-2026-02"), Options: full(), Endpoint: "POST /order", Items: 1, For: time.Hour,
 				Busy: 130 * time.Second, Idle: 500 * time.Second, Delay: d, Seed: 5})
