@@ -114,8 +114,9 @@ type Config struct {
 	// context. nil: none.
 	Prepare Perform
 	Limiter Limiter // of submits; nil: no limit
-	// Published is called with events that have just reached the disk, in order. It must not block.
-	Published func([]msgs.Event)
+	// Published is called with events that have just reached the disk, in order, and with each as it stands there. It must not
+	// block, nor change what it is given.
+	Published func(events []msgs.Event, raw [][]byte)
 	Log       *slog.Logger
 	Tick      time.Duration // between two Ticks; 1 s
 	Grace     time.Duration // for performs to end after the stop signal; 3 s
@@ -219,7 +220,7 @@ func New(cfg Config) *Actor {
 		cfg.Passing = pass
 	}
 	if cfg.Published == nil {
-		cfg.Published = func([]msgs.Event) {}
+		cfg.Published = func([]msgs.Event, [][]byte) {}
 	}
 	return &Actor{
 		cfg:     cfg,

@@ -27,8 +27,9 @@ type questions struct {
 
 // question is one that has not been answered for every lane.
 type question struct {
-	gate *gate
-	left lanes
+	gate  *gate
+	left  lanes
+	first time.Time // when the first of them answered
 }
 
 // lanes is a set of express lanes, by their place among them.
@@ -87,7 +88,7 @@ func (q *questions) ask(g *gate, all []*lane, decided cursors) bool {
 			return false
 		}
 	}
-	q.open[q.asked] = &question{g, 1<<len(all) - 1}
+	q.open[q.asked] = &question{gate: g, left: 1<<len(all) - 1}
 	return true
 }
 
@@ -96,6 +97,9 @@ func (r *running) answered(v laneAnswer) {
 	q := r.questions.open[v.question]
 	if q == nil {
 		return
+	}
+	if q.first.IsZero() {
+		q.first = v.at
 	}
 	if q.left &^= 1 << v.lane; v.quiet && q.left != 0 {
 		return
@@ -106,7 +110,7 @@ func (r *running) answered(v laneAnswer) {
 		return
 	}
 	r.cfg.Passing(AfterBarrier)
-	q.gate.ends, q.gate.made = nil, v.at
+	q.gate.ends, q.gate.made = nil, q.first
 }
 
 // doubtQuestions asks the long way where an answer is missing.

@@ -1,7 +1,6 @@
 package actor
 
 import (
-	"encoding/json"
 	"log/slog"
 	"sync"
 
@@ -78,17 +77,28 @@ func (c *Copies) Inbox(key string) string {
 	return c.inbox[key].inbox
 }
 
-// Send sends an event to an inbox. What cannot be sent is logged and lost.
+// Send sends an event that is not on the log to an inbox. What cannot be sent is logged and lost.
 func (c *Copies) Send(inbox string, e msgs.Event) {
 	h := msgs.HeadOf(e)
 	if h.Env == "" {
 		h.Env = c.env
 	}
-	b, err := json.Marshal(e)
-	if err == nil {
-		err = c.nc.Publish(inbox, b)
-	}
+	raw, err := msgs.AppendEvent(nil, e)
 	if err != nil {
-		c.log.Warn("copy of an event not sent", "type", h.Type, "n", h.N, "error", err)
+		c.lost(e, err)
+		return
 	}
+	c.Forward(inbox, e, raw)
+}
+
+// Forward sends an event to an inbox as it stands on the log. What cannot be sent is logged and lost.
+func (c *Copies) Forward(inbox string, e msgs.Event, raw []byte) {
+	if err := c.nc.Publish(inbox, raw); err != nil {
+		c.lost(e, err)
+	}
+}
+
+func (c *Copies) lost(e msgs.Event, err error) {
+	h := msgs.HeadOf(e)
+	c.log.Warn("copy of an event not sent", "type", h.Type, "n", h.N, "error", err)
 }

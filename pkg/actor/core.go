@@ -15,8 +15,8 @@ type Core interface {
 	Decide(now time.Time, m any) Decision
 	// Apply takes an event into the state, live and in replay alike. It is total for every event that was ever recorded.
 	Apply(e msgs.Event)
-	// Stands reports whether a deed of a submit, decided and not yet performed, may still be performed. What the express
-	// lanes held when the submit was decided has been decided since. A deed that may not is told as Recalled.
+	// Stands reports whether a deed of a submit, or one that is Leaving, decided and not yet performed, may still be performed. What
+	// the express lanes held when it was decided has been decided since. A deed that may not is told as Recalled.
 	Stands(d Deed) bool
 	// Open yields the deeds that are to be taken up after a restart, in the order of the log.
 	Open() iter.Seq[Deed]
@@ -29,6 +29,10 @@ type Core interface {
 
 // Deed is something to be done outside; its types belong to the service.
 type Deed any
+
+// Leaving is a deed that makes leave what a message of the express lanes may stop. Whatever it follows from, it is performed behind a
+// barrier, as the deeds of a submit are: a repeat after minutes must not overtake a cancel that nobody has read yet.
+type Leaving interface{ Leaves() }
 
 // Decision is what follows from one message.
 type Decision struct {

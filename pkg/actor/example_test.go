@@ -113,7 +113,7 @@ func Example() {
 				job.Deliver(Sent{deed.(msgs.ClientOrderID)})
 			}
 		},
-		Published: func(events []msgs.Event) {
+		Published: func(events []msgs.Event, _ [][]byte) {
 			for _, e := range events {
 				fmt.Println("on disk:", e.Kind())
 				if e.Kind() == msgs.KindAccepted {

@@ -42,8 +42,10 @@ type unit struct {
 	size   int
 	at     standing // when it was decided
 	deeds  []Deed
-	gate   *gate // of the deeds of a submit
-	uses   int   // permits
+	behind []Deed // those that wait for the gate
+	gate   *gate  // nil where none do
+	submit bool   // it decides one
+	uses   int    // permits
 	after  func()
 	became bool      // of a deed: it may wait for company
 	kept   time.Time // when it was decided

@@ -293,7 +293,7 @@ func TestNothingPilesUpWhileTheLogIsAway(t *testing.T) {
 				}
 				return nil
 			}}
-			c.Published = func(events []msgs.Event) { decided += len(events) }
+			c.Published = func(events []msgs.Event, _ [][]byte) { decided += len(events) }
 		})
 		for range 5 {
 			time.Sleep(2 * time.Hour)

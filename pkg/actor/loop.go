@@ -214,9 +214,16 @@ func (r *running) decide(m any) {
 }
 
 // take numbers, applies and keeps a decision, whose events bear the moment at which it was made. The deeds of a submit wait
-// for its gate.
+// for its gate, and what leaves in consequence of anything else for one of its own.
 func (r *running) take(now time.Time, d Decision, g *gate) {
-	u := unit{events: d.Events, raw: make([][]byte, 0, len(d.Events)), deeds: d.Deeds, gate: g, uses: d.Uses}
+	u := unit{events: d.Events, raw: make([][]byte, 0, len(d.Events)), deeds: d.Deeds, gate: g, submit: g != nil, uses: d.Uses}
+	switch {
+	case u.submit:
+		u.deeds, u.behind = nil, d.Deeds
+	case slices.ContainsFunc(d.Deeds, leaves):
+		u.deeds, u.behind = apart(d.Deeds)
+		u.gate = r.askGate()
+	}
 	for _, e := range d.Events {
 		r.stamp(e, now)
 		raw, err := msgs.AppendEvent(nil, e)
@@ -229,7 +236,7 @@ func (r *running) take(now time.Time, d Decision, g *gate) {
 		r.reborn(e)
 	}
 	u.at = r.standing()
-	if len(u.events) > 0 || len(u.deeds) > 0 {
+	if len(u.events) > 0 || len(d.Deeds) > 0 {
 		r.since += uint64(len(u.events))
 		r.keep(u)
 	}
@@ -239,6 +246,24 @@ func (r *running) take(now time.Time, d Decision, g *gate) {
 	if d.Drain && r.submit != nil {
 		r.askLaneEnd()
 	}
+}
+
+// leaves reports whether a deed is Leaving.
+func leaves(d Deed) bool {
+	_, is := d.(Leaving)
+	return is
+}
+
+// apart takes what leaves from among deeds.
+func apart(all []Deed) (others, leaving []Deed) {
+	for _, d := range all {
+		if leaves(d) {
+			leaving = append(leaving, d)
+		} else {
+			others = append(others, d)
+		}
+	}
+	return others, leaving
 }
 
 func (r *running) keep(u unit) {
@@ -273,7 +298,7 @@ func (r *running) flush() {
 	}
 	r.flying = f
 	r.flyingSince.Store(&f.sent)
-	if slices.ContainsFunc(f.units, func(u unit) bool { return u.gate != nil }) {
+	if slices.ContainsFunc(f.units, func(u unit) bool { return u.submit }) {
 		r.pace.came(f.sent)
 	}
 	m, expect := r.message(raw, f.units[k-1].at), r.seq
@@ -293,8 +318,8 @@ func (r *running) prepare(f *flight) {
 	}
 	var deeds []Deed
 	for _, u := range f.units {
-		if u.gate != nil {
-			deeds = append(deeds, u.deeds...)
+		if u.submit {
+			deeds = append(deeds, u.behind...)
 		}
 	}
 	if len(deeds) > 0 {
@@ -306,7 +331,7 @@ func (r *running) prepare(f *flight) {
 // that is done before the next submit comes, else with its intent, if that comes soon.
 func (r *running) patience() time.Duration {
 	for i := range r.pending {
-		if !r.pending[i].became || len(r.pending[i].deeds) > 0 {
+		if u := &r.pending[i]; !u.became || len(u.deeds) > 0 || len(u.behind) > 0 {
 			return 0
 		}
 	}
@@ -348,20 +373,20 @@ func (r *running) stored(seq uint64) {
 // whose gate is open go first: listeners count and write.
 func (r *running) release(f *flight) {
 	var events []msgs.Event
+	var raw [][]byte
 	var deeds []Deed
 	for _, u := range f.units {
-		events = append(events, u.events...)
-		if u.gate == nil {
-			deeds = append(deeds, u.deeds...)
-		} else if len(u.deeds) > 0 {
-			r.held = append(r.held, held{Job{Deeds: u.deeds, Sent: f.sent}, u.gate, u.uses})
+		events, raw = append(events, u.events...), append(raw, u.raw...)
+		deeds = append(deeds, u.deeds...)
+		if len(u.behind) > 0 {
+			r.held = append(r.held, held{Job{Deeds: u.behind, Sent: f.sent}, u.gate, u.uses})
 		}
 	}
 	if r.letGo() {
 		runtime.Gosched() // what was let go goes first: what follows can wait
 	}
 	if len(events) > 0 {
-		r.cfg.Published(events)
+		r.cfg.Published(events, raw)
 	}
 	r.start(Job{Deeds: deeds, Sent: f.sent})
 	for _, u := range f.units {

@@ -213,7 +213,7 @@ func fragileProcess(t *testing.T, dir string) {
 	core := fragile{newToy(), func() { panic("poisonous") }}
 	p := startOn(b, js, func(c *actor.Config) {
 		c.Core = core
-		c.Published = func(events []msgs.Event) {
+		c.Published = func(events []msgs.Event, _ [][]byte) {
 			if slices.ContainsFunc(events, func(e msgs.Event) bool { return e.Kind() == msgs.KindRejected }) {
 				close(answered)
 			}

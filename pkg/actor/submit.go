@@ -20,7 +20,7 @@ type batch struct {
 type gate struct {
 	asked time.Time
 	ends  []place
-	made  time.Time // when it was answered; zero while it is asked
+	made  time.Time // when the first of its lanes answered; zero until all have
 }
 
 // barrierMade is the answer to a barrier that was asked for.
@@ -173,23 +173,26 @@ func (r *running) askDue() {
 func (r *running) askLong(g *gate) {
 	decided := r.cursors
 	r.others.Go(func() {
-		ends, errs := make([]place, len(r.lanes)), make([]error, len(r.lanes))
+		ends, made := make([]place, len(r.lanes)), make([]time.Time, len(r.lanes))
 		var all sync.WaitGroup
 		for i, l := range r.lanes {
-			all.Go(func() { ends[i], errs[i] = l.end(r.work, decided) })
+			all.Go(func() {
+				ends[i], _ = l.end(r.work, decided) // it fails only when work has ended
+				made[i] = time.Now()
+			})
 		}
 		all.Wait()
-		r.send(r.work, barrierMade{g, ends, time.Now()}) // an end fails only when work has ended
+		r.send(r.work, barrierMade{g, ends, slices.MinFunc(append(made, time.Now()), time.Time.Compare)})
 	})
 }
 
 // letGo performs the deeds whose gate is open, in order, and tells the core of those that it does not want any more. What
 // was written as one is one job. It reports whether something was begun.
 func (r *running) letGo() (begun bool) {
-	for len(r.held) > 0 && r.open(r.held[0].gate) {
+	for len(r.held) > 0 && r.mayGo(&r.held[0]) {
 		job := r.held[0].Job
 		job.Deeds = nil
-		for len(r.held) > 0 && r.held[0].Sent.Equal(job.Sent) && r.open(r.held[0].gate) {
+		for len(r.held) > 0 && r.held[0].Sent.Equal(job.Sent) && r.mayGo(&r.held[0]) {
 			h := r.held[0]
 			r.held = r.held[1:]
 			for _, d := range h.Deeds {
@@ -204,6 +207,15 @@ func (r *running) letGo() (begun bool) {
 		begun = begun || len(job.Deeds) > 0
 	}
 	return begun
+}
+
+// mayGo reports whether the gate of what is held is open. One that has been so for long is asked for anew: while the disk was
+// behind, or the broker away, cancels may have come that nobody has heard. What a start takes up is as old as it is.
+func (r *running) mayGo(h *held) bool {
+	if !h.Recovered && r.open(h.gate) && time.Since(h.gate.made) > barrierAge {
+		r.ask(h.gate)
+	}
+	return r.open(h.gate)
 }
 
 func (r *running) recall(d Deed, h held) {

@@ -57,7 +57,7 @@ func TestRequestWaitsAtItsConnectionForItsIntent(t *testing.T) {
 func (s *stage) ready() int {
 	s.p.ahead.mu.Lock()
 	defer s.p.ahead.mu.Unlock()
-	return len(s.p.ahead.first)
+	return s.p.ahead.places
 }
 
 // heads is how many requests have come to the venue, whole or not.
@@ -113,6 +113,69 @@ func TestPreparedBatchLeavesWithoutTheOrderThatWasCancelled(t *testing.T) {
 		synctest.Wait()
 		if calls := s.v.seen(); !slices.Equal(calls, []string{"POST /orders"}) || s.heads() != 1 || strings.Count(s.v.bodies[0], `"salt"`) != 2 {
 			t.Errorf("calls %v, %d heads", calls, s.heads())
+		}
+	})
+}
+
+// What is prepared more slowly than its intent is written leaves in the ordinary way, and nothing waits for it then: neither when its
+// preparation begins behind that, nor when it was signing meanwhile.
+func TestRequestThatComesTooLateTakesNoPlace(t *testing.T) {
+	for _, n := range []int{1, 3, 16} {
+		for name, late := range map[string]func(s *stage, job actor.Job, leave func()) (end func()){
+			"begun behind": func(s *stage, job actor.Job, leave func()) func() { leave(); return s.prepare(job) },
+			"still signing": func(s *stage, job actor.Job, leave func()) func() {
+				w := &waiting{ids: s.idsOf(job), done: make(chan struct{})}
+				if !s.p.ahead.begin(w) {
+					s.t.Fatal("what has not left is not prepared")
+				}
+				leave()
+				ctx, end := context.WithCancel(s.t.Context())
+				go s.p.bring(ctx, w, make([]polymarket.Envelope, len(w.ids)), job.Sent)
+				return end
+			},
+		} {
+			t.Run(fmt.Sprint(name, " ", n), func(t *testing.T) {
+				onStage(t, takesAll, func(s *stage) {
+					posts, _ := s.intents(n)
+					job := actor.Job{Deeds: posts, Sent: time.Now()}
+					end := late(s, job, func() {
+						if got := s.perform(job); len(got) != n {
+							t.Errorf("delivered %v", got)
+						}
+					})
+					synctest.Wait()
+					if s.ready() != 0 || len(s.p.ahead.of) != 0 {
+						t.Errorf("%d requests wait for orders that have left, %d are kept", s.ready(), len(s.p.ahead.of))
+					}
+					end()
+					time.Sleep(time.Second)
+					if calls := s.v.seen(); len(calls) != (n+14)/15 || s.heads() != len(calls) {
+						t.Errorf("calls %v, %d heads", calls, s.heads())
+					}
+				})
+			})
+		}
+	}
+}
+
+// idsOf are the orders of a job's first request.
+func (s *stage) idsOf(job actor.Job) (ids []msgs.OrderID) {
+	for _, d := range job.Deeds[:min(len(job.Deeds), msgs.MaxPostOrders)] {
+		ids = append(ids, d.(Post).Intent.OrderID)
+	}
+	return ids
+}
+
+// What is remembered of orders that left unprepared is forgotten with their time to send.
+func TestOrdersThatLeftUnpreparedAreForgotten(t *testing.T) {
+	onStage(t, takesAll, func(s *stage) {
+		posts, _ := s.intents(10)
+		for _, p := range posts {
+			s.perform(actor.Job{Deeds: []actor.Deed{p}, Sent: time.Now()})
+			time.Sleep(sendBy)
+		}
+		if n := len(s.p.ahead.left); n > 2 {
+			t.Errorf("%d orders are remembered", n)
 		}
 	})
 }

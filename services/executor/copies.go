@@ -28,15 +28,15 @@ func (c copies) expect(a *Asked) {
 func (c copies) follow(in *msgs.Intent) { c.Expect(orderKey(in.ClientOrderID), in.ReplyTo) }
 
 // published sends copies of events that have just reached the disk.
-func (c copies) published(events []msgs.Event) {
-	for _, e := range events {
+func (c copies) published(events []msgs.Event, raw [][]byte) {
+	for i, e := range events {
 		if s, ok := e.(*msgs.OrderSubmitting); ok {
 			for i := range s.Orders {
 				c.follow(&s.Orders[i])
 			}
 		}
 		for _, to := range c.wanted(e) {
-			c.Send(to, e)
+			c.Forward(to, e, raw[i])
 		}
 		if s, ok := e.(*msgs.OrderSubmitting); ok {
 			c.Forget(seqKey(s.CmdSeq)) // from here on the order's own key leads to the inbox, until the order is final

@@ -129,9 +129,9 @@ func (d *desk) newActor(v Venue, storage actor.Storage) *actor.Actor {
 }
 
 // published lets the world know what has just reached the disk.
-func (d *desk) published(events []msgs.Event) {
+func (d *desk) published(events []msgs.Event, raw [][]byte) {
 	d.s.count.published(events)
-	d.ear.copies.published(events)
+	d.ear.copies.published(events, raw)
 	for _, e := range events {
 		h, o := msgs.HeadOf(e), orderIn(e)
 		switch {

@@ -119,6 +119,10 @@ type Post struct {
 	made *made // what the intent was made of; nil: it has to be read out of it
 }
 
+// Leaves makes a post wait behind what was stored to stop it, whatever it follows from: a submit, another try, or the end of the order
+// that it replaces.
+func (Post) Leaves() {}
+
 // CancelOrders asks the venue to end orders. It is asked again until the venue has answered.
 type CancelOrders struct{ OrderIDs []msgs.OrderID }
 

@@ -12,8 +12,8 @@ type copies struct{ *actor.Copies }
 func (c copies) follow(id msgs.RequestID, to string) { c.Expect(string(id), to) }
 
 // published sends copies of events that have just reached the disk, one to each inbox that waits for one of their requests.
-func (c copies) published(events []msgs.Event) {
-	for _, e := range events {
+func (c copies) published(events []msgs.Event, raw [][]byte) {
+	for i, e := range events {
 		if q, ok := e.(*msgs.TxQueued); ok {
 			c.follow(msgs.RequestID(q.ReqID), q.ReplyTo)
 		}
@@ -21,7 +21,7 @@ func (c copies) published(events []msgs.Event) {
 		for _, id := range requestsOf(e) {
 			if to := c.Inbox(string(id)); to != "" && !sent[to] {
 				sent[to] = true
-				c.Send(to, e)
+				c.Forward(to, e, raw[i])
 			}
 		}
 	}

@@ -166,9 +166,9 @@ func verbs() []string {
 }
 
 // published lets the world know what has just reached the disk.
-func (d *desk) published(events []msgs.Event) {
+func (d *desk) published(events []msgs.Event, raw [][]byte) {
 	d.s.count.published(events)
-	d.copies.published(events)
+	d.copies.published(events, raw)
 	for _, e := range events {
 		h := msgs.HeadOf(e)
 		switch e := e.(type) {
