@@ -11,6 +11,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"sluice/pkg/traced"
 )
 
 // CLOB speaks the venue's order book REST API. It holds no state: copy it to change a field, use it from any number of
@@ -140,7 +142,7 @@ func (c *CLOB) send(ctx context.Context, k call) (answer, error) {
 		}).Stop()
 	}
 	client := *c.HTTP
-	g.guard(req, k.body, traces(client.Transport))
+	g.guard(req, k.body, traced.By(client.Transport))
 	ctx = httptrace.WithClientTrace(ctx, g.trace(len(k.body) > 0, cancel))
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	res, err := client.Do(req.WithContext(ctx))

@@ -115,20 +115,3 @@ func (b *gatedBody) Read(p []byte) (int, error) {
 	}
 	return b.r.Read(p)
 }
-
-// traces reports whether a transport is known to tell its steps to httptrace: that of the standard library does, and what
-// wraps it and says so by Unwrap.
-func traces(t http.RoundTripper) bool {
-	for {
-		switch w := t.(type) {
-		case nil, *http.Transport:
-			return true
-		case interface{ Unwrap() http.RoundTripper }:
-			if t = w.Unwrap(); t == nil {
-				return false
-			}
-		default:
-			return false
-		}
-	}
-}

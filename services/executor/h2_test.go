@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httptrace"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -19,18 +20,20 @@ import (
 	"sluice/pkg/polymarket"
 )
 
-// oneLine is the venue over HTTP/2, where all calls share a connection.
-type oneLine struct {
+// line is the venue over one version of HTTP; over HTTP/2 all calls share a connection.
+type line struct {
 	clob   *clob
 	limits *limits.Limiter
 	dialed atomic.Int64
-	orders atomic.Int64 // requests that came with their orders
+	heads  atomic.Int64 // requests that came
+	orders atomic.Int64 // of them, those that came with their orders
 }
 
-func newOneLine(t *testing.T) *oneLine {
-	v := &oneLine{limits: limits.New(limits.Standard())}
+func newLine(t *testing.T, version int, l *limits.Limiter) *line {
+	v := &line{limits: l}
 	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.ProtoMajor != 2 {
+		v.heads.Add(1)
+		if r.ProtoMajor != version {
 			t.Errorf("%s came by %s", r.URL.Path, r.Proto)
 		}
 		if body, err := io.ReadAll(r.Body); err == nil && strings.Contains(string(body), `"salt"`) {
@@ -38,7 +41,8 @@ func newOneLine(t *testing.T) *oneLine {
 		}
 		_, _ = io.WriteString(w, `{"success":true,"errorMsg":"","orderID":"0x1","status":"live"}`)
 	}))
-	srv.EnableHTTP2 = true
+	protocols := map[int]string{1: "http/1.1", 2: "h2"}
+	srv.EnableHTTP2 = version == 2
 	srv.StartTLS()
 	t.Cleanup(srv.Close)
 	transport := srv.Client().Transport.(*http.Transport)
@@ -46,7 +50,7 @@ func newOneLine(t *testing.T) *oneLine {
 		v.dialed.Add(1)
 		return (&net.Dialer{}).DialContext(ctx, network, srv.Listener.Addr().String())
 	}
-	transport.TLSClientConfig = &tls.Config{RootCAs: transport.TLSClientConfig.RootCAs, NextProtos: []string{"h2"}}
+	transport.TLSClientConfig = &tls.Config{RootCAs: transport.TLSClientConfig.RootCAs, NextProtos: []string{protocols[version]}}
 	key, err := polymarket.ParseKey(strings.Repeat("0", 63) + "1")
 	if err != nil {
 		t.Fatal(err)
@@ -57,7 +61,7 @@ func newOneLine(t *testing.T) *oneLine {
 }
 
 // post posts an order and reports whether the venue took it.
-func (v *oneLine) post(ctx context.Context) bool {
+func (v *line) post(ctx context.Context) bool {
 	order := polymarket.Envelope{Type: polymarket.GTC}.Written()
 	_, taken := v.clob.Post(ctx, []polymarket.Envelope{order}, time.Now().Add(time.Minute))[0].(polymarket.Accepted)
 	return taken
@@ -66,7 +70,7 @@ func (v *oneLine) post(ctx context.Context) bool {
 // Where calls share a connection, one that is held keeps no other back, one that is dropped leaves the connection to the others and brings
 // no order, and one that is paid for comes once.
 func TestHeldOrdersOnASharedConnection(t *testing.T) {
-	v := newOneLine(t)
+	v := newLine(t, 2, limits.New(limits.Standard()))
 	paid := int64(0)
 	if v.post(t.Context()); v.orders.Load() != 1 {
 		t.Fatalf("%d orders came", v.orders.Load())
@@ -96,7 +100,45 @@ func TestHeldOrdersOnASharedConnection(t *testing.T) {
 			t.Fatalf("round %d: %d orders came of %d", i, v.orders.Load(), paid)
 		}
 	}
-	if v.dialed.Load() != 1 {
-		t.Errorf("%d connections were made", v.dialed.Load())
+	if v.dialed.Load() != 1 || v.heads.Load() != paid {
+		t.Errorf("%d connections were made, and %d requests came of which %d were paid for", v.dialed.Load(), v.heads.Load(), paid)
+	}
+}
+
+// An order whose time passes once its request has a connection brings nobody anything. Over HTTP/1.1 nothing of the request leaves; over
+// HTTP/2 its head does, which the venue's edge may count: our book counts it too.
+func TestHeadWithoutItsOrderIsCounted(t *testing.T) {
+	const calls = 5
+	for version, heads := range map[int]int64{1: 0, 2: 1} {
+		wide := limits.Bucket{PerSecond: 1e6, Burst: 1e6}
+		v := newLine(t, version, limits.New(limits.Profile{Name: "line", Orders: wide, Cancels: wide, AllIP: limits.Window{Calls: calls, Per: time.Hour}}))
+		if !v.post(t.Context()) {
+			t.Fatal("the venue takes no orders")
+		}
+		var late atomic.Bool
+		v.clob.base.Now = func() time.Time {
+			if late.Load() {
+				return time.Now().Add(time.Hour)
+			}
+			return time.Now()
+		}
+		ctx := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { late.Store(true) }})
+		out := v.clob.Post(ctx, []polymarket.Envelope{polymarket.Envelope{Type: polymarket.GTC}.Written()}, time.Now().Add(time.Minute))
+		if _, never := out[0].(polymarket.NeverLeft); !never {
+			t.Errorf("HTTP/%d: %s", version, out[0])
+		}
+		late.Store(false)
+		if !v.post(t.Context()) || v.heads.Load() != 2+heads || v.orders.Load() != 2 {
+			t.Errorf("HTTP/%d: %d requests came, %d with their orders", version, v.heads.Load(), v.orders.Load())
+		}
+		free := 0
+		for ; free < calls; free++ {
+			if _, ok := v.limits.Try(limits.Posting("main", 1)); !ok {
+				break
+			}
+		}
+		if free > calls-2-int(heads) {
+			t.Errorf("HTTP/%d: %d calls are left of %d after %d", version, free, calls, 2+heads)
+		}
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"sluice/pkg/limits"
 	"sluice/pkg/limits/gate"
 	"sluice/pkg/limits/signal"
+	"sluice/pkg/traced"
 )
 
 // Client is a client for the relayer: its submits leave with a place in the minute, and each call is logged with what remains of
@@ -52,6 +53,7 @@ func (c *calls) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	var left atomic.Bool
+	left.Store(!traced.By(c.next)) // for all that is known
 	trace := &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { left.Store(true) }}
 	began = time.Now()
 	res, err := c.next.RoundTrip(r.WithContext(httptrace.WithClientTrace(r.Context(), trace)))

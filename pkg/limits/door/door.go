@@ -16,6 +16,7 @@ import (
 	"sluice/pkg/limits/budget"
 	"sluice/pkg/limits/gate"
 	"sluice/pkg/limits/signal"
+	"sluice/pkg/traced"
 )
 
 // door lets requests of one account out.
@@ -81,7 +82,8 @@ func Urgently(ctx context.Context) context.Context {
 func (d *door) RoundTrip(r *http.Request) (*http.Response, error) {
 	e := endpointOf(r)
 	permit, held, err := d.permit(r.Context(), e)
-	if err == nil && held != nil && !tells(d.next) && !held.await(r.Context(), httptrace.GotConnInfo{}) {
+	told := traced.By(d.next)
+	if err == nil && held != nil && !told && !held.await(r.Context(), httptrace.GotConnInfo{}) {
 		err = errUnpaid
 	}
 	if err != nil {
@@ -91,6 +93,7 @@ func (d *door) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	var left atomic.Bool
+	left.Store(!told) // for all that is known
 	trace := &httptrace.ClientTrace{GotConn: func(at httptrace.GotConnInfo) {
 		if held == nil || held.await(r.Context(), at) {
 			left.Store(true)

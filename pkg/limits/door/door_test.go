@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -87,6 +88,33 @@ func TestRefusalOfOneStopsAll(t *testing.T) {
 			t.Errorf("the next came after %s, want 7 s", took)
 		}
 	})
+}
+
+// TestWhatMayHaveLeftUnseenIsCounted fails a call in a transport that does not tell its steps: it may have left, so the one call that is
+// allowed is used up. In one that tells, and had no connection, nothing has left.
+func TestWhatMayHaveLeftUnseenIsCounted(t *testing.T) {
+	fails := errors.New("no answer")
+	for name, c := range map[string]struct {
+		by   http.RoundTripper
+		free int
+	}{
+		"silent": {&venue{answer: func(*http.Request) (*http.Response, error) { return nil, fails }}, 0},
+		"tells":  {&http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) { return nil, fails }}, 1},
+	} {
+		p := limits.Standard()
+		p.PerIP, p.AllIP = nil, limits.Window{Calls: 1, Per: time.Hour}
+		l := limits.New(p)
+		if _, err := Client(&http.Client{Transport: c.by}, l, "main", slog.New(slog.DiscardHandler)).Get("http://venue/book"); !errors.Is(err, fails) {
+			t.Errorf("%s: %v", name, err)
+		}
+		free := 0
+		if _, ok := l.Try(limits.Request{Endpoint: "GET /book", Account: "main"}); ok {
+			free++
+		}
+		if free != c.free {
+			t.Errorf("%s: %d calls are left", name, free)
+		}
+	}
 }
 
 // TestIdsDoNotMultiplyKinds asks for more markets and orders than the limiter knows kinds of requests.

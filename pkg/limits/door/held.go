@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"errors"
 	"net"
-	"net/http"
 	"net/http/httptrace"
 	"sync"
 
@@ -125,19 +124,4 @@ func (h *Held) isPaid() bool {
 func shared(c net.Conn) bool {
 	t, ok := c.(*tls.Conn)
 	return ok && t.ConnectionState().NegotiatedProtocol == "h2"
-}
-
-// tells reports whether a transport is known to tell when it has a connection: that of the standard library does, and what wraps
-// it and says so by Unwrap.
-func tells(t http.RoundTripper) bool {
-	for {
-		switch w := t.(type) {
-		case *http.Transport:
-			return true
-		case interface{ Unwrap() http.RoundTripper }:
-			t = w.Unwrap()
-		default:
-			return false
-		}
-	}
 }
