@@ -210,9 +210,9 @@ func (r *running) letGo() (begun bool) {
 }
 
 // mayGo reports whether the gate of what is held is open. One that has been so for long is asked for anew: while the disk was
-// behind, or the broker away, cancels may have come that nobody has heard. What a start takes up is as old as it is.
+// behind, or the broker away, cancels may have come that nobody has heard.
 func (r *running) mayGo(h *held) bool {
-	if !h.Recovered && r.open(h.gate) && time.Since(h.gate.made) > barrierAge {
+	if r.open(h.gate) && time.Since(h.gate.made) > barrierAge {
 		r.ask(h.gate)
 	}
 	return r.open(h.gate)
