@@ -26,6 +26,8 @@
 //     as the stream's leader says, so that a cancel stored before wins. What is to be sent is decided and written beside
 //     that question, and the core is asked again whether it stands; what is refused or killed is decided behind it. An end
 //     of the submit lane is told when every submit before it is decided, never while one is in hand.
+//   - The same holds for whatever else leaves (Leaving), such as a repeat, from when it was decided. An answer that is older
+//     than a tenth of a second when the deed could go, because the disk or the broker was slow, is asked for anew.
 //   - A submit that would use a permit is decided only with the permit in hand; one that would not (killed, expired,
 //     refused) is decided at once, however long the limiter makes the others wait.
 //   - What a start finds of a lost log or lane is written with its claim, and with each message until the core has judged it:
