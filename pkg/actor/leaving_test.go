@@ -58,6 +58,42 @@ func TestBarrierOfALongAppendIsAskedForAnew(t *testing.T) {
 	})
 }
 
+// While more is decided than the disk keeps up with, nothing is heard, and so no cancel. An order whose intent was on its way to the disk
+// then does not leave before the cancels are heard that were stored meanwhile.
+func TestCancelWinsThoughNothingIsHeardForAWhile(t *testing.T) {
+	actortest.Run(t, func(t *testing.T, b *actortest.Bubble) {
+		hold := make(chan struct{})
+		p := start(b, func(c *actor.Config) {
+			first := true
+			c.JS = &lossy{JetStream: c.JS, before: func(_ context.Context, m *nats.Msg) error {
+				if first && strings.Contains(string(m.Data), "submitting") {
+					first = false
+					<-hold
+				}
+				return nil
+			}}
+		})
+		p.ask("submit", "one")
+		p.ask("submit", "two")
+		time.Sleep(time.Second)
+		for i := range 250 { // events of far more than what may be decided and not on disk
+			p.act.Tell(t.Context(), many(fmt.Sprint("fill", i)))
+		}
+		p.ask("cancel", "one")
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if slices.Contains(p.core.asks, "cancel one") {
+			t.Fatal("the cancel is heard, so nothing is shown")
+		}
+		close(hold)
+		time.Sleep(5 * time.Second)
+		synctest.Wait()
+		if got := p.sent(); !slices.Equal(got, ids("two")) {
+			t.Errorf("posted %v, want what nobody had cancelled", got)
+		}
+	})
+}
+
 // again posts an order once more.
 type again struct{ post }
 

@@ -137,6 +137,7 @@ type running struct {
 	crew         crew
 	questions    *questions
 	toAsk        []*gate // whose barriers are to be asked for before anything else is heard
+	own          *gate   // of what left last without a submit; nil: nothing has
 }
 
 // handle takes one message of the inbox. After the stop signal nothing of the submit lane is taken any more.
@@ -222,7 +223,7 @@ func (r *running) take(now time.Time, d Decision, g *gate) {
 		u.deeds, u.behind = nil, d.Deeds
 	case slices.ContainsFunc(d.Deeds, leaves):
 		u.deeds, u.behind = apart(d.Deeds)
-		u.gate = r.askGate()
+		u.gate = r.gateOfOwn()
 	}
 	for _, e := range d.Events {
 		r.stamp(e, now)

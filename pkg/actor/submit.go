@@ -150,6 +150,15 @@ func (r *running) askGate() *gate {
 	return g
 }
 
+// gateOfOwn is the gate of what leaves without a submit. What is decided while its question is under way shares it, as a hand of submits
+// does: thousands may try again at one moment.
+func (r *running) gateOfOwn() *gate {
+	if r.own == nil || !r.own.young() {
+		r.own = r.askGate()
+	}
+	return r.own
+}
+
 // ask has a gate's barrier asked for: once the append that is decided beside it is on its way.
 func (r *running) ask(g *gate) {
 	g.asked, g.made = time.Now(), time.Time{}
