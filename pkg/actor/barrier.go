@@ -110,7 +110,7 @@ func (r *running) answered(v laneAnswer) {
 		return
 	}
 	r.cfg.Passing(AfterBarrier)
-	q.gate.ends, q.gate.made = nil, q.first
+	q.gate.ends, q.gate.made, q.gate.took = nil, q.first, v.at.Sub(q.first)
 }
 
 // doubtQuestions asks the long way where an answer is missing.

@@ -157,7 +157,7 @@ func (r *running) handle(v any) {
 		r.keep(unit{at: r.standing(), after: func() { v.reply <- answer }})
 	case barrierMade:
 		r.cfg.Passing(AfterBarrier)
-		v.gate.ends, v.gate.made = v.ends, v.made
+		v.gate.ends, v.gate.made, v.gate.took = v.ends, v.made, v.took
 	case laneAnswer:
 		r.answered(v)
 	case grant:

@@ -20,14 +20,17 @@ type batch struct {
 type gate struct {
 	asked time.Time
 	ends  []place
-	made  time.Time // when the first of its lanes answered; zero until all have
+	made  time.Time     // when the first of its lanes answered; zero until all have
+	took  time.Duration // from then until the last one answered
+	spare time.Duration // what that took when it was asked before
 }
 
 // barrierMade is the answer to a barrier that was asked for.
 type barrierMade struct {
 	gate *gate
 	ends []place
-	made time.Time
+	made time.Time // when the first lane answered
+	took time.Duration
 }
 
 // held is deeds that wait for a gate.
@@ -121,7 +124,7 @@ func (r *running) settle() {
 // clear reports whether the express lanes are drained to where they ended a moment ago. While they were being drained,
 // or the disk was behind, a moment may have become long: then it is asked again.
 func (r *running) clear(b *batch) bool {
-	if !b.gate.made.IsZero() && time.Since(b.gate.made) > barrierAge {
+	if b.gate.old() {
 		b.gate = r.askGate()
 	}
 	return r.open(b.gate)
@@ -129,6 +132,10 @@ func (r *running) clear(b *batch) bool {
 
 // young reports whether the gate's question is under way, and new enough to know of every cancel that must win.
 func (g *gate) young() bool { return g.made.IsZero() && time.Since(g.asked) <= barrierAge }
+
+// old reports whether cancels may have come of which the answer knows nothing. Where the answers of the lanes came far apart, they may
+// do so again when it is asked anew, which would never end otherwise.
+func (g *gate) old() bool { return !g.made.IsZero() && time.Since(g.made) > barrierAge+g.spare }
 
 // open reports whether the barrier is known and everything before it decided.
 func (r *running) open(g *gate) bool {
@@ -161,7 +168,7 @@ func (r *running) gateOfOwn() *gate {
 
 // ask has a gate's barrier asked for: once the append that is decided beside it is on its way.
 func (r *running) ask(g *gate) {
-	g.asked, g.made = time.Now(), time.Time{}
+	g.asked, g.made, g.took, g.spare = time.Now(), time.Time{}, 0, g.took
 	if !slices.Contains(r.toAsk, g) {
 		r.toAsk = append(r.toAsk, g)
 	}
@@ -191,7 +198,9 @@ func (r *running) askLong(g *gate) {
 			})
 		}
 		all.Wait()
-		r.send(r.work, barrierMade{g, ends, slices.MinFunc(append(made, time.Now()), time.Time.Compare)})
+		now := time.Now()
+		first := slices.MinFunc(append(made, now), time.Time.Compare)
+		r.send(r.work, barrierMade{g, ends, first, now.Sub(first)})
 	})
 }
 
@@ -221,7 +230,7 @@ func (r *running) letGo() (begun bool) {
 // mayGo reports whether the gate of what is held is open. One that has been so for long is asked for anew: while the disk was
 // behind, or the broker away, cancels may have come that nobody has heard.
 func (r *running) mayGo(h *held) bool {
-	if r.open(h.gate) && time.Since(h.gate.made) > barrierAge {
+	if r.open(h.gate) && h.gate.old() {
 		r.ask(h.gate)
 	}
 	return r.open(h.gate)
@@ -247,7 +256,7 @@ func (r *running) doubtGates() {
 }
 
 func (r *running) doubt(g *gate) {
-	if !g.made.IsZero() && !r.open(g) && time.Since(g.made) > barrierAge {
+	if !r.open(g) && g.old() {
 		r.ask(g)
 	}
 }
