@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"time"
 
@@ -203,14 +204,27 @@ func (c *upCmd) greet(ctx context.Context, a *app, p *plant, where addresses, be
   relayer   %s   chain at %s
   health    %s   /readyz /metrics
   data      %s   log in %s
-an order:
-  sluice order submit%s --market sandbox-coin --outcome Yes --side buy --price 0.52 --size 10 --wait
+an order, from another terminal:
+  %s order submit%s --market sandbox-coin --outcome Yes --side buy --price 0.52 --size 10 --wait
 stop with Ctrl-C
-`, time.Since(began).Seconds(), where.NATS, where.CLOB, where.Relayer, where.RPC, where.HTTP, where.Data, where.Log, where.elsewhere())
+`, time.Since(began).Seconds(), where.NATS, where.CLOB, where.Relayer, where.RPC, where.HTTP, where.Data, where.Log, calledAs(exec.LookPath, "."), where.elsewhere())
 	}
 	<-ctx.Done()
 	a.say("stopping: work under way ends first; press again to stop at once")
 	return nil
+}
+
+// calledAs is how this program is called by whoever stands in dir: by its name when that is installed, else, in a checkout, as
+// the README has it.
+func calledAs(installed func(string) (string, error), dir string) string {
+	const name, source = "sluice", "./cmd/sluice"
+	if _, err := installed(name); err == nil {
+		return name
+	}
+	if _, err := os.Stat(filepath.Join(dir, source, "main.go")); err == nil {
+		return "go run " + source
+	}
+	return name
 }
 
 // elsewhere is the flag that a tool needs to find this bus, empty when it is where tools look by themselves.

@@ -3,6 +3,7 @@ package main
 import (
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -28,6 +29,20 @@ func TestUpGreetsInWords(t *testing.T) {
 	r := p.end(t, syscall.SIGINT)
 	if r.code != 0 || !strings.Contains(r.out, "stopping") || !strings.HasSuffix(r.out, "stopped\n") || r.err != "" {
 		t.Errorf("after Ctrl-C: code %d\n%s%s", r.code, r.out, r.err)
+	}
+}
+
+// Whoever has started it with go run has no sluice to call: the line of the greeting must work where it is read.
+func TestGreetingCallsSluiceAsItCanBeCalled(t *testing.T) {
+	here := func(string) (string, error) { return "/usr/local/bin/sluice", nil }
+	nowhere := func(string) (string, error) { return "", exec.ErrNotFound }
+	for _, c := range []struct {
+		installed func(string) (string, error)
+		dir, want string
+	}{{nowhere, "../..", "go run ./cmd/sluice"}, {here, "../..", "sluice"}, {nowhere, t.TempDir(), "sluice"}} {
+		if got := calledAs(c.installed, c.dir); got != c.want {
+			t.Errorf("in %s it is called %q, want %q", c.dir, got, c.want)
+		}
 	}
 }
 

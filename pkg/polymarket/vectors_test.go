@@ -18,11 +18,7 @@ import (
 // test that finds nothing to compare must not pass.
 func vectors[T any](t testing.TB, name string) T {
 	t.Helper()
-	dir := os.Getenv("SLUICE_VECTORS")
-	if dir == "" {
-		dir = "testdata"
-	}
-	raw, err := os.ReadFile(filepath.Join(dir, name))
+	raw, err := os.ReadFile(filepath.Join(vectorFolder(os.Getenv(vectorSetting)), name))
 	if err != nil {
 		t.Fatalf("read vectors: %v", err)
 	}
@@ -31,6 +27,40 @@ func vectors[T any](t testing.TB, name string) T {
 		t.Fatalf("read vectors %s: %v", name, err)
 	}
 	return v
+}
+
+// vectorSetting names another folder of vectors.
+const vectorSetting = "SLUICE_VECTORS"
+
+// vectorFolder is the folder that a setting names. Tests run in their package's folder, but whoever types a relative path types
+// it at the root of the repository.
+func vectorFolder(setting string) string {
+	switch {
+	case setting == "":
+		return "testdata"
+	case filepath.IsAbs(setting):
+		return setting
+	}
+	return filepath.Join("..", "..", setting)
+}
+
+func TestRelativeFolderOfVectorsIsCountedFromTheRepository(t *testing.T) {
+	root, err := filepath.Abs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(filepath.Join(root, "go.mod")); err != nil {
+		t.Fatal(err)
+	}
+	for setting, want := range map[string]string{"": "testdata", "pkg/polymarket/testdata": filepath.Join(root, "pkg/polymarket/testdata"), "../other": filepath.Join(filepath.Dir(root), "other"), root: root} {
+		got, err := filepath.Abs(vectorFolder(setting))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if abs, err := filepath.Abs(want); err != nil || got != abs {
+			t.Errorf("%q is %s, want %s, %v", setting, got, abs, err)
+		}
+	}
 }
 
 // some fails the test when a vector file has no rows.
@@ -45,7 +75,6 @@ func some[T any](t testing.TB, rows []T) []T {
 // TestVectorsOfAnotherFolderAreCompared reads a copy of the vectors in which each file has one character of what is expected
 // changed: each file's test must see it, and an untouched copy must pass.
 func TestVectorsOfAnotherFolderAreCompared(t *testing.T) {
-	const here = "SLUICE_VECTORS"
 	files := map[string]struct{ changed, seenBy string }{
 		"book_hash.json":         {`"expected_hash": *"[^"]*(.)"`, "TestBookHashEqualsTheOfficialClient"},
 		"builder_headers.json":   {`"POLY_BUILDER_SIGNATURE": *"(.)`, "TestBuilderHeadersEqualTheOfficialSDK"},
@@ -96,7 +125,7 @@ func TestVectorsOfAnotherFolderAreCompared(t *testing.T) {
 	}
 	read := func(folder string) string {
 		c := exec.CommandContext(t.Context(), os.Args[0], "-test.v", "-test.run", "^("+strings.Join(seers, "|")+")$")
-		c.Env = append(os.Environ(), here+"="+folder)
+		c.Env = append(os.Environ(), vectorSetting+"="+folder)
 		out, _ := c.CombinedOutput() // which tests fail is what is looked at
 		return string(out)
 	}
