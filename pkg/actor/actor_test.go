@@ -443,6 +443,28 @@ func TestStopWaitsForWorkAndThenCutsIt(t *testing.T) {
 	})
 }
 
+func TestStopDoesNotWaitForWhatOnlyLooksLater(t *testing.T) {
+	actortest.Run(t, func(t *testing.T, b *actortest.Bubble) {
+		q := start(b, func(c *actor.Config) {
+			c.Perform = func(ctx context.Context, j actor.Job) {
+				select {
+				case <-j.Leaving:
+				case <-ctx.Done():
+				}
+			}
+		})
+		q.ask("submit", "later")
+		time.Sleep(time.Second)
+		q.cancel()
+		began := time.Now()
+		err := <-q.ended
+		q.ended <- err
+		if took := time.Since(began); err != nil || took != 0 {
+			t.Errorf("stopped after %v with %v, want at once", took, err)
+		}
+	})
+}
+
 func TestGroupStartsAgainAndThenGivesUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		runs := 0

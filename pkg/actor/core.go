@@ -76,6 +76,9 @@ type Job struct {
 	Sent time.Time
 	// Recovered says that the deeds come from Open: they may have been performed before.
 	Recovered bool
+	// Leaving is closed when the actor is told to stop. What only waits for a later look may end then, so that a stop need not
+	// wait for it; what is under way goes on until ctx ends. Nil is never.
+	Leaving <-chan struct{}
 	// Deliver hands an outcome to the core as its next message. It may be called from any goroutine and any number of
 	// times until Perform returns; it does nothing once the actor has ended.
 	Deliver func(outcome any)

@@ -403,6 +403,7 @@ func (r *running) start(j Job) {
 		return
 	}
 	r.jobs++
+	j.Leaving = r.intake.Done()
 	j.Deliver = func(m any) { r.send(r.work, outcome{m}) }
 	r.beside(func() {
 		r.cfg.Perform(r.work, j)

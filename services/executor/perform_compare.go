@@ -57,10 +57,18 @@ func (p *performer) compare(ctx context.Context, job actor.Job, d Compare) {
 	}
 }
 
-// audit lists what rests.
+// audit lists what rests. One that is not due when the actor stops is let be: the next start compares anyway.
 func (p *performer) audit(ctx context.Context, job actor.Job, d Audit) {
-	if pauseUntil(ctx, d.FromMS) != nil {
-		return
+	if left := time.Until(time.UnixMilli(d.FromMS)); left > 0 {
+		t := time.NewTimer(left)
+		defer t.Stop()
+		select {
+		case <-t.C:
+		case <-job.Leaving:
+			return
+		case <-ctx.Done():
+			return
+		}
 	}
 	m := p.openOrders(ctx, "an order that ended unheard is told later")
 	m.Once = d.Once
