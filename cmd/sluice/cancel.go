@@ -2,6 +2,8 @@ package main
 
 import (
 	"crypto/rand"
+	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -24,25 +26,48 @@ func (c *cancelCmd) Run(a *app) error {
 		return err
 	}
 	cmd := &msgs.Cancel{Common: msgs.Common{SentMS: time.Now().UnixMilli()}, RequestID: requestID()}
-	for i, id := range c.IDs {
-		if slices.Contains(c.IDs[:i], id) {
-			continue
-		}
-		if strings.HasPrefix(id, "0x") {
-			cmd.OrderIDs = append(cmd.OrderIDs, msgs.OrderID(id))
-		} else {
-			cmd.ClientOrderIDs = append(cmd.ClientOrderIDs, msgs.ClientOrderID(id))
+	for _, id := range c.IDs {
+		if of, isOrder := orderID(id); isOrder && !slices.Contains(cmd.OrderIDs, of) {
+			cmd.OrderIDs = append(cmd.OrderIDs, of)
+		} else if own := msgs.ClientOrderID(id); !isOrder && !slices.Contains(cmd.ClientOrderIDs, own) {
+			cmd.ClientOrderIDs = append(cmd.ClientOrderIDs, own)
 		}
 	}
-	if e := cmd.Check(); e != nil {
-		return e
+	if len(cmd.OrderIDs) > 0 && len(cmd.ClientOrderIDs) > 0 {
+		return problem("bad_usage", "order ids (0x…) and client order ids are mixed, and one cancel names orders one way; nothing was sent", "cancel those of each kind with a call of their own")
 	}
-	return a.command(&c.accountFlags, account, msgs.CmdSubject(msgs.FamilyOrder, account, msgs.VerbCancel), cmd, awaited{
+	subject := msgs.CmdSubject(msgs.FamilyOrder, account, msgs.VerbCancel)
+	if err := vet(subject, cmd); err != nil {
+		return err
+	}
+	return a.command(&c.accountFlags, account, subject, cmd, awaited{
 		within: c.Timeout, answers: len(cmd.OrderIDs) + len(cmd.ClientOrderIDs),
 		decides: func(e event) bool {
 			return e.Final || e.Type == msgs.KindCancelRejected || e.Type == msgs.KindControlRejected
 		},
 	})
+}
+
+// orderID reads an id that the venue has given; what people copy may have capitals.
+func orderID(text string) (msgs.OrderID, bool) {
+	id := strings.ToLower(text)
+	return msgs.OrderID(id), strings.HasPrefix(id, "0x")
+}
+
+// vet says of a command what its service would say about its form, a round trip sooner, and when there is no bus as well.
+func vet(subject string, cmd any) error {
+	data, err := json.Marshal(cmd)
+	if err != nil {
+		return fmt.Errorf("encode command: %w", err)
+	}
+	c, refused := msgs.DecodeCommand(subject, data)
+	if refused == nil {
+		refused = c.Check()
+	}
+	if refused != nil {
+		return refused
+	}
+	return nil
 }
 
 // command connects, sends, and follows.
@@ -72,10 +97,11 @@ func (c *cancelAllCmd) Run(a *app) error {
 	}
 	cmd := &msgs.CancelAll{Common: msgs.Common{SentMS: time.Now().UnixMilli()}, RequestID: requestID(),
 		Filter: msgs.Filter{Market: c.Market, TokenID: msgs.TokenID(c.Token), Side: msgs.Side(strings.ToUpper(c.Side)), Prefix: c.Prefix}}
-	if e := cmd.Check(); e != nil {
-		return e
+	subject := msgs.CmdSubject(msgs.FamilyOrder, account, msgs.VerbCancelAll)
+	if err := vet(subject, cmd); err != nil {
+		return err
 	}
-	return a.command(&c.accountFlags, account, msgs.CmdSubject(msgs.FamilyOrder, account, msgs.VerbCancelAll), cmd, awaited{
+	return a.command(&c.accountFlags, account, subject, cmd, awaited{
 		within: c.Timeout, answers: 1,
 		decides: func(e event) bool {
 			return e.Type == msgs.KindCancelAllDone || e.Type == msgs.KindControlRejected ||

@@ -104,6 +104,49 @@ func TestUsageErrorsSayWhatToDo(t *testing.T) {
 	says(t, "version", ok(t, "version", "-o", "json"), `{"version":"dev"}`)
 }
 
+// What is wrong with a command's form is said by name where it is typed, whether or not there is a bus.
+func TestFormIsJudgedBeforeAnythingIsSent(t *testing.T) {
+	order := func(flags ...string) []string {
+		return append([]string{"order", "submit", "--side", "buy", "--token", "5", "--price", "0.5", "--size", "10"}, flags...)
+	}
+	for _, c := range []struct {
+		args  []string
+		words []string
+	}{
+		{order("--side", "up"), []string{"side", "BUY"}}, {order("--type", "GTK"), []string{"type", "GTC"}}, {order("--token", "12a"), []string{"token_id", "12a"}},
+		{order("--id", "a b"), []string{"client_order_id", "a b"}}, {order("--price", "1.5"), []string{"price", "1.5"}}, {order("--size", "10.001"), []string{"size", "2 decimals"}},
+		{[]string{"order", "cancel", "a b"}, []string{"a b"}}, {[]string{"order", "cancel", "0x12"}, []string{"0x12", "64"}},
+		{[]string{"order", "cancel", "mine", "0x" + strings.Repeat("ab", 32)}, []string{"mixed", "of each kind"}},
+		{[]string{"order", "cancel-all", "--side", "up"}, []string{"side", "BUY"}}, {[]string{"tx", "cancel", "a b"}, []string{"cancels", "a b"}},
+	} {
+		refused(t, call(t, append(c.args, "--nats", "nats://127.0.0.1:1")...), append(c.words, "→ ")...)
+	}
+}
+
+// An order's id may be pasted with capitals, as other tools write it.
+func TestOrderIDIsReadWithCapitals(t *testing.T) {
+	want := "0x" + strings.Repeat("ab", 32)
+	for text, isOrder := range map[string]bool{want: true, "0x" + strings.Repeat("AB", 32): true, strings.ToUpper(want): true, "Mine-1": false} {
+		if id, is := orderID(text); is != isOrder || is && string(id) != want {
+			t.Errorf("%s is read as %s, %v", text, id, is)
+		}
+	}
+}
+
+func TestPlacesThatCannotBeAreRefused(t *testing.T) {
+	for _, c := range []struct {
+		args  []string
+		words []string
+	}{
+		{[]string{"sandbox", "--listen", "nonsense"}, []string{"nonsense", "--listen", "host:port"}},
+		{[]string{"sandbox", "--listen", "127.0.0.1:0", "--url-file", filepath.Join(t.TempDir(), "none", "urls.json")}, []string{"none", "--url-file"}},
+		{append([]string{"up", "--data", t.TempDir(), "--url-file", filepath.Join(t.TempDir(), "none", "urls.json")}, anywhere()...), []string{"none", "--url-file"}},
+		{[]string{"sandbox", "--listen", "127.0.0.1:0", "--tier", "nobody=Gold"}, []string{"nobody", "main, eoa"}},
+	} {
+		refused(t, call(t, c.args...), append(c.words, "→ ")...)
+	}
+}
+
 // TestExecutorTradesForTheAccountsNamed names some accounts of those that are configured, none, and one that is not there.
 func TestExecutorTradesForTheAccountsNamed(t *testing.T) {
 	all := []account{{Name: "main"}, {Name: "eoa"}, {Name: "proxy"}}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -132,18 +133,23 @@ func (a *app) undecided(nc *nats.Conn, account msgs.Account, last event, within 
 		"the command stands: send no other with a new id; see: sluice doctor")
 }
 
+// sandboxNames are the names of the sandbox's accounts.
+func sandboxNames() (names []string) {
+	for _, s := range sandbox.Accounts() {
+		names = append(names, s.Name)
+	}
+	return names
+}
+
 // hint adds what accounts there are to an error about one that nobody runs.
 func (a *app) hint(account msgs.Account, err error) error {
 	e, ok := errors.AsType[*msgs.Error](err)
 	if !ok || a.cli.Env != "sandbox" || e.Code != msgs.UnknownAccount && e.Code != "no_answer" && e.Code != "nobody_runs" {
 		return err
 	}
-	var names []string
-	for _, s := range sandbox.Accounts() {
-		if s.Name == string(account) {
-			return err
-		}
-		names = append(names, s.Name)
+	names := sandboxNames()
+	if slices.Contains(names, string(account)) {
+		return err
 	}
 	return problem(e.Code, e.Cause, meant(string(account), names)+"the sandbox's accounts are "+strings.Join(names, ", "))
 }

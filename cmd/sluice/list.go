@@ -1,8 +1,6 @@
 package main
 
 import (
-	"strings"
-
 	"sluice/pkg/msgs"
 )
 
@@ -14,8 +12,8 @@ type getCmd struct {
 // Run shows one order.
 func (c *getCmd) Run(a *app) error {
 	q := msgs.OrderQuestion{ClientOrderID: msgs.ClientOrderID(c.ID)}
-	if strings.HasPrefix(c.ID, "0x") {
-		q = msgs.OrderQuestion{OrderID: msgs.OrderID(c.ID)}
+	if id, isOrder := orderID(c.ID); isOrder {
+		q = msgs.OrderQuestion{OrderID: id}
 	}
 	var r msgs.OrderAnswer
 	if err := c.ask(a, "executor", "order", q, &r); err != nil {

@@ -122,8 +122,9 @@ func (c *submitCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	if e := cmd.Check(); e != nil {
-		return e // the executor would say the same, a round trip later
+	subject := msgs.CmdSubject(msgs.FamilyOrder, account, msgs.VerbSubmit)
+	if err := vet(subject, cmd); err != nil {
+		return err
 	}
 	nc, err := c.strategy()
 	if err != nil {
@@ -133,7 +134,6 @@ func (c *submitCmd) Run(a *app) error {
 	if err := spell(nc, cmd); err != nil {
 		return err
 	}
-	subject := msgs.CmdSubject(msgs.FamilyOrder, account, msgs.VerbSubmit)
 	if c.NoWait {
 		seq, err := send(nc, subject, "", cmd)
 		if err != nil {

@@ -3,10 +3,13 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"os"
+	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"sluice/pkg/msgs"
@@ -42,7 +45,11 @@ func (c *sandboxCmd) Run(a *app) error {
 	}
 	box, err := sandbox.New(sandbox.Config{Seed: c.Seed, Log: log, Chain: true, JournalFile: c.Journal, Enforce: c.Enforce, Edge: edge, Limits: &table, Tiers: c.Tier, Walk: c.Walk})
 	if err != nil {
-		return problem(msgs.BadValue, err.Error(), "see what is known with: sluice limits show polymarket-2026-11")
+		return problem(msgs.BadValue, err.Error(), "the accounts are "+strings.Join(sandboxNames(), ", ")+"; for the tiers see: sluice limits show polymarket-2026-11")
+	}
+	if err := checkURLFile(c.URLFile); err != nil {
+		box.Close()
+		return err
 	}
 	l, err := listen(c.Listen, "--listen")
 	if err != nil {
@@ -54,6 +61,17 @@ func (c *sandboxCmd) Run(a *app) error {
 		return err
 	}
 	return box.Serve(a.ctx, l, c.URLFile)
+}
+
+// checkURLFile refuses a file that could not be written, before anything starts that others wait for.
+func checkURLFile(file string) error {
+	if file == "" {
+		return nil
+	}
+	if folder, err := os.Stat(filepath.Dir(file)); err != nil || !folder.IsDir() {
+		return problem("no_file", fmt.Sprintf("there is no folder %s to write the URL file in", filepath.Dir(file)), "make the folder first, or name another file with --url-file")
+	}
+	return nil
 }
 
 // limits are the figures that the venue enforces.
@@ -82,6 +100,10 @@ func (c *sandboxCmd) limits() (table sandbox.Limits, err error) {
 // listen opens address, and says which setting to change when somebody else has it.
 func listen(address, flag string) (net.Listener, error) {
 	l, err := net.Listen("tcp", address)
+	if err != nil && !errors.Is(err, syscall.EADDRINUSE) {
+		return nil, problem(msgs.BadValue, fmt.Sprintf("cannot listen on %s: %v", address, err),
+			fmt.Sprintf("name an address of this machine as host:port with %s, for example 127.0.0.1:0 for any free port", flag))
+	}
 	if err != nil {
 		return nil, problem("address_taken", fmt.Sprintf("cannot listen on %s: %v", address, err),
 			fmt.Sprintf("stop what listens there (perhaps another sluice), or choose another address with %s", flag))

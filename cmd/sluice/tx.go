@@ -109,8 +109,8 @@ func (f *txFlags) request(a *app, compose func(nc *nats.Conn, c msgs.TxCommon) (
 	if err != nil {
 		return err
 	}
-	if e := cmd.Check(); e != nil {
-		return e // the relayer would say the same, a round trip later
+	if err := vet(msgs.CmdSubject(msgs.FamilyTx, account, cmd.Verb()), cmd); err != nil {
+		return err
 	}
 	if f.NoWait {
 		return a.leave(nc, account, cmd)
@@ -322,8 +322,8 @@ func (c *txCancelCmd) Run(a *app) error {
 	if cmd.RequestID == "" {
 		cmd.RequestID = requestID()
 	}
-	if e := cmd.Check(); e != nil {
-		return e
+	if err := vet(msgs.CmdSubject(msgs.FamilyTx, account, cmd.Verb()), cmd); err != nil {
+		return err
 	}
 	nc, err := c.strategy()
 	if err != nil {

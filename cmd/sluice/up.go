@@ -40,6 +40,9 @@ func (c *upCmd) Run(a *app) error {
 		return problem("wrong_env", "sluice up runs against the local sandbox only, and --env is "+a.cli.Env,
 			"for a real venue run the services: sluice ingest --live, sluice executor --live")
 	}
+	if err := checkURLFile(c.URLFile); err != nil {
+		return err
+	}
 	began := time.Now()
 	server, err := natsd.Start(a.ctx, natsd.Config{Dir: c.Data, Env: a.cli.Env, Listen: c.NATSListen, Stored: actor.Stored})
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"math/big"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/ethereum/go-ethereum/common"
@@ -52,7 +53,8 @@ type order struct {
 	deferExec  bool
 	expiration int64 // unix s, 0 none
 	salt       string
-	timestamp  int64 // unix ms
+	builder    string // the builder's code that was signed
+	timestamp  int64  // unix ms
 	maker      money.Cash
 	taker      money.Cash
 	request    int64
@@ -210,7 +212,7 @@ func (w *wireEnvelope) order(o signedOrder, id string, key *apiKey, m *market) (
 	}
 	out := &order{
 		id: id, key: key, market: m, kind: w.OrderType, postOnly: w.PostOnly, deferExec: w.DeferExec, expiration: expiration,
-		salt: o.salt.String(), timestamp: o.timestamp.Int64(),
+		salt: o.salt.String(), builder: strings.ToLower(w.Order.Builder), timestamp: o.timestamp.Int64(),
 		walletKind: o.kind,
 	}
 	switch w.OrderType {

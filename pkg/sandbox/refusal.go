@@ -16,6 +16,7 @@ const (
 	errPayload   refusal = "Invalid order payload"
 	errRead      refusal = "Invalid payload"
 	errTooMany   refusal = "Payload exceeds the limit"
+	errSide      refusal = "Invalid side"
 	errToken     refusal = "Invalid token id"
 	errNoBook    refusal = "No orderbook exists for the requested token id"
 	errOwner     refusal = "the order owner has to be the owner of the API KEY"

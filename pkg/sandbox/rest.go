@@ -83,7 +83,7 @@ func (s *Sandbox) routes() *http.ServeMux {
 		"GET /tick-size": s.open(s.getTick), "GET /tick-size/{token}": s.open(s.getTick),
 		"GET /neg-risk": s.open(s.getNegRisk), "GET /neg-risk/{token}": s.open(s.getNegRisk),
 		"GET /fee-rate": s.open(s.getFeeRate), "GET /fee-rate/{token}": s.open(s.getFeeRate),
-		"GET /prices-history": s.open(s.getHistory),
+		"GET /prices-history": s.open(s.getHistory), "GET /fees/builder-fees/{code}": s.open(s.getBuilderFees),
 
 		"POST /auth/api-key": s.createKey, "GET /auth/derive-api-key": s.deriveKey,
 		"DELETE /auth/api-key": s.private(s.deleteKey), "GET /auth/api-keys": s.private(s.listKeys),

@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"cmp"
 	"encoding/json"
 	"net/http"
 	"slices"
@@ -137,7 +138,7 @@ func (t *trade) wire(role string) wireTrade {
 		w.MakerOrders = append(w.MakerOrders, wireMakerOrder{
 			OrderID: l.order.id, Owner: l.order.key.id, MakerAddress: l.order.wallet.address.Hex(), MatchedAmount: l.size.String(),
 			Price: l.price.String(), AssetID: l.order.token(), Outcome: outcomes()[l.order.eng.Outcome],
-			OutcomeIndex: l.order.eng.Outcome, Side: l.order.eng.Side.String(), BuilderFee: "0", BuilderCode: zeroBuilder,
+			OutcomeIndex: l.order.eng.Outcome, Side: l.order.eng.Side.String(), BuilderFee: "0", BuilderCode: cmp.Or(l.order.builder, zeroBuilder),
 		})
 	}
 	return w

@@ -3,7 +3,10 @@ package sandbox
 import (
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strings"
+
+	"github.com/ethereum/go-ethereum/common"
 
 	"sluice/pkg/money"
 )
@@ -17,11 +20,13 @@ func (s *Sandbox) getBook(q *request) answer {
 
 func (s *Sandbox) getPrice(q *request) answer {
 	side := q.query.Get("side")
-	if side != "BUY" && side != "SELL" {
-		return refuse(http.StatusBadRequest, "Invalid side")
+	if !isSide(side) {
+		return refuseErr(errSide)
 	}
 	return s.readOne(q, func(m *market, i int) any { return map[string]money.Price{"price": m.sidePrice(i, side)} })
 }
+
+func isSide(side string) bool { return side == "BUY" || side == "SELL" }
 
 // sidePrice is the best bid for BUY and the best ask for SELL: what somebody of that side already offers.
 func (m *market) sidePrice(i int, side string) money.Price {
@@ -76,6 +81,14 @@ func (s *Sandbox) getFeeRate(q *request) answer {
 		return refuse(http.StatusNotFound, "fee rate not found for market")
 	}
 	return ok(map[string]int{"base_fee": 0})
+}
+
+// getBuilderFees answers for every builder's code: orders may carry any, and here none costs anything.
+func (s *Sandbox) getBuilderFees(q *request) answer {
+	if code, err := bytes32(q.param("code")); err != nil || common.BytesToHash(code) == (common.Hash{}) {
+		return refuse(http.StatusNotFound, "builder fees not found")
+	}
+	return ok(map[string]int{"builder_maker_fee_rate_bps": 0, "builder_taker_fee_rate_bps": 0})
 }
 
 func (s *Sandbox) getHistory(q *request) answer {
@@ -143,6 +156,9 @@ func (s *Sandbox) postBooks(q *request) answer {
 }
 
 func (s *Sandbox) postPrices(q *request) answer {
+	if asks, err := asked(q); err == nil && slices.ContainsFunc(asks, func(a tokenAsk) bool { return !isSide(a.Side) }) {
+		return refuseErr(errSide)
+	}
 	out := map[string]map[string]money.Price{}
 	return answerMany(s.readMany(q, func(m *market, i int, a tokenAsk) {
 		if out[a.TokenID] == nil {

@@ -7,6 +7,9 @@ import (
 	"sluice/pkg/msgs"
 )
 
+// endedLongAgo is where an order is found that nobody remembers any more.
+const endedLongAgo = "see what is known with `sluice order list`; the events of older orders stand in the account's stream LOG_<account>"
+
 // maxPage is how many orders one answer holds: about 600 bytes each, within a message of 1 MiB.
 const maxPage = 500
 
@@ -14,7 +17,7 @@ const maxPage = 500
 func (o *Orders) AnswerOrder(q msgs.OrderQuestion) (msgs.Order, *msgs.Error) {
 	ord := o.find(q.OrderID, q.ClientOrderID)
 	if ord == nil || ord.Named {
-		return msgs.Order{}, failure(msgs.NotFound, "no order with this id, or it ended some time ago", "read its events from the log")
+		return msgs.Order{}, failure(msgs.NotFound, "no order with this id, or it ended some time ago", endedLongAgo)
 	}
 	return ord.Order, nil
 }

@@ -196,7 +196,7 @@ func retryCode(reason string) msgs.Code {
 func fixOf(c msgs.Code) string {
 	switch c {
 	case msgs.NotEnoughBalance:
-		return "see `sluice balances`: resting orders reserve, and shares of a fresh fill are not there before it settles"
+		return "see `sluice ledger balances`: resting orders reserve, and shares of a fresh fill are not there before it settles"
 	case msgs.PriceOffTick:
 		return "the market's tick has changed: take the tick from the book"
 	case msgs.WouldCross:

@@ -131,7 +131,7 @@ func (t *turn) present(o *order, a *Asked, id msgs.ClientOrderID) msgs.Event {
 	if o == nil {
 		head.Type = msgs.KindRejected
 		return &msgs.OrderRejected{Head: head, Order: msgs.Order{ClientOrderID: id, State: msgs.Rejected, Final: true}, By: bySluice,
-			Error: failure(msgs.DuplicateID, "the order of this id ended some time ago; this repeat did nothing", "read its events from the log")}
+			Error: failure(msgs.DuplicateID, "the order of this id ended some time ago; this repeat did nothing", endedLongAgo)}
 	}
 	head.N, head.AtMS = o.N, o.AtMS
 	return o.told(head)

@@ -185,6 +185,20 @@ describe("life of an order", () => {
     await b.cancelAll();
   });
 
+  test("a builder's code goes along with orders of every kind", async () => {
+    const [a, b] = [await clientOf("main", { throwOnError: true }), await clientOf("second", { throwOnError: true })];
+    const builderCode = "0x" + "5a".repeat(32);
+    const token = market("sandbox-dime").tokens[0];
+    const bid = best((await a.getOrderBook(token)).bids);
+    const rest = await a.createAndPostOrder({ tokenID: token, price: bid, size: 10, side: Side.BUY, builderCode });
+    assert.equal(rest.status, "live", errorOf(rest));
+    const hit = await b.createAndPostMarketOrder({ tokenID: token, amount: 9000, side: Side.SELL, price: bid, builderCode }, undefined, OrderType.FAK);
+    assert.equal(hit.status, "matched", errorOf(hit));
+    const rows = (await a.getTrades({ asset_id: token })).flatMap((t) => t.maker_orders).filter((m) => m.order_id === rest.orderID);
+    assert.ok(rows.length > 0 && rows.every((m) => m.builder_code === builderCode));
+    await a.cancelAll();
+  });
+
   test("heartbeats keep orders, and go on from the id returned before", async () => {
     const c = await clientOf("deposit");
     const first = await c.postHeartbeat("");
