@@ -37,7 +37,7 @@ func main() {
 func trade(url string) error {
 	nc, err := nats.Connect(url)
 	if err != nil {
-		return fmt.Errorf("connect to %s: %w", url, err)
+		return fmt.Errorf("no NATS server at %s (%w); start everything with: go run ./cmd/sluice up", url, err)
 	}
 	defer nc.Close()
 	run := fmt.Sprintf("go-%d", time.Now().UnixMilli())

@@ -89,7 +89,11 @@ def follow(bus, inbox, enough):
 
 
 def main():
-    bus = Bus(sys.argv[1] if len(sys.argv) > 1 else "nats://127.0.0.1:4222")
+    url = sys.argv[1] if len(sys.argv) > 1 else "nats://127.0.0.1:4222"
+    try:
+        bus = Bus(url)
+    except OSError as e:
+        sys.exit(f"no NATS server at {url} ({e}); start everything with: go run ./cmd/sluice up")
     run = f"py-{int(time.time() * 1000)}"
 
     # One that fills at once.

@@ -10,7 +10,10 @@ interface Event {
 }
 
 const url = new URL(process.argv[2] ?? "nats://127.0.0.1:4222");
-const nc = await connect({ servers: url.host, user: url.username || undefined, pass: url.password || undefined });
+const nc = await connect({ servers: url.host, user: url.username || undefined, pass: url.password || undefined }).catch((e: Error) => {
+  console.error(`no NATS server at ${url.host} (${e.message}); start everything with: go run ./cmd/sluice up`);
+  process.exit(1);
+});
 
 // Every event about the order also comes to the inbox, one a message, until a final one.
 async function command(subject: string, body: object, inbox: string): Promise<number> {
