@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 	"os"
@@ -74,12 +75,32 @@ func (f *serviceFlags) open(a *app, log *slog.Logger, passing func(point string)
 
 // synced refuses a bus of which it cannot be shown that it syncs, unless that is wanted. act is what would be done all the same.
 func (f *serviceFlags) synced(a *app, log *slog.Logger, nc *nats.Conn, act string) error {
-	err := natsd.CheckSync(a.ctx, nc, &http.Client{Timeout: venueTimeout}, f.Monitor...)
+	err := f.checkSync(a.ctx, log, nc)
 	if err != nil && f.UnsafeNoSync {
 		log.Warn(act+" without a synced log", "error", err)
 		return nil
 	}
 	return err
+}
+
+// checkSync is natsd.CheckSync of a server that stays: one that goes away while it is asked is waited for.
+func (f *serviceFlags) checkSync(ctx context.Context, log *slog.Logger, nc *nats.Conn) error {
+	for {
+		server := nc.ConnectedServerId()
+		err := natsd.CheckSync(ctx, nc, &http.Client{Timeout: venueTimeout}, f.Monitor...)
+		if none, ok := errors.AsType[*natsd.NoSyncError](err); !ok || none.Shown || ctx.Err() != nil || nc.IsClosed() {
+			return err
+		}
+		if nc.FlushTimeout(askTimeout) == nil && nc.ConnectedServerId() == server {
+			return err // it is there all the same
+		}
+		log.Warn("the bus has gone away, asking it again", "error", err)
+		select {
+		case <-time.After(time.Second):
+		case <-ctx.Done():
+			return err
+		}
+	}
 }
 
 // ready joins the readiness of several parts.

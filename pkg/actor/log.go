@@ -319,34 +319,7 @@ func (a *Actor) cursorMap(at cursors) map[string]uint64 {
 
 // patiently does f again for as long as the broker cannot be asked.
 func (a *Actor) patiently(ctx context.Context, f func() error) error {
-	var said complaint
-	for wait := retryFirst; ; wait = min(2*wait, retryLast) {
-		err := f()
-		if err == nil || ctx.Err() != nil || !transient(err) {
-			return err
-		}
-		if said.due(err) {
-			a.log.Warn("broker not available, asking again", "error", err)
-		}
-		if err := pause(ctx, wait); err != nil {
-			return err
-		}
-	}
-}
-
-// transient reports whether an error may go away by itself: no answer, no leader, no connection, a consumer that is gone.
-func transient(err error) bool {
-	var api *jetstream.APIError
-	var log *LogError
-	var lane *LaneError
-	var env *EnvError
-	switch {
-	case errors.Is(err, ErrReplaced), errors.Is(err, nats.ErrConnectionClosed), errors.As(err, &log), errors.As(err, &lane), errors.As(err, &env):
-		return false
-	case errors.As(err, &api):
-		return api.Code >= 500
-	}
-	return true
+	return Patiently(ctx, a.cfg.JS.Conn(), a.log, f)
 }
 
 // code is the broker's error code in err, 0 where there is none.
@@ -356,16 +329,4 @@ func code(err error) jetstream.ErrorCode {
 		return api.ErrorCode
 	}
 	return 0
-}
-
-// pause waits for d or the end of ctx, whose error it returns.
-func pause(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

@@ -16,9 +16,17 @@ type Storage struct {
 	Snapshots jetstream.ObjectStore
 }
 
-// OpenStorage opens it, and makes what is missing of it and of the accounts' streams. replicas is as in EnsureStreams, owner the name
-// of this process.
+// OpenStorage opens it, and makes what is missing of it and of the accounts' streams, as long as it takes: see Patiently. replicas is
+// as in EnsureStreams, owner the name of this process.
 func OpenStorage(ctx context.Context, js jetstream.JetStream, replicas int, owner string, log *slog.Logger, accounts ...msgs.Account) (s Storage, err error) {
+	err = Patiently(ctx, js.Conn(), log, func() error {
+		s, err = openStorage(ctx, js, replicas, owner, log, accounts)
+		return err
+	})
+	return s, err
+}
+
+func openStorage(ctx context.Context, js jetstream.JetStream, replicas int, owner string, log *slog.Logger, accounts []msgs.Account) (s Storage, err error) {
 	if err = EnsureStreams(ctx, js, replicas, accounts...); err != nil {
 		return s, err
 	}

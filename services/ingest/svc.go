@@ -28,7 +28,8 @@ const maxMarketsAnswer = 400
 // questions answers svc.ingest.*. It answers from the last values in the stream MARKET, not from the books of this process,
 // so that every replica can answer for every token.
 type questions struct {
-	js jetstream.JetStream
+	js        jetstream.JetStream
+	patiently func(context.Context, func() error) error // waits for the broker
 
 	mu    sync.RWMutex
 	facts map[msgs.ConditionID]msgs.Market
@@ -41,7 +42,7 @@ func (q *questions) run(ctx context.Context, nc *nats.Conn) (err error) {
 		return fmt.Errorf("follow market facts: %w", err)
 	}
 	defer func() { err = errors.Join(err, actor.UnlessClosed(sub.Unsubscribe())) }()
-	if err := q.load(ctx); err != nil {
+	if err := q.patiently(ctx, func() error { return q.load(ctx) }); err != nil {
 		return err
 	}
 	end, err := actor.Desk{Service: "ingest", Version: version, Doc: "market data of " + venue, Verbs: map[string]actor.Answer{

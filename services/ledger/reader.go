@@ -63,6 +63,16 @@ func (r *reading) run(ctx context.Context) error {
 	return nil
 }
 
+// final reports an error that waiting does not mend.
+func final(err error) bool {
+	if e, ok := errors.AsType[*jetstream.APIError](err); ok {
+		return e.Code < 500
+	}
+	_, behind := errors.AsType[*BehindError](err)
+	_, env := errors.AsType[*actor.EnvError](err)
+	return behind || env
+}
+
 // consume reads with one consumer.
 func (r *reading) consume(ctx context.Context) error {
 	stream, err := r.s.js.Stream(ctx, r.stream)

@@ -184,26 +184,7 @@ const (
 
 // patiently does f again for as long as the broker cannot be asked.
 func (s *Service) patiently(ctx context.Context, f func() error) error {
-	for wait := retryFirst; ; wait = min(2*wait, retryLast) {
-		err := f()
-		if err == nil || ctx.Err() != nil || final(err) {
-			return err
-		}
-		s.cfg.Log.Warn("broker not available, asking again", "error", err)
-		if err := pause(ctx, wait); err != nil {
-			return err
-		}
-	}
-}
-
-// final reports an error that waiting does not mend.
-func final(err error) bool {
-	if e, ok := errors.AsType[*jetstream.APIError](err); ok {
-		return e.Code < 500
-	}
-	_, behind := errors.AsType[*BehindError](err)
-	_, env := errors.AsType[*actor.EnvError](err)
-	return behind || env
+	return actor.Patiently(ctx, s.cfg.NATS, s.cfg.Log, f)
 }
 
 func pause(ctx context.Context, d time.Duration) error {
