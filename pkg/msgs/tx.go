@@ -230,6 +230,7 @@ type TxWaiting struct {
 	Part       bool            `json:"part,omitempty" doc:"of an EOA's unit: own gas has taken on some of its calls, so it is brought to its end"`
 	Unsure     bool            `json:"unsure,omitempty" doc:"of a unit: whether own gas has taken it on is not known"`
 	Refusal    json.RawMessage `json:"refusal,omitempty" schema:"object" doc:"of a unit: the carrier's, as it was recorded"`
+	Answers    bool            `json:"answers,omitempty" doc:"the relayer, which was away, answers again: it is asked at once"`
 }
 
 // TxReleased says that a unit is over without an effect so far. The requests that it names are queued again.

@@ -43,6 +43,6 @@ func TestWalletPageSaysWhatTheTableSays(t *testing.T) {
 }
 
 func relayerReasons() []RelayerReason {
-	return []RelayerReason{RelayerQuota, RelayerRateLimited, RelayerWalletBusy, RelayerNonce, RelayerCallBlocked, RelayerPrecheck, RelayerUnauthorised, RelayerForbidden,
+	return []RelayerReason{RelayerQuota, RelayerRateLimited, RelayerWalletBusy, RelayerNonce, RelayerStranger, RelayerCallBlocked, RelayerPrecheck, RelayerUnauthorised, RelayerForbidden,
 		RelayerRejected, RelayerNeverLeft, RelayerNoLogin, RelayerLost, RelayerDown, RelayerNotUnderstood}
 }

@@ -19,6 +19,7 @@ const (
 	RelayerRateLimited  RelayerReason = "rate_limited"     // too many requests in a minute
 	RelayerWalletBusy   RelayerReason = "wallet_busy"      // another transaction of the wallet is under way
 	RelayerNonce        RelayerReason = "nonce_mismatch"   // not the wallet's next nonce: read it and sign again
+	RelayerStranger     RelayerReason = "wallet_unknown"   // the relayer does not know the deposit wallet: not yet, where it is new
 	RelayerCallBlocked  RelayerReason = "call_blocked"     // the relayer does not carry such a call
 	RelayerPrecheck     RelayerReason = "precheck_failed"  // the relayer tried it and it would revert
 	RelayerUnauthorised RelayerReason = "unauthorised"     // credentials refused
@@ -69,7 +70,7 @@ func (e *RelayerError) MayBeAccepted() bool {
 		return false
 	}
 	switch e.Reason {
-	case RelayerQuota, RelayerRateLimited, RelayerWalletBusy, RelayerNonce, RelayerCallBlocked, RelayerPrecheck,
+	case RelayerQuota, RelayerRateLimited, RelayerWalletBusy, RelayerNonce, RelayerStranger, RelayerCallBlocked, RelayerPrecheck,
 		RelayerUnauthorised, RelayerForbidden, RelayerRejected, RelayerNeverLeft, RelayerNoLogin:
 		return false
 	}
@@ -98,7 +99,7 @@ func (e *RelayerError) Refuses() bool {
 // Retryable reports whether the same work may be tried at the relayer again after a pause.
 func (e *RelayerError) Retryable() bool {
 	switch e.Reason {
-	case RelayerQuota, RelayerRateLimited, RelayerWalletBusy, RelayerNonce, RelayerNeverLeft, RelayerLost, RelayerDown, RelayerNotUnderstood:
+	case RelayerQuota, RelayerRateLimited, RelayerWalletBusy, RelayerNonce, RelayerStranger, RelayerNeverLeft, RelayerLost, RelayerDown, RelayerNotUnderstood:
 		return true
 	}
 	return false
@@ -115,6 +116,8 @@ func (e *RelayerError) Fix() string {
 		return "wait until the wallet's other transaction is final, read the nonce and sign again"
 	case RelayerNonce:
 		return "read the wallet's nonce on chain and sign again, after a look whether the transaction has been performed already"
+	case RelayerStranger:
+		return "a new deposit wallet is known some seconds after it was made; of an older one, compare the address with the one that the venue's site shows, and tell the venue's support"
 	case RelayerCallBlocked:
 		return "the relayer carries calls of the venue's contracts only, and none of the wallet to itself: use own gas if the wallet can, or leave the call out"
 	case RelayerPrecheck:
@@ -223,6 +226,8 @@ func refusalReason(low string) RelayerReason {
 		return RelayerWalletBusy
 	case has("does not match on-chain nonce", "invalid nonce", "nonce mismatch", "nonce too"):
 		return RelayerNonce
+	case has("wallet registry", "is not registered"):
+		return RelayerStranger
 	case has("call blocked", "blocked call"):
 		return RelayerCallBlocked
 	case has("revert", "simulation", "estimate gas", "estimategas", "precheck", "insufficient"):

@@ -142,6 +142,7 @@ func TestRefusedSubmitIsNotAccepted(t *testing.T) {
 		"busy":               {400, `{"error":"wallet busy: active action"}`, RelayerWalletBusy, 0, true, false},
 		"in flight":          {400, `{"error":"in-flight action exists for wallet"}`, RelayerWalletBusy, 0, true, false},
 		"nonce":              {400, `{"error":"batch nonce 3 does not match on-chain nonce 4"}`, RelayerNonce, 0, true, false},
+		"a new wallet":       {400, `{"error":"wallet registry validation failed: wallet 0x4c5d is not registered"}`, RelayerStranger, 0, true, true},
 		"blocked":            {400, `{"error":"call blocked: target not allowed"}`, RelayerCallBlocked, 0, true, true},
 		"blocked by status":  {403, `{"error":"call blocked: self call"}`, RelayerCallBlocked, 0, true, true},
 		"would revert":       {400, `execution reverted: SafeMath`, RelayerPrecheck, 0, true, true},

@@ -137,7 +137,12 @@ func (w *Wallet) refused(u *unit, atMS int64, refusal []byte) {
 
 func (w *Wallet) waited(h *msgs.Head, e *msgs.TxWaiting) {
 	u := w.unit
+	if e.Answers {
+		w.woken(h)
+	}
 	switch {
+	case e.Unit == "" && e.Answers:
+		w.told = nil
 	case e.Unit == "":
 		w.told = &waiting{Code: e.Code, UntilMS: e.UntilMS, IDs: e.RequestIDs}
 		for _, id := range e.RequestIDs {

@@ -147,8 +147,13 @@ func (t *decision) notTaken(u *unit, e *polymarket.RelayerError, left bool) {
 		t.hold(u, why, until, again, left, e)
 	case same, after && !before && len(t.ghosts) == 0:
 		t.reroute(u, msgs.ByOwnGas, why, left, e)
-	case e.Reason == polymarket.RelayerCallBlocked, e.Reason == polymarket.RelayerPrecheck, e.Reason == polymarket.RelayerRejected:
+	case e.Reason == polymarket.RelayerStranger && t.toll.Strange+1 < strangeTries:
+		t.hold(u, why, until, again, left, e)
+	case e.Reason == polymarket.RelayerStranger, e.Reason == polymarket.RelayerCallBlocked, e.Reason == polymarket.RelayerPrecheck, e.Reason == polymarket.RelayerRejected:
 		// Refused for good, and there is no other way. What was signed dies with its deadline or its nonce.
+		if e.Reason == polymarket.RelayerStranger {
+			why.Cause = fmt.Sprintf("asked %d times, %s", t.toll.Strange+1, why.Cause)
+		}
 		rs := t.inUnit(u)
 		t.giveUp(u, nil, why, true)
 		for _, r := range rs {
@@ -169,7 +174,7 @@ func relayerCode(e *polymarket.RelayerError) msgs.Code {
 		return msgs.Unauthorised
 	case polymarket.RelayerForbidden:
 		return msgs.Blocked
-	case polymarket.RelayerCallBlocked, polymarket.RelayerRejected:
+	case polymarket.RelayerStranger, polymarket.RelayerCallBlocked, polymarket.RelayerRejected:
 		return msgs.RelayerRefused
 	case polymarket.RelayerPrecheck:
 		return msgs.WouldRevert

@@ -73,6 +73,7 @@ func (d *desk) own(ctx context.Context, storage actor.Storage) error {
 	var beside sync.WaitGroup
 	defer beside.Wait()
 	defer stop()
+	beside.Go(func() { d.wake(ctx, act) })
 	if pay != nil {
 		beside.Go(func() { pay(ctx) })
 	}
@@ -89,13 +90,27 @@ func (d *desk) own(ctx context.Context, storage actor.Storage) error {
 	return errors.Join(err, <-served)
 }
 
+// wake tells the actor whenever the relayer answers again, until ctx ends.
+func (d *desk) wake(ctx context.Context, act *actor.Actor) {
+	heard, end := d.s.pulse.listen()
+	defer end()
+	for {
+		select {
+		case <-heard:
+			act.Tell(ctx, Answering{})
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
 // newPerformer makes what does the account's deeds, and what sends its owner's transactions: nil when they are not wanted or no
 // endpoint takes them.
 func (d *desk) newPerformer() (*performer, func(context.Context), error) {
 	s := d.s
 	p := &performer{
 		who: d.id, pen: newPen(d.id, d.cfg.Key, d.cfg.Calls), pool: s.pool, holds: holders{s.cfg.NATS, d.cfg.Name}, mined: newMinings(), sent: newLetters(), asked: newAskings(),
-		following: newFollows(), log: d.log, count: s.count, pass: s.cfg.Passing, reply: d.copies.Send, gasDay: s.cfg.Gas.DayBound(),
+		following: newFollows(), pulse: s.pulse, log: d.log, count: s.count, pass: s.cfg.Passing, reply: d.copies.Send, gasDay: s.cfg.Gas.DayBound(),
 	}
 	if s.cfg.Relayer != "" {
 		p.relay = &polymarket.Relayer{BaseURL: s.cfg.Relayer, HTTP: s.cfg.HTTP, Auth: d.cfg.Auth}

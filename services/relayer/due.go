@@ -18,6 +18,7 @@ func (t *decision) tick() {
 	if !t.ready {
 		return
 	}
+	t.probe()
 	if t.unit != nil {
 		t.retry()
 		return

@@ -256,6 +256,7 @@ func (p *performer) relayerDoor(ctx context.Context, l *Looked) Door {
 	} else {
 		_, err = p.relay.Nonce(ctx, p.who.Owner, p.who.Kind)
 	}
+	p.pulse.read(ctx, err)
 	if err == nil {
 		if busy := p.busy(ctx); busy != nil {
 			return Door{Code: msgs.VenueDown, Cause: busy.Message, Fix: "wait until that has ended", UntilMS: time.Now().Add(busyAgain).UnixMilli()}

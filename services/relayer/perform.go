@@ -38,6 +38,8 @@ type performer struct {
 	following  *follows
 	looking    looks
 	rehearsing single
+	probing    single
+	pulse      *pulse
 }
 
 // holder says what resting orders and unsettled trades need.
@@ -68,6 +70,8 @@ func (p *performer) Perform(ctx context.Context, job actor.Job) {
 					p.rehearsing.Unlock()
 					deliver(out)
 				}
+			case Probe:
+				p.probe(ctx)
 			case Reply:
 				p.reply(d.To, d.Event)
 			case Submit:

@@ -98,7 +98,7 @@ func onBench(t *testing.T, account string, test func(*bench)) {
 			who: who, pen: newPen(who, b.key, nil), pool: pool, units: quota.NewKeeper(100, newPages(b.units), time.Now), holds: saying{b},
 			relay: &polymarket.Relayer{BaseURL: "http://venue/relayer", HTTP: pipe.Client(), Auth: polymarket.BuilderCredentials{
 				Key: builder.Key, Secret: polymarket.Secret(builder.Secret), Passphrase: polymarket.Secret(builder.Passphrase)}},
-			mined: newMinings(), sent: newLetters(), asked: newAskings(), following: newFollows(), log: slog.New(slog.DiscardHandler), count: newCounters(), pass: func(string) {},
+			mined: newMinings(), sent: newLetters(), asked: newAskings(), following: newFollows(), pulse: newPulse(), log: slog.New(slog.DiscardHandler), count: newCounters(), pass: func(string) {},
 			gasDay: evm.Gwei(10_000_000_000),
 		}
 		if testing.Verbose() {

@@ -28,6 +28,7 @@ type Service struct {
 	allowed   *Allowances
 	count     *counters
 	facts     *facts
+	pulse     *pulse
 	desks     []*desk
 }
 
@@ -57,7 +58,7 @@ func New(cfg Config) (*Service, error) {
 	if err := s.register(); err != nil {
 		return nil, fmt.Errorf("register metrics: %w", err)
 	}
-	s.facts = newFacts()
+	s.facts, s.pulse = newFacts(), newPulse()
 	for _, a := range cfg.Accounts {
 		s.desks = append(s.desks, s.newDesk(a))
 	}

@@ -137,6 +137,7 @@ func (p *performer) send(ctx context.Context, d Submit, request polymarket.Relay
 	switch {
 	case refusal == nil:
 		out.ID = taken.ID
+		p.pulse.taken()
 		p.book(ctx, "confirm", unit, p.units.Confirm)
 		return
 	case refusal.MayBeAccepted():
@@ -220,6 +221,7 @@ func (p *performer) find(ctx context.Context, request polymarket.RelayerRequest)
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	list, err := p.relay.Transactions(ctx)
+	p.pulse.read(ctx, err)
 	if err != nil {
 		return "", err
 	}

@@ -16,6 +16,9 @@ const (
 	tollQuick = 3
 	// tollFirst and tollLast bound the pauses after that: a trouble of a whole day takes less than a third of the smallest quota.
 	tollFirst, tollLast = time.Minute, time.Hour
+	// strangeTries is how often a relayer that does not know the wallet is asked to carry for it, over some three minutes: it knows a new
+	// one after seconds, and one that it does not know then needs a person.
+	strangeTries = 5
 )
 
 // toll is what submits of the wallet may have cost that came to nothing, since the relayer has last performed something for it. It is the
@@ -24,6 +27,9 @@ type toll struct {
 	Units   int   `json:"units,omitempty"`
 	SinceMS int64 `json:"since_ms,omitempty"` // the last was paid
 	AgainMS int64 `json:"again_ms,omitempty"` // nothing is submitted before; 0 while the units are few
+	Down    bool  `json:"down,omitempty"`     // the last went into an outage: nobody knows whether it was taken
+	Woken   int   `json:"woken,omitempty"`    // how often a pause was cut short, as the relayer answered again
+	Strange int   `json:"strange,omitempty"`  // of the units, how many because the relayer does not know the wallet
 }
 
 // tollPause is how long nothing is submitted after so many units; 0 while they are few.
@@ -52,7 +58,10 @@ func (t *toll) pay(e *polymarket.RelayerError, atMS int64) {
 		return
 	}
 	t.Units++
-	t.SinceMS = atMS
+	if e.Reason == polymarket.RelayerStranger {
+		t.Strange++
+	}
+	t.SinceMS, t.Down = atMS, e.MayBeAccepted()
 	if t.Units >= tollQuick {
 		t.AgainMS = atMS + tollPause(t.Units).Milliseconds()
 	}

@@ -62,6 +62,8 @@ func (w *Wallet) Decide(now time.Time, m any) actor.Decision {
 		t.brought(&m)
 	case Seen:
 		t.seen(&m)
+	case Answering:
+		t.answering()
 	case actor.Started:
 		t.started(m)
 	case actor.LaneEnd:

@@ -153,7 +153,7 @@ func (w *world) submit(d Submit, recovered bool) Submitted {
 		return out
 	}
 	reasons := []polymarket.RelayerReason{polymarket.RelayerQuota, polymarket.RelayerRateLimited, polymarket.RelayerWalletBusy, polymarket.RelayerCallBlocked,
-		polymarket.RelayerPrecheck, polymarket.RelayerUnauthorised, polymarket.RelayerRejected, polymarket.RelayerForbidden}
+		polymarket.RelayerPrecheck, polymarket.RelayerUnauthorised, polymarket.RelayerRejected, polymarket.RelayerForbidden, polymarket.RelayerStranger}
 	switch {
 	case d.Unit.Create && w.made:
 		return no(polymarket.RelayerRejected)

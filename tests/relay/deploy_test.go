@@ -2,6 +2,7 @@ package relay
 
 import (
 	"math/big"
+	"strings"
 	"testing"
 	"time"
 
@@ -86,6 +87,44 @@ func TestCreationOfADepositWalletWaitsForTheRelayer(t *testing.T) {
 			t.Errorf("the wallet stands: %t, after %s", p.made("deposit"), e.Raw)
 		}
 	})
+}
+
+// The relayer knows a deposit wallet only some time after it was made: what is asked of it meanwhile is tried again. A wallet that it
+// does not get to know ends the request after some minutes and five units, with a word that says what to look at.
+func TestNewDepositWalletIsUsedOnceTheRelayerKnowsIt(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		lag  time.Duration
+		done bool
+	}{{"known after a minute", time.Minute, true}, {"never known", 24 * time.Hour, false}} {
+		t.Run(c.name, func(t *testing.T) {
+			inPlant(t, unmade("deposit"), func(p *plant) {
+				p.start()
+				p.venue.SetFaults(func(f *sandbox.Faults) { f.RegistryLagMS = c.lag.Milliseconds() })
+				p.askAs("deposit", "deploy", "deploy", "'urgency':'high'")
+				p.confirmedAs("deposit", "deploy")
+				began, units := time.Now(), p.units()
+				p.askAs("deposit", "split", "split", "'condition_id':'coin','amount':'40','urgency':'high'")
+				e := p.ended("deposit", "split")
+				tries := p.units() - units
+				if c.done {
+					if e.Type != "tx.confirmed" || e.Effect["pUSD"] != "-40" || tries < 2 {
+						t.Errorf("after %d tries it ends as %s", tries, e.Raw)
+					}
+					return
+				}
+				if e.Type != "tx.failed" || e.Error.Code != msgs.RelayerRefused || tries != 5 {
+					t.Errorf("after %d tries it ends as %s", tries, e.Raw)
+				}
+				if !strings.Contains(e.Error.Fix, "the venue's site shows") || !strings.Contains(e.Error.Cause, "asked 5 times") {
+					t.Errorf("nobody learns what to look at: %s", e.Raw)
+				}
+				if took := time.Since(began); took > 5*time.Minute {
+					t.Errorf("it took %s", took)
+				}
+			})
+		})
+	}
 }
 
 // A proxy wallet is made by its first use, and an EOA is there from the start: of neither is anything to be made, and both split.
