@@ -23,9 +23,9 @@ func (t *turn) posted(m Posted) {
 		t.alone = true
 		t.look(d, 0)
 	case polymarket.RetryAfter:
-		t.later(d, out.Duration, retryCode(out.Reason), out.VenueMessage)
+		t.later(d, out.Duration, out.Reason, out.VenueMessage)
 	case polymarket.NeverLeft:
-		t.later(d, t.room(d, out.Cause), msgs.VenueDown, fmt.Sprint(out.Cause))
+		t.later(d, t.room(d, out.Cause), "", fmt.Sprint(out.Cause))
 	case polymarket.Rejected:
 		t.venueRejected(d, failure(msgs.Code(out.Reason), "the venue refused the order: "+out.VenueMessage, fixOf(msgs.Code(out.Reason))), out.VenueMessage)
 	case polymarket.Unauthorised:
@@ -80,8 +80,9 @@ func (t *turn) placed(d *order, status string) {
 	}
 }
 
-// later keeps an order that the venue did not take: the same bytes go again while the command is valid.
-func (t *turn) later(d *order, after time.Duration, code msgs.Code, message string) {
+// later keeps an order that the venue did not take: the same bytes go again while the command is valid. While the venue takes
+// post-only orders alone, one that waits asks for all.
+func (t *turn) later(d *order, after time.Duration, reason, message string) {
 	if d.State != msgs.Submitting {
 		return
 	}
@@ -90,11 +91,15 @@ func (t *turn) later(d *order, after time.Duration, code msgs.Code, message stri
 		return
 	}
 	if expired(d.Intent.ValidUntilMS, t.at(wait)) {
-		t.venueRejected(d, failure(code, "the venue takes no orders now, and will not before the command is too old: "+message,
+		t.venueRejected(d, failure(retryCode(reason), "the venue takes no orders now, and will not before the command is too old: "+message,
 			"submit anew later; with valid_until_ms an order waits longer"), message)
 		return
 	}
-	t.deed(Wait{UntilMS: t.at(wait), Then: Again{OrderID: d.OrderID, Try: d.Tries}, Turn: d.Serial})
+	w := Wait{UntilMS: t.at(wait), Then: Again{OrderID: d.OrderID, Try: d.Tries}, Turn: d.Serial}
+	if reason == polymarket.ReasonPostOnly {
+		w.EachMS, w.LastMS = wait, d.Intent.ValidUntilMS
+	}
+	t.deed(w)
 }
 
 // room is when our own limits may have room for an order that they had none for; 0 where something else kept it, or where its turn would

@@ -140,9 +140,7 @@ func (p *performer) post(ctx context.Context, job actor.Job, posts []Post) {
 		p.count.posted(o)
 		p.log.Debug("posted", "order_id", ids[i], "outcome", o.Code(), "batch", len(out), "took_ms", time.Since(began).Milliseconds())
 		p.deliver(ctx, job, ids[i], o)
-		if plain[i] && opens(o) {
-			p.revoked.next()
-		}
+		p.revoked.judged(ids[i], o, plain[i])
 	}
 }
 

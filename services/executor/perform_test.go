@@ -388,7 +388,7 @@ func TestTurnPassesOnBehindALostAnswer(t *testing.T) {
 				var mu sync.Mutex
 				after := map[msgs.OrderID]time.Duration{}
 				until := began.Add(waits).UnixMilli()
-				s.p.Perform(s.t.Context(), actor.Job{Sent: began, Deeds: []actor.Deed{Wait{until, Again{ids[0], 1}, 7}, Wait{until, Again{ids[1], 1}, 5}, posts[2]},
+				s.p.Perform(s.t.Context(), actor.Job{Sent: began, Deeds: []actor.Deed{Wait{UntilMS: until, Then: Again{ids[0], 1}, Turn: 7}, Wait{UntilMS: until, Then: Again{ids[1], 1}, Turn: 5}, posts[2]},
 					Deliver: func(m any) {
 						if a, ok := m.(Again); ok {
 							mu.Lock()
