@@ -199,7 +199,9 @@ func (t *turn) compared(m OpenOrders) {
 	}
 	for _, ord := range t.walk() {
 		if ord.State == msgs.Open && !resting[ord.OrderID] && ord.AtMS < m.AsOfMS {
-			t.look(ord, 0)
+			l := ord.look(0)
+			l.Alone, l.Many = true, true
+			t.deed(l)
 		}
 	}
 }

@@ -148,6 +148,7 @@ type Lookup struct {
 	Try      int  // of the order, given back: a denial says nothing about a later try
 	Alone    bool // no post of the order is under way, given back: else a denial says nothing
 	Single   bool // not asked while another one of the order that is single still asks
+	Many     bool // one of many that a list has brought up: few of those are asked about at a time, and each order once
 }
 
 // Audit lists what rests at the venue, at FromMS; it gives OpenOrders. A venue that does not answer is asked on.

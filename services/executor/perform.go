@@ -28,6 +28,7 @@ type performer struct {
 	count   *counters
 	revoked *revoked
 	singles singles
+	crowd   crowd
 	ready   ready
 	ahead   ahead
 	seen    *venueState

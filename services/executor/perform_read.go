@@ -16,16 +16,29 @@ import (
 // lookup asks about one order until the venue shows it, or denies it at a moment at which a denial counts. A venue that
 // does not answer has said nothing.
 func (p *performer) lookup(ctx context.Context, job actor.Job, l Lookup) {
+	var once *singles
+	switch {
+	case l.Single:
+		once = &p.singles
+	case l.Many:
+		once = &p.crowd.asked
+	}
 	over := func() {}
-	if l.Single {
-		if !p.singles.begin(l.OrderID) {
+	if once != nil {
+		if !once.begin(l.OrderID) {
 			return
 		}
-		over = sync.OnceFunc(func() { p.singles.end(l.OrderID) })
+		over = sync.OnceFunc(func() { once.end(l.OrderID) })
 		defer over()
 	}
 	if pauseUntil(ctx, l.FromMS) != nil {
 		return
+	}
+	if l.Many {
+		if p.crowd.enter(ctx) != nil {
+			return
+		}
+		defer p.crowd.leave()
 	}
 	for pauses := looks(); ; {
 		wait := pauses.Next()
@@ -62,7 +75,31 @@ func (p *performer) lookup(ctx context.Context, job actor.Job, l Lookup) {
 	}
 }
 
-// singles are the orders that a single Lookup asks about.
+// lookupsAtOnce is how many of the orders that a list has brought up are asked about at a time: with a tenth of a second for an answer that
+// is close to what the limits of reads allow, and what else is to be read still finds room.
+const lookupsAtOnce = 8
+
+// crowd lets few lookups of many ask at a time.
+type crowd struct {
+	asked singles
+	once  sync.Once
+	slots chan struct{}
+}
+
+// enter waits for a place, or for the end of ctx, whose error it returns; leave must follow.
+func (c *crowd) enter(ctx context.Context) error {
+	c.once.Do(func() { c.slots = make(chan struct{}, lookupsAtOnce) })
+	select {
+	case c.slots <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (c *crowd) leave() { <-c.slots }
+
+// singles are the orders that somebody asks about, of those who ask about each once.
 type singles struct {
 	mu  sync.Mutex
 	ids map[msgs.OrderID]bool
