@@ -32,7 +32,8 @@ type governing struct {
 	Source     string `json:"source"`
 	Date       string `json:"date"`
 
-	rate *big.Rat // requests a second
+	rate  *big.Rat // requests a second
+	quota bool     // counted by a book over a day, and not by the limiter
 }
 
 // Run explains what governs a request.
@@ -56,13 +57,40 @@ func (c *limitsExplainCmd) Run(a *app) error {
 		}
 		rows = append(rows, []string{g.Rule, g.Scope, g.Documented, g.Used, strconv.Itoa(g.Cost), g.PerSecond, g.Date, g.Source})
 	}
-	note := unknown(&p, c.Endpoint)
+	note, hint := unknown(&p, c.Endpoint), ""
 	if note != "" {
+		hint = c.elsewhere()
 		rows = append(rows, []string{}, []string{note})
+	} else if slices.ContainsFunc(list, func(g governing) bool { return g.quota }) {
+		hint = "units of a day are counted in a book that all processes share: what is left of them, and until when, shows: sluice quota; " +
+			"how long so many requests would take: sluice limits plan --profile " + p.Name
+	}
+	if hint != "" {
+		rows = append(rows, []string{}, []string{hint})
 	}
 	rows = append(rows, []string{}, []string{fmt.Sprintf("binding: %s, %s: %s requests a second with %d in each", binding.Rule, binding.Used, binding.PerSecond, c.Items)})
-	return a.print(map[string]any{"note": note, "profile": p.Name, "endpoint": c.Endpoint, "items": c.Items, "binding": binding.Rule, "requests_per_second": binding.PerSecond, "layers": list},
+	return a.print(map[string]any{"note": note, "hint": hint, "profile": p.Name, "endpoint": c.Endpoint, "items": c.Items, "binding": binding.Rule, "requests_per_second": binding.PerSecond, "layers": list},
 		[]string{"RULE", "PER", "DOCUMENTED", "USED", "COST", "REQUESTS/S", "DATE", "SOURCE"}, rows)
+}
+
+// elsewhere names the profile of another API that has a rule for the endpoint, as the relayer's submits are no requests of the order book;
+// empty when there is none.
+func (c *limitsExplainCmd) elsewhere() string {
+	all, err := c.load()
+	if err != nil {
+		return "" // the profile has been read from it: who asks is told what that one says
+	}
+	best := ""
+	for _, name := range all.Names() {
+		p, err := all.Profile(name)
+		if err == nil && (best == "" || len(name) < len(best)) && p.Knows(catalogue.ParseEndpoint(c.Endpoint, p.API)) {
+			best = name
+		}
+	}
+	if best == "" {
+		return ""
+	}
+	return fmt.Sprintf("profile %s has a rule for it: sluice limits explain %q --profile %s", best, c.Endpoint, best)
 }
 
 // governs lists the layers of an endpoint as they would be in force.
@@ -100,6 +128,7 @@ func uncounted(p catalogue.Profile, tier string, e catalogue.Endpoint, items int
 			g := governing{Rule: r.Name, Scope: string(r.Scope), Cost: charge.Request + charge.Item*items, Source: r.Source, Date: r.Date}
 			switch {
 			case ok && l.Kind() == catalogue.QuotaKind:
+				g.quota = true
 				g.Documented, g.Used = strconv.Itoa(l.Quota), layerTexts([]catalogue.Layer{l})[0]
 				g.sustains(l.Quota, l.Per)
 			case ok && l.Kind() == catalogue.NoneKind:

@@ -99,6 +99,11 @@ func TestLimitsExplainWhatBinds(t *testing.T) {
 			}
 		}
 	}
+	says(t, "of the relayer", ok(t, "limits", "explain", "POST /submit"), "no rule of polymarket", "--profile relayer")
+	says(t, "of a day", ok(t, "limits", "explain", "POST /submit", "--profile", "relayer"), "binding: relayer units", "sluice quota")
+	if out := ok(t, "limits", "explain", "POST /order"); strings.Contains(out, "sluice quota") {
+		t.Errorf("a request without a quota is explained with one: %s", out)
+	}
 	says(t, "explain", ok(t, "limits", "explain", "POST /order"), "binding: signer orders", "SOURCE", "2026-11-15")
 	refused(t, call(t, "limits", "explain", "nowhere GET /x", "--profile", "kalshi"), "no rule", "sluice limits show")
 	refused(t, call(t, "limits", "explain", "POST /order", "--tier", "golden"), "golden", "did you mean Gold")

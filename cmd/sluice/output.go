@@ -74,6 +74,9 @@ func explain(err error) *msgs.Error {
 		e.Cause = fmt.Sprintf("the log %s on this bus was written in env %s and this process runs in env %s: their orders must never mix", x.Stream, x.Have, x.Own)
 		e.Fix = fmt.Sprintf("use another NATS server for %s, or start with --env %s", x.Own, x.Have)
 	}
+	if x, ok := errors.AsType[*actor.LogError](err); ok {
+		e.Code, e.Cause, e.Fix = "log_unreadable", x.What(), x.Fix()
+	}
 	if x, ok := errors.AsType[*actor.LaneError](err); ok {
 		e.Code = "log_rolled_back"
 		e.Cause = fmt.Sprintf("stream %s ends at %d but %d was already decided: it was emptied or restored from a copy", x.Stream, x.Last, x.Cursor)

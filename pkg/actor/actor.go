@@ -66,14 +66,25 @@ type LogError struct {
 	Purged bool // its beginning was removed, and no snapshot of what it held can be used
 }
 
-func (e *LogError) Error() string {
+func (e *LogError) Error() string { return e.What() + ". " + e.Fix() }
+
+// What says what is wrong.
+func (e *LogError) What() string {
 	if e.Purged {
-		return fmt.Sprintf("read log %s: %s; nothing was changed. Restore the stream OBJ_%s, or better the whole data directory, from a copy; or cancel "+
-			"everything at the venue (sluice cancel-all --direct) and remove both streams of the account, which begins a new log", e.Stream, e.Cause, snapshotBucket)
+		return fmt.Sprintf("read log %s: %s; nothing was changed", e.Stream, e.Cause)
 	}
-	return fmt.Sprintf("read log %s, sequence %d: %s; nothing was changed. If somebody else wrote this message, look at it with "+
-		"`nats stream get %s %d` and remove it with `nats stream rmm %s %d`; if the log was purged, emptied or rolled back, restore it from "+
-		"a copy, or cancel everything at the venue and remove both streams of the account", e.Stream, e.Seq, e.Cause, e.Stream, e.Seq, e.Stream, e.Seq)
+	return fmt.Sprintf("read log %s, sequence %d: %s; nothing was changed", e.Stream, e.Seq, e.Cause)
+}
+
+// Fix says what to do.
+func (e *LogError) Fix() string {
+	if e.Purged {
+		return fmt.Sprintf("Restore the stream OBJ_%s, or better the whole data directory, from a copy; or cancel "+
+			"everything at the venue (sluice cancel-all --direct) and remove both streams of the account, which begins a new log", snapshotBucket)
+	}
+	return fmt.Sprintf("If somebody else wrote this message, look at it with `nats stream get %s %d` and remove it with `nats stream rmm %s %d`; "+
+		"if the log was purged, emptied or rolled back, restore it from a copy, or cancel everything at the venue and remove both streams of the account",
+		e.Stream, e.Seq, e.Stream, e.Seq)
 }
 
 // LaneError reports a lane whose stream ends before what was already read of it: it was emptied or rolled back.

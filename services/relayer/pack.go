@@ -115,13 +115,9 @@ func (t *decision) planCreation(l *Looked, rs []*request) (p plan, only bool) {
 		}
 	}
 	able, _ := t.id.Kind.Can()
-	if l.Deployed || able.Create == "" {
+	if l.Deployed || able.Create == "" { // one that needs no making, or is made by its first use, counts as made
 		for _, r := range deploys {
-			v := verdict{r: r}
-			if !l.Deployed {
-				v.err = failure(msgs.NotCapable, "a "+t.id.Kind.String()+" wallet is made by its first use", "ask for the work itself")
-			}
-			p.ends = append(p.ends, v)
+			p.ends = append(p.ends, verdict{r: r})
 		}
 		return p, len(deploys) > 0 && len(others) == 0
 	}

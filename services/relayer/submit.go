@@ -24,8 +24,8 @@ const (
 	visible = 10 * time.Second
 	// lookPatience is how long a relayer that does not answer is asked what it has accepted, before somebody decides without it.
 	lookPatience = 30 * time.Second
-	// blockUnnamed is how long nothing is spent after the relayer has said that nothing is left, and not until when.
-	blockUnnamed = time.Hour
+	// grain covers what the relayer leaves out when it tells a time in whole seconds.
+	grain = time.Second
 )
 
 // submit has the relayer carry a unit. It is safe to do again: the bytes are the same, what may have left before is looked up
@@ -154,9 +154,9 @@ func (p *performer) send(ctx context.Context, d Submit, request polymarket.Relay
 		p.sent.forget(d.Unit.Unit, out.Left)
 	}
 	if refusal.Reason == polymarket.RelayerQuota {
-		wait := refusal.After
-		if !refusal.Named {
-			wait = blockUnnamed
+		wait := time.Duration(0) // the book knows how soon to ask again where no time is named: asking costs nothing
+		if refusal.Named && refusal.After > 0 {
+			wait = refusal.After + grain
 		}
 		p.book(ctx, "block", unit, func(ctx context.Context, _ string) error { return p.units.Block(ctx, wait) })
 	}

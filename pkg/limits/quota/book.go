@@ -148,11 +148,19 @@ func (b *Book) Void(now time.Time, id string) (Event, bool) {
 	return Event{Kind: Voided, ID: id, At: now}, i >= 0 && !b.units[i].confirmed
 }
 
-// Block decides to spend nothing for a while, because the server says that nothing is left. It is obeyed within bounds.
+// Block decides to spend nothing for a while, because the server says that nothing is left; wait is what it names, 0 when it does not. It
+// is obeyed within bounds.
 func (b *Book) Block(now time.Time, wait time.Duration) (Event, bool) {
+	inTurn := b.refusals
+	if wait > 0 {
+		inTurn-- // a reset that is named is believed once
+	}
 	least := lastBlock
-	if b.refusals < 6 { // 1, 2, 4 … 32 minutes
-		least = firstBlock << b.refusals
+	switch {
+	case inTurn < 0:
+		least = 0
+	case inTurn < 6: // 1, 2, 4 … 32 minutes
+		least = firstBlock << inTurn
 	}
 	until := now.Add(min(max(wait, least), maxBlock))
 	return Event{Kind: Blocked, At: now, Until: until, N: b.refusals + 1}, until.After(b.blocked)

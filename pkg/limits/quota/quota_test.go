@@ -421,6 +421,34 @@ func TestAnsweredRequestCostsAnotherUnitWhenItIsSentAgain(t *testing.T) {
 	used(1)
 }
 
+// A reset that the server names is believed to the second, once. When it says so again in turn, and from the first time on where it names
+// none, the next submit waits for a minute at least, and ever longer; what the server has taken ends that.
+func TestNamedResetIsBelievedOnce(t *testing.T) {
+	b, now := NewBook(100), start()
+	for i, c := range []struct{ named, closed time.Duration }{
+		{7 * time.Second, 7 * time.Second}, {7 * time.Second, time.Minute}, {0, 4 * time.Minute}, {7 * time.Second, 4 * time.Minute}, {time.Hour, time.Hour},
+	} {
+		e, ok := b.Block(now, c.named)
+		if got := e.Until.Sub(now); !ok || got != c.closed {
+			t.Errorf("refusal %d in turn names %s, and the book is closed for %s, want %s", i+1, c.named, got, c.closed)
+		}
+		b.Apply(b.pos+1, e)
+		now = e.Until
+	}
+	e, _, err := b.Reserve(now, "a", Rescue)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.Apply(b.pos+1, e)
+	e, _ = b.Confirm(now, "a")
+	b.Apply(b.pos+1, e)
+	for _, c := range []struct{ named, closed time.Duration }{{0, time.Minute}, {7 * time.Second, 7 * time.Second}} {
+		if e, _ := b.Block(now, c.named); e.Until.Sub(now) != c.closed {
+			t.Errorf("after a unit was taken a refusal that names %s closes it for %s, want %s", c.named, e.Until.Sub(now), c.closed)
+		}
+	}
+}
+
 // TestWrongPrintedResetIsBounded prints resets that are too short, absent and absurd.
 func TestWrongPrintedResetIsBounded(t *testing.T) {
 	t.Run("S2-6 S2-62 a reset that is wrong", func(t *testing.T) {
