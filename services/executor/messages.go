@@ -162,7 +162,7 @@ type Wait struct {
 	UntilMS int64
 	Then    Again
 	Turn    uint64 // the order's serial
-	EachMS  int64  // of all that wait with it, one ends in so long: it asks for all; 0: each ends at its own time
+	EachMS  int64  // of all that wait with it and whose time has come, one ends in so long: it asks for all; 0: each ends at its own time
 	LastMS  int64  // it ends by then all the same; 0: at no time
 }
 

@@ -81,7 +81,7 @@ func (t *turn) placed(d *order, status string) {
 }
 
 // later keeps an order that the venue did not take: the same bytes go again while the command is valid. While the venue takes
-// post-only orders alone, one that waits asks for all.
+// post-only orders alone, one of those that wait asks for all.
 func (t *turn) later(d *order, after time.Duration, reason, message string) {
 	if d.State != msgs.Submitting {
 		return
@@ -97,7 +97,7 @@ func (t *turn) later(d *order, after time.Duration, reason, message string) {
 	}
 	w := Wait{UntilMS: t.at(wait), Then: Again{OrderID: d.OrderID, Try: d.Tries}, Turn: d.Serial}
 	if reason == polymarket.ReasonPostOnly {
-		w.EachMS, w.LastMS = wait, d.Intent.ValidUntilMS
+		w.EachMS, w.LastMS = max(1, wait/asksForAll), d.Intent.ValidUntilMS
 	}
 	t.deed(w)
 }

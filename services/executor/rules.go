@@ -62,6 +62,10 @@ const (
 	// could leave.
 	againAtOnce = 15
 
+	// asksForAll is how often, in the time that the venue names, one of the orders that wait for the same asks for all: each waits as long as
+	// it shall, and the end of a venue's post-only minutes is seen within a second.
+	asksForAll = 30
+
 	auditMS = 30_000 // between two lists of what rests: one read in thousands that the limits allow
 
 	keepFinalMS   = 10 * 60 * 1000 // a finished order can be asked for so long

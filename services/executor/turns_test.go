@@ -17,10 +17,10 @@ import (
 	"sluice/pkg/sandbox"
 )
 
-// While the venue takes post-only orders alone, one of the orders that wait asks for all, in the time that the venue names. When it is
-// let in all the others follow at once. One that is too old by then is told so in time.
+// While the venue takes post-only orders alone, one of the orders that wait asks for all, so often in the time that the venue names,
+// however many wait. When it is let in all the others follow at once. One that is too old by then is told so in time.
 func TestOneOrderAsksForAllWhilePostOnly(t *testing.T) {
-	const orders, named, lasts = 20, 30, 5 * time.Minute
+	const orders, named, lasts = 100, 30, 3 * time.Minute
 	inPlant(t, nil, func(t *testing.T, p *plant) {
 		p.venue.SetFaults(func(f *sandbox.Faults) { f.PostOnlyMode, f.RetryAfterS = true, named })
 		for i := range orders {
@@ -37,11 +37,11 @@ func TestOneOrderAsksForAllWhilePostOnly(t *testing.T) {
 		for _, n := range p.posts() {
 			asked += n
 		}
-		if most := orders + 1 + int(lasts/time.Second)/named; asked > most {
+		if most := orders + 1 + int(lasts/time.Second)*asksForAll/named; asked > most {
 			t.Errorf("%d orders were sent %d times in %s, want at most %d", orders+1, asked, lasts, most)
 		}
 		p.venue.SetFaults(func(f *sandbox.Faults) { f.PostOnlyMode = false })
-		p.pass(named*time.Second + 2*time.Second)
+		p.pass(5 * time.Second)
 		for i := range orders {
 			if s := p.story(fmt.Sprint("o", i)); !strings.HasSuffix(s, "accepted") {
 				t.Errorf("o%d, when the venue takes all again: %s", i, s)
