@@ -48,7 +48,7 @@ const tagLength = 10
 // begin puts a life together and makes it the present one.
 func (s *Service) begin() *life {
 	l := &life{cfg: s.cfg, js: s.js, count: s.count, states: map[string]string{}, tag: strings.ToLower(crand.Text()[:tagLength])}
-	l.questions = &questions{js: l.js, patiently: l.patiently, facts: map[msgs.ConditionID]msgs.Market{}}
+	l.questions = &questions{js: l.js, ensure: l.ensure, patiently: l.patiently, facts: map[msgs.ConditionID]msgs.Market{}}
 	l.catalogue = &catalogue{clob: l.clob(""), js: l.js, named: l.cfg.Markets, limit: l.cfg.MaxMarkets, log: l.cfg.Log, count: l.count,
 		changes: make(chan change, changesQueue), again: make(chan struct{}, 1), loaded: make(chan struct{}), facts: map[msgs.ConditionID]msgs.Market{}}
 	for i, a := range l.cfg.Accounts {

@@ -103,10 +103,14 @@ func (t *decision) paused() bool {
 	if !t.ready || !t.toll.Down || t.toll.AgainMS <= t.nowMS || t.toll.Woken >= tollWakes {
 		return false
 	}
-	if u := t.unit; u != nil {
+	switch u := t.unit; {
+	case u == nil:
+		return t.due()
+	case u.Carrier == msgs.ByRelayer:
 		return u.Phase == waits && u.Code == msgs.VenueDown
+	default: // own gas cannot bring it, and it goes back to the relayer later
+		return u.Phase == waits && u.BackMS > t.nowMS
 	}
-	return t.due()
 }
 
 // probe has the relayer asked now and then while work waits for it.

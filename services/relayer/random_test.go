@@ -194,6 +194,9 @@ func (w *world) step() {
 	case n < 35:
 		w.now = w.now.Add(time.Duration(1+w.r.IntN(20)) * time.Second)
 		w.hear(actor.Tick{})
+		if w.chance(10) {
+			w.hear(Answering{})
+		}
 	case n < 55:
 		w.block()
 	case len(w.jobs) > 0:

@@ -123,7 +123,7 @@ func (s *stage) any(c *chooser, i int, packs []Pack) any {
 			m.Denied = pick(c, nil, failure(msgs.Forbidden, "x", "y"))
 		case 3:
 			m.Err = refused(pick(c, polymarket.RelayerQuota, polymarket.RelayerLost, polymarket.RelayerNeverLeft, polymarket.RelayerNonce, polymarket.RelayerCallBlocked,
-				polymarket.RelayerWalletBusy, polymarket.RelayerUnauthorised, polymarket.RelayerRateLimited, "unheard of"))
+				polymarket.RelayerWalletBusy, polymarket.RelayerUnauthorised, polymarket.RelayerRateLimited, polymarket.RelayerStranger, "unheard of"))
 		}
 		return m
 	case 8:
@@ -137,7 +137,7 @@ func (s *stage) any(c *chooser, i int, packs []Pack) any {
 		}
 		return m
 	}
-	return pick[any](c, nil, actor.LaneEnd{}, actor.Poisoned{Record: actor.Record{Data: []byte(`{"request_id":"p1"}`)}}, actor.Started{}, actor.Started{Losses: []msgs.Loss{{Code: msgs.LogRolledBack}}}, actor.Recalled{}, "nothing")
+	return pick[any](c, nil, actor.LaneEnd{}, actor.Poisoned{Record: actor.Record{Data: []byte(`{"request_id":"p1"}`)}}, actor.Started{}, actor.Started{Losses: []msgs.Loss{{Code: msgs.LogRolledBack}}}, actor.Recalled{}, Answering{}, "nothing")
 }
 
 func (s *stage) anyCommand(c *chooser, i int) *Asked {

@@ -40,6 +40,8 @@ func (w *world) begin(j *job) {
 			r.Failed, r.Cause = w.r.IntN(len(d.Pack.Calls)), "paused"
 		}
 		j.out = []any{r}
+	case Probe:
+		j.out = []any{Answering{}}
 	case Submit:
 		j.out = []any{w.submit(d, j.recovered)}
 	case Bring:
