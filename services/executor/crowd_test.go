@@ -35,11 +35,11 @@ func TestOrdersThatAListLacksAreLookedUpFewAtATime(t *testing.T) {
 		}
 		var running sync.WaitGroup
 		for range 2 {
-			running.Go(func() { s.p.Perform(t.Context(), actor.Job{Deeds: list, Sent: time.Now(), Deliver: func(any) {}}) })
+			running.Go(func() { s.p.Perform(s.t.Context(), actor.Job{Deeds: list, Sent: time.Now(), Deliver: func(any) {}}) })
 		}
 		time.Sleep(takes / 2)
 		began := time.Now()
-		s.p.Perform(t.Context(), actor.Job{Deeds: []actor.Deed{Lookup{OrderID: msgs.OrderID(named("lost")), Alone: true}}, Sent: began, Deliver: func(any) {}})
+		s.p.Perform(s.t.Context(), actor.Job{Deeds: []actor.Deed{Lookup{OrderID: msgs.OrderID(named("lost")), Alone: true}}, Sent: began, Deliver: func(any) {}})
 		if took := time.Since(began); took > 2*takes {
 			t.Errorf("an order whose answer was lost was looked up for %s", took)
 		}

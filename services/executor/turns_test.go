@@ -59,7 +59,7 @@ func TestTurnIsNotKeptByAnOrderThatIsRefused(t *testing.T) {
 		refused int // of the four that wait, the oldest first
 		tried   []int
 	}{
-		{"one", 1, []int{0, 1, 2, 3, 5, 0}},
+		{"one", 1, []int{0, 1, 2, 3, 0, 5, 0}}, // it comes behind the others, and again when nobody else waits
 		{"none", 0, []int{0, 1, 2, 3, 5}},
 		{"all", 4, []int{0, 1, 2, 3}}, // two for each that the venue took beside them
 	} {
