@@ -373,6 +373,9 @@ func (b *bench) deed(d actor.Deed) string {
 		if d.DeniedMS > b.now.UnixMilli() {
 			counts = "from " + in(d.DeniedMS)
 		}
+		if d.Many {
+			from += ", few at a time"
+		}
 		return fmt.Sprintf("look up %s %s, a denial counts %s", b.name(d.OrderID), from, counts)
 	case Audit:
 		from := "at once"
