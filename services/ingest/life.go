@@ -48,7 +48,7 @@ const tagLength = 10
 // begin puts a life together and makes it the present one.
 func (s *Service) begin() *life {
 	l := &life{cfg: s.cfg, js: s.js, count: s.count, states: map[string]string{}, tag: strings.ToLower(crand.Text()[:tagLength])}
-	l.questions = &questions{js: l.js, ensure: l.ensure, patiently: l.patiently, facts: map[msgs.ConditionID]msgs.Market{}}
+	l.questions = &questions{js: l.js, facts: map[msgs.ConditionID]msgs.Market{}}
 	l.catalogue = &catalogue{clob: l.clob(""), js: l.js, named: l.cfg.Markets, limit: l.cfg.MaxMarkets, log: l.cfg.Log, count: l.count,
 		changes: make(chan change, changesQueue), again: make(chan struct{}, 1), loaded: make(chan struct{}), facts: map[msgs.ConditionID]msgs.Market{}}
 	for i, a := range l.cfg.Accounts {
@@ -59,7 +59,7 @@ func (s *Service) begin() *life {
 }
 
 func (l *life) run(ctx context.Context) error {
-	err := l.patiently(ctx, func() (err error) {
+	err := actor.Patiently(ctx, l.cfg.NATS, l.cfg.Log, func() (err error) {
 		if err = l.ensure(ctx); err == nil {
 			l.readers, err = actor.OpenReaders(ctx, l.js, l.cfg.Replicas)
 		}
@@ -88,11 +88,6 @@ func (l *life) run(ctx context.Context) error {
 	l.catalogue.run(ctx, newPauses(l.cfg.Profile.BaseDelay, l.random("markets")))
 	l.running.Wait()
 	return errors.Join(failed, deaf(), l.flush(ctx))
-}
-
-// patiently does what a start needs of the broker, as long as it takes.
-func (l *life) patiently(ctx context.Context, f func() error) error {
-	return actor.Patiently(ctx, l.cfg.NATS, l.cfg.Log, f)
 }
 
 // unlessEnded is err, or nil when the end of ctx explains it.

@@ -28,9 +28,7 @@ const maxMarketsAnswer = 400
 // questions answers svc.ingest.*. It answers from the last values in the stream MARKET, not from the books of this process,
 // so that every replica can answer for every token.
 type questions struct {
-	js        jetstream.JetStream
-	ensure    func(context.Context) error               // makes the streams
-	patiently func(context.Context, func() error) error // waits for the broker
+	js jetstream.JetStream
 
 	mu    sync.RWMutex
 	facts map[msgs.ConditionID]msgs.Market
@@ -43,7 +41,7 @@ func (q *questions) run(ctx context.Context, nc *nats.Conn) (err error) {
 		return fmt.Errorf("follow market facts: %w", err)
 	}
 	defer func() { err = errors.Join(err, actor.UnlessClosed(sub.Unsubscribe())) }()
-	if err := q.patiently(ctx, func() error { return q.loadAnew(ctx) }); err != nil {
+	if err := q.load(ctx); err != nil {
 		return err
 	}
 	end, err := actor.Desk{Service: "ingest", Version: version, Doc: "market data of " + venue, Verbs: map[string]actor.Answer{
@@ -54,18 +52,6 @@ func (q *questions) run(ctx context.Context, nc *nats.Conn) (err error) {
 	}
 	<-ctx.Done()
 	return end()
-}
-
-// loadAnew is load, also where the server has come back without the stream, which is in memory.
-func (q *questions) loadAnew(ctx context.Context) error {
-	err := q.load(ctx)
-	if !errors.Is(err, jetstream.ErrStreamNotFound) {
-		return err
-	}
-	if err := q.ensure(ctx); err != nil {
-		return err
-	}
-	return q.load(ctx)
 }
 
 // load reads the facts that are there already, those of other replicas among them.
@@ -80,9 +66,6 @@ func (q *questions) load(ctx context.Context) error {
 	}
 	for subject := range info.State.Subjects {
 		m, err := st.GetLastMsgForSubject(ctx, subject)
-		if errors.Is(err, jetstream.ErrMsgNotFound) {
-			continue // gone with the server's memory; who published it does so again
-		}
 		if err != nil {
 			return fmt.Errorf("read market fact: %w", err)
 		}
