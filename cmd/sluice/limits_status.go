@@ -83,7 +83,7 @@ func (c *limitsExplainCmd) elsewhere() string {
 	best := ""
 	for _, name := range all.Names() {
 		p, err := all.Profile(name)
-		if err == nil && (best == "" || len(name) < len(best)) && p.Knows(catalogue.ParseEndpoint(c.Endpoint, p.API)) {
+		if err == nil && (best == "" || len(name) < len(best)) && slices.Contains(p.Endpoints(), catalogue.ParseEndpoint(c.Endpoint, p.API)) {
 			best = name
 		}
 	}

@@ -140,8 +140,8 @@ func (p *performer) post(ctx context.Context, job actor.Job, posts []Post) {
 		p.heed(o)
 		p.count.posted(o)
 		p.log.Debug("posted", "order_id", ids[i], "outcome", o.Code(), "batch", len(out), "took_ms", time.Since(began).Milliseconds())
+		p.revoked.judged(ids[i], o, plain[i]) // before it may wait again
 		p.deliver(ctx, job, ids[i], o)
-		p.revoked.judged(ids[i], o, plain[i])
 	}
 }
 
