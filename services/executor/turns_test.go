@@ -20,13 +20,13 @@ import (
 // While the venue takes post-only orders alone, one of the orders that wait asks for all, so often in the time that the venue names,
 // however many wait. When it is let in all the others follow at once. One that is too old by then is told so in time.
 func TestOneOrderAsksForAllWhilePostOnly(t *testing.T) {
-	const orders, named, lasts = 50, 30, 3 * time.Minute
+	const orders, named, lasts = 40, 30, 100 * time.Second
 	inPlant(t, nil, func(t *testing.T, p *plant) {
 		p.venue.SetFaults(func(f *sandbox.Faults) { f.PostOnlyMode, f.RetryAfterS = true, named })
 		for i := range orders {
 			p.submit(fmt.Sprint("o", i), msgs.Buy, msgs.GTC, "0.10", "5", ",'valid_until_ms':0")
 		}
-		valid := time.Now().Add(100 * time.Second)
+		valid := time.Now().Add(50 * time.Second)
 		p.submit("short", msgs.Buy, msgs.GTC, "0.10", "5", fmt.Sprintf(",'valid_until_ms':%d", valid.UnixMilli()))
 		pass := func(d time.Duration) { // nothing trades
 			time.Sleep(d)
@@ -34,9 +34,9 @@ func TestOneOrderAsksForAllWhilePostOnly(t *testing.T) {
 		}
 		pass(time.Until(valid) + 2*time.Second)
 		if s := p.story("short"); !strings.HasSuffix(s, "rejected:expired_in_queue.") && !strings.HasSuffix(s, "rejected:venue_down.") {
-			t.Errorf("an order that is valid for 100 s: %s", s)
+			t.Errorf("an order that is valid for 50 s: %s", s)
 		}
-		pass(lasts - 102*time.Second)
+		pass(lasts - 52*time.Second)
 		asked := 0
 		for _, n := range p.posts() {
 			asked += n
