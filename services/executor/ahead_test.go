@@ -3,9 +3,13 @@ package executor
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"net/http"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -164,6 +168,82 @@ func (s *stage) idsOf(job actor.Job) (ids []msgs.OrderID) {
 		ids = append(ids, d.(Post).Intent.OrderID)
 	}
 	return ids
+}
+
+// Whatever comes first, preparing or performing, of all or of a part, with cancels in between: each order that nobody has cancelled
+// leaves once and no other does, each request has one permit, and in the end nothing waits and no permit is lost.
+func TestPreparedAndPerformedInWhateverOrder(t *testing.T) {
+	const rounds, calls = 150, 400
+	onStage(t, takesAll, func(s *stage) {
+		wide := limits.Bucket{PerSecond: 1e6, Burst: 1e6}
+		fresh := func() *limits.Limiter {
+			return limits.New(limits.Profile{Name: "any", Orders: wide, Cancels: wide, AllIP: limits.Window{Calls: calls, Per: 24 * time.Hour}})
+		}
+		free := func(l *limits.Limiter) (n int) {
+			for ; n < calls; n++ {
+				if _, ok := l.Try(limits.Posting("main", 1)); !ok {
+					break
+				}
+			}
+			return n
+		}
+		l := fresh()
+		s.meterWith(l)
+		rng := rand.New(rand.NewPCG(3, 5))
+		within := func(most time.Duration) time.Duration { return time.Duration(rng.Int64N(int64(most))) }
+		sent := map[uint64]int{} // wanted at the venue, by salt
+		var ended sync.WaitGroup
+		for round := range rounds {
+			var deeds []actor.Deed
+			for i := range 1 + rng.IntN(18) {
+				id := fmt.Sprintf("r%d.%d", round, i)
+				deeds = append(deeds, s.core.tell(s.core.message([]string{"submit", id, "BUY", "GTC", "0.52", "10"})).Deeds[0])
+			}
+			job := actor.Job{Deeds: deeds, Sent: time.Now(), Deliver: func(any) {}}
+			prepared, performed := within(time.Millisecond), within(time.Millisecond)
+			if rng.IntN(4) == 0 {
+				performed += within(2 * aheadFor) // a disk that hangs
+			}
+			ended.Go(func() { time.Sleep(prepared); s.p.Prepare(s.t.Context(), job) })
+			job.Deeds = deeds[rng.IntN(2)*(len(deeds)-1)/2:] // the others were recalled
+			for _, d := range job.Deeds {
+				post := d.(Post)
+				if sent[post.Intent.Salt] = 1; rng.IntN(8) == 0 {
+					sent[post.Intent.Salt] = 0
+					s.p.revoked.add([]msgs.OrderID{post.Intent.OrderID}, forEver)
+				}
+			}
+			ended.Go(func() { time.Sleep(performed); s.p.Perform(s.t.Context(), job) })
+			time.Sleep(within(time.Millisecond))
+		}
+		ended.Wait()
+		synctest.Wait()
+		if s.ready() != 0 || len(s.p.ahead.of) != 0 {
+			t.Errorf("%d requests wait, %d are kept", s.ready(), len(s.p.ahead.of))
+		}
+		came := map[uint64]int{}
+		for _, body := range s.v.bodies {
+			for _, m := range regexp.MustCompile(`"salt":(\d+)`).FindAllStringSubmatch(body, -1) {
+				salt, err := strconv.ParseUint(m[1], 10, 64)
+				if err != nil {
+					t.Fatal(err)
+				}
+				came[salt]++
+			}
+		}
+		for salt, n := range sent {
+			if came[salt] != n {
+				t.Errorf("an order came %d times, want %d", came[salt], n)
+			}
+			delete(came, salt)
+		}
+		if len(came) > 0 {
+			t.Errorf("%d orders came that were never performed", len(came))
+		}
+		if left, all := free(l), free(fresh()); left != all-s.heads() || s.heads() < rounds {
+			t.Errorf("%d calls are left of %d after %d", left, all, s.heads())
+		}
+	})
 }
 
 // What is remembered of orders that left unprepared is forgotten with their time to send.
