@@ -125,6 +125,9 @@ func (c *judgeCmd) read(ctx context.Context, where string) ([]byte, error) {
 	}
 	defer r.Close()
 	b, err := io.ReadAll(r)
+	if err != nil && !isURL(where) {
+		return nil, problem("no_file", fmt.Sprintf("cannot read %s: %v", where, err), "name a file of JSON lines")
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", where, err)
 	}

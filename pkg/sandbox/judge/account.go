@@ -74,6 +74,7 @@ type told struct {
 // fills are the legs of one trade that were told as fills of one order.
 type fills struct {
 	legs  map[string]bool
+	ends  map[string]string // how the settlement of each leg was told to end: CONFIRMED or FAILED
 	size  *big.Rat
 	price *big.Rat
 	mark  mark

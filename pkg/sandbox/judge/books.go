@@ -87,7 +87,11 @@ func (b *books) readChain(r io.Reader) error {
 	return eachLine(r, func(n int, line []byte) {
 		var l chainLine
 		why := decode(line, &l)
-		if l.Kind != "transfer" && why == "" {
+		switch {
+		case why != "":
+		case l.Kind == "" || l.Kind == "meta" || l.Kind == "request":
+			why = "no line of a chain's transfers: is it of another file?"
+		case l.Kind != "transfer":
 			return
 		}
 		amount := fromBase(string(l.Amount))

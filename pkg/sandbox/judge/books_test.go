@@ -57,6 +57,9 @@ func TestWrongBooksAreCharged(t *testing.T) {
 		spoil func(chain, told []string) ([]string, []string)
 		want  int
 	}{
+		"the transfers are a journal": {func(chain, told []string) ([]string, []string) {
+			return append(chain, `{"kind":"request","id":1}`), told
+		}, 1},
 		"a change is not told": {func(c, b []string) ([]string, []string) {
 			return c, []string{b[0], b[1], strings.Replace(b[3], `"n":4`, `"n":3`, 1)}
 		}, 1},

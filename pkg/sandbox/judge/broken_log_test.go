@@ -42,6 +42,16 @@ func brokenStates() []broken {
 		{"a settlement is not told", h.instead("taker failed", func(s *story) {
 			s.trade("t2", "CONFIRMED", s.orders["taker"], "20")
 		}), wrongs{WrongState: 1}},
+		{"a settlement is not told, but known to a later event", h.instead("taker failed", func(s *story) {
+			o := s.orders["taker"]
+			s.trade("t2", "CONFIRMED", o, "20")
+			s.tell(s.event("order.cancel_rejected", "filled", o, fields{"unsettled": "0", "error": fields{"code": "already_filled"}}))
+		}), wrongs{WrongState: 1}},
+		{"a settlement is told that failed, with the figures of a good one", h.instead("taker failed", func(s *story) {
+			o := s.orders["taker"]
+			s.trade("t2", "CONFIRMED", o, "20")
+			s.tell(s.event("order.settlement_failed", "filled", o, fillOf("t2", "20", o), fields{"unsettled": "0"}))
+		}), wrongs{WrongState: 1}},
 		{"the remainder does not add up", h.then("last", func(s *story) {
 			s.tell(s.event("order.accepted", "open", s.orders["last"], fields{"remaining": "27"}))
 		}), wrongs{WrongState: 1}},
@@ -53,6 +63,34 @@ func brokenStates() []broken {
 			s.post(o, "live", "answered")
 			s.tell(s.event("order.accepted", "open", o))
 		}), wrongs{WrongState: 1}},
+		{"a taker signed at a worse price than asked", h.instead("last", taken(fields{"price": "0.38"})), wrongs{WrongState: 1}},
+		{"a taker signed for more than asked", h.instead("last", taken(fields{"size": "27"})), wrongs{WrongState: 1}},
+		{"a taker signed for another amount than asked", h.instead("last", taken(fields{"size": nil, "amount": "10"})), wrongs{WrongState: 1}},
+		{"post_only lost on the way", h.instead("last", placed(fields{"post_only": true})), wrongs{WrongState: 1}},
+		{"defer_exec lost on the way", h.instead("last", placed(fields{"defer_exec": true})), wrongs{WrongState: 1}},
+		{"a GTD order that rests for another time than asked", h.instead("last", placed(fields{"type": "GTD", "expires_ms": start/1000 + 600_000})), wrongs{WrongState: 1}},
+	}
+}
+
+// placed is the life of an order whose command says something else than what was posted.
+func placed(asked fields) func(*story) {
+	return func(s *story) {
+		kind := "GTC"
+		if asked["type"] != nil {
+			kind = "GTD"
+		}
+		s.place(s.spec("last", "BUY", kind, "0.39", "28"), asked)
+	}
+}
+
+// taken is the life of a taker that found nobody, whose command says something else than what was signed.
+func taken(asked fields) func(*story) {
+	return func(s *story) {
+		o := s.spec("last", "BUY", "FAK", "0.39", "28")
+		s.submit(o, asked)
+		s.intend(o)
+		s.refuse(o, "killed", "no orders found to match")
+		s.reject(o, "fak_no_match")
 	}
 }
 

@@ -20,7 +20,7 @@ func (a *account) checkState() {
 			(o.told.state == "rejected" && v.stands()) {
 			continue // counted as lost
 		}
-		wrongs := append(v.disagrees(&o.told), a.misplaced(o, v)...)
+		wrongs := slices.Concat(v.disagrees(&o.told), v.unended(o), a.misplaced(o, v))
 		if len(wrongs) > 0 {
 			a.court.accuse(WrongState, Finding{
 				Account: a.name, ClientOrderID: o.id, OrderID: v.id, Seq: o.told.mark.seq, AtUs: o.told.mark.storedUs,
@@ -44,6 +44,25 @@ func (v *venueOrder) traded(pending bool) *big.Rat {
 		return filled
 	}
 	return sum
+}
+
+// unended lists the trades that have ended at the venue, and of whose fills that was never told, or told otherwise.
+func (v *venueOrder) unended(o *order) []string {
+	var out []string
+	seen := map[*trade]bool{}
+	for _, g := range v.legs {
+		f := o.fills[g.trade.id]
+		if f == nil || seen[g.trade] || !g.trade.final() {
+			continue
+		}
+		seen[g.trade] = true
+		for _, leg := range sorted(f.legs) {
+			if f.ends[leg] != g.trade.status {
+				out = append(out, fmt.Sprintf("trade %s is %s, told %s", g.trade.id, g.trade.status, cmp.Or(f.ends[leg], "nothing")))
+			}
+		}
+	}
+	return out
 }
 
 func (v *venueOrder) failed() bool {
@@ -109,29 +128,6 @@ func (v *venueOrder) states() []string {
 	}
 	if v.failed() && v.status != "live" {
 		out = append(out, "filled", "cancelled")
-	}
-	return out
-}
-
-// misplaced lists how the venue's order differs from its command. Price and size are compared where the command fixes
-// them: in resting orders that were not given by amount, slippage or another order's rest.
-func (a *account) misplaced(o *order, v *venueOrder) []string {
-	k := o.owner()
-	if k == nil || k.verb != "submit" || k.payload.Signed.wire.salt != "" {
-		return nil
-	}
-	var out []string
-	differ := func(name, asked, placed string) {
-		if asked != "" && placed != "" && canonical(asked) != canonical(placed) {
-			out = append(out, fmt.Sprintf("asked for %s %s, placed %s", name, asked, placed))
-		}
-	}
-	differ("token", a.court.venue.tokenOf(&k.payload), v.token)
-	differ("side", string(k.payload.Side), v.side)
-	differ("type", string(k.payload.Type), v.kind)
-	if !v.immediate() && k.payload.Amount == "" {
-		differ("price", string(k.payload.Price), v.price)
-		differ("size", string(k.payload.Size), v.size)
 	}
 	return out
 }

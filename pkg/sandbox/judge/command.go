@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/json"
+	"fmt"
+	"strings"
 )
 
 // command is one stored command with what the rules ask of it.
@@ -11,7 +13,7 @@ type command struct {
 	message
 	account, family, verb string
 	payload               commandBody
-	bad                   bool   // not a JSON object
+	bad                   bool   // not a JSON object, or one with a name in it twice
 	id                    string // client_order_id of submit and replace, request_id of the others
 	content               [sha256.Size]byte
 	repeat                bool // the same content was stored before
@@ -60,6 +62,10 @@ type commandBody struct {
 	Cancel         text      `json:"cancel"`
 	SentMs         whole     `json:"sent_ms"`
 	ValidUntilMs   whole     `json:"valid_until_ms"`
+	ExpiresMs      whole     `json:"expires_ms"`
+	PostOnly       text      `json:"post_only"`
+	DeferExec      text      `json:"defer_exec"`
+	Expiration     whole     `json:"expiration"`
 	OrderID        text      `json:"order_id"`
 	ClientOrderIDs list      `json:"client_order_ids"`
 	OrderIDs       list      `json:"order_ids"`
@@ -83,7 +89,7 @@ func (s *signedRaw) UnmarshalJSON(b []byte) error {
 
 func newCommand(m message, family, account, verb string) *command {
 	k := &command{message: m, account: account, family: family, verb: verb}
-	k.bad = decode([]byte(m.data), &k.payload) != ""
+	k.bad = decode([]byte(m.data), &k.payload) != "" || ambiguous([]byte(m.data))
 	if k.orders() {
 		k.id = string(k.payload.ClientOrderID)
 	} else {
@@ -91,6 +97,29 @@ func newCommand(m message, family, account, verb string) *command {
 	}
 	k.content = content(m)
 	return k
+}
+
+// ambiguous reports an object that has a name twice, in whatever case: which value counts is for nobody to say, and whoever
+// refuses it may name either.
+func ambiguous(object []byte) bool {
+	d := json.NewDecoder(bytes.NewReader(object))
+	if _, err := d.Token(); err != nil {
+		return false
+	}
+	seen := map[string]bool{}
+	for d.More() {
+		name, err := d.Token()
+		var value json.RawMessage
+		if err != nil || d.Decode(&value) != nil {
+			return false
+		}
+		key := strings.ToLower(fmt.Sprint(name))
+		if seen[key] {
+			return true
+		}
+		seen[key] = true
+	}
+	return false
 }
 
 // content is equal for commands that ask for the same: white space, order of fields and the time of sending aside.

@@ -45,7 +45,11 @@ type post struct {
 	maker    string // wallet in lower case
 	wire     wireOrder
 	accepted bool // the venue took it: its answer says so
-	refused  bool // the sender saw a definite refusal
+
+	// What is posted with an order and not signed.
+	postOnly, deferExec string
+	expiration          text
+	refused             bool // the sender saw a definite refusal
 }
 
 // venueOrder is an order id at the venue, by the journal's order lines in the order written.

@@ -138,6 +138,12 @@ func TestLawfulOddityIsNotCharged(t *testing.T) {
 			seq := s.store("ASK_main", "cmd.order.main.submit", `{"client_order_id":"cut-1","side`)
 			s.tell(fields{"type": "order.rejected", "cmd_seq": seq, "client_order_id": "cut-1", "state": "rejected", "error": fields{"code": "bad_json"}})
 		}),
+		"a name stands twice, and whoever refuses it names the first": h.then("last", func(s *story) {
+			for _, body := range []string{`{"client_order_id":"first","client_order_id":"second"}`, `{"client_order_id":"first-2","CLIENT_ORDER_ID":"second-2"}`} {
+				seq := s.store("ASK_main", "cmd.order.main.submit", body)
+				s.tell(fields{"type": "order.rejected", "cmd_seq": seq, "client_order_id": strings.Split(body, `"`)[3], "state": "rejected", "error": fields{"code": "bad_json"}})
+			}
+		}),
 		"an order waits for ever because it was asked to": h.instead("last", func(s *story) {
 			o := s.spec("last", "BUY", "GTC", "0.39", "28")
 			s.submit(o, fields{"valid_until_ms": 0})
@@ -145,6 +151,12 @@ func TestLawfulOddityIsNotCharged(t *testing.T) {
 			s.intend(o)
 			s.post(o, "live", "answered")
 			s.tell(s.event("order.accepted", "open", o))
+		}),
+		"a taker is signed for less than a cent less than asked": h.instead("last", taken(fields{"size": "28.02"})),
+		"a GTD order rests for as long as asked, and the venue's minute": h.instead("last", func(s *story) {
+			o := s.spec("last", "BUY", "GTD", "0.39", "28")
+			o.expiration = fmt.Sprint(start/1_000_000 + 600 + 60)
+			s.place(o, fields{"expires_ms": start/1000 + 599_001})
 		}),
 		"the head of the streams was purged": h.then("last", func(s *story) {
 			for name, n := range map[string]int{"ASK_main": 6, "LOG_main": 1} {

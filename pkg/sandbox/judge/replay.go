@@ -216,6 +216,10 @@ func (a *account) takeState(e *event, at mark) {
 	case "order.filled":
 		o.accepted = o.accepted.first(at)
 		a.takeFill(e, o, at)
+	case "order.settled":
+		o.takeEnd(e, "CONFIRMED")
+	case "order.settlement_failed":
+		o.takeEnd(e, "FAILED")
 	}
 	if e.State == "" || (e.Side == "" && e.Type == "order.cancel_rejected") { // of an order that is not known any more, or not yet
 		return
@@ -247,7 +251,7 @@ func (a *account) takeFill(e *event, o *order, at mark) {
 	}
 	f := o.fills[trade]
 	if f == nil {
-		f = &fills{legs: map[string]bool{}, price: quantity(string(e.Fill.Price)), mark: at}
+		f = &fills{legs: map[string]bool{}, ends: map[string]string{}, price: quantity(string(e.Fill.Price)), mark: at}
 		o.fills[trade] = f
 	}
 	if f.legs[number] {
@@ -262,6 +266,13 @@ func (a *account) takeFill(e *event, o *order, at mark) {
 		f.size = size
 	} else {
 		f.size.Add(f.size, size)
+	}
+}
+
+// takeEnd notes how the settlement of a leg was told to end. What was not told as a fill is accused as such.
+func (o *order) takeEnd(e *event, end string) {
+	if f := o.fills[string(e.Fill.TradeID)]; f != nil {
+		f.ends[string(e.Fill.Leg)] = end
 	}
 }
 

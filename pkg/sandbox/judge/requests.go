@@ -54,8 +54,11 @@ type postBody struct {
 		TakerAmount text `json:"takerAmount"`
 		Side        text `json:"side"`
 		Timestamp   text `json:"timestamp"`
+		Expiration  text `json:"expiration"`
 	} `json:"order"`
 	OrderType text `json:"orderType"`
+	PostOnly  text `json:"postOnly"`
+	DeferExec text `json:"deferExec"`
 }
 
 func (p postBody) wire() wireOrder {
@@ -135,7 +138,8 @@ func (v *venue) takePosts(l *journalLine) string {
 		if json.Unmarshal(raw, &b) != nil || b.Order == nil {
 			return "body of request " + strconv.FormatInt(l.ID.n, 10) + ": no order in it"
 		}
-		p := &post{request: l.ID.n, at: l.AtUs.n, account: string(l.Account), maker: lower(string(b.Order.Maker)), wire: b.wire()}
+		p := &post{request: l.ID.n, at: l.AtUs.n, account: string(l.Account), maker: lower(string(b.Order.Maker)), wire: b.wire(),
+			postOnly: string(b.PostOnly), deferExec: string(b.DeferExec), expiration: b.Order.Expiration}
 		seen := l.Fate == "answered" || l.Fate == ""
 		if status/100 == 2 && l.Fate != "lost" && i < len(answers) {
 			var a postAnswer

@@ -1,6 +1,7 @@
 package judge
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"math/big"
@@ -29,6 +30,7 @@ type spec struct {
 	salt, hash                  string
 	seq                         int64
 	filled                      string
+	expiration                  string // Unix seconds; empty for never
 }
 
 const (
@@ -160,7 +162,7 @@ func (o *spec) body() fields {
 	return fields{
 		"owner": "key", "orderType": o.kind, "postOnly": false, "order": fields{
 			"salt": json.Number(o.salt), "maker": "0xf1", "signer": "0xa1", "tokenId": yes, "makerAmount": maker,
-			"takerAmount": taker, "side": o.side, "timestamp": "1000", "expiration": "0", "signatureType": 0,
+			"takerAmount": taker, "side": o.side, "timestamp": "1000", "expiration": cmp.Or(o.expiration, "0"), "signatureType": 0,
 		},
 	}
 }
