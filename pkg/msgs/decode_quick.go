@@ -264,12 +264,13 @@ func (w *walk) plain() bool {
 	case w.word("true"), w.word("false"), w.word("null"):
 		return true
 	}
+	whole := w.i
 	w.word("-")
 	start := w.i
 	if n := w.digits(); n == 0 || n > 1 && w.b[start] == '0' {
 		return false
 	}
-	return !w.word(".") || w.digits() > 0
+	return (!w.word(".") || w.digits() > 0) && w.i-whole <= maxNumber
 }
 
 func (w *walk) digits() int {

@@ -6,15 +6,24 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"strconv"
 	"unicode/utf8"
 )
 
-// maxDepth bounds nesting: no message of the contract needs more than four levels, meta may have some of its own.
-const maxDepth = 16
+// Bounds of what is given back in events. Whoever cannot read one meta cannot read the message in which it stands, with
+// everybody's fills.
+const (
+	// maxDepth bounds nesting: no message of the contract needs more than four levels, meta may have some of its own.
+	maxDepth = 16
+	// maxNumber and maxExponent bound a number's text and the digits of its exponent: what is longer fits no usual type, and
+	// parsers of several languages refuse a message that has it.
+	maxNumber, maxExponent = 40, 2
+)
 
 var (
 	errNotObject = errors.New("it is not one JSON object")
 	errTooDeep   = fmt.Errorf("it is nested deeper than %d levels", maxDepth)
+	errSurrogate = errors.New("it has half of a surrogate pair, which is no character")
 )
 
 // member is one name and value of a JSON object; the value is as it stands in the message.
@@ -147,6 +156,9 @@ func oneObject(b []byte) ([]member, error) {
 	if !json.Valid(b) {
 		return nil, fmt.Errorf("it is not JSON: %w", syntaxError(b))
 	}
+	if halfPair(b) {
+		return nil, errSurrogate
+	}
 	i := skipSpace(b, 0)
 	if b[i] != '{' {
 		return nil, errNotObject
@@ -194,8 +206,60 @@ func nothingTwiceIn(raw []byte, depth int) error {
 				return err
 			}
 		}
+	default:
+		if depth < maxDepth-1 && !readableNumber(raw) { // those at the top have types, and are refused by name
+			return fmt.Errorf("the number %s in it is longer than others can read", clip(string(raw)))
+		}
 	}
 	return nil
+}
+
+// readableNumber reports whether a scalar of valid JSON is no number, or one that every reader of an event takes.
+func readableNumber(raw []byte) bool {
+	if raw[0] != '-' && (raw[0] < '0' || raw[0] > '9') {
+		return true
+	}
+	exponent := len(raw)
+	if i := bytes.IndexAny(raw, "eE"); i >= 0 {
+		exponent = i + 1
+	}
+	return len(raw) <= maxNumber && len(bytes.TrimLeft(raw[exponent:], "+-")) <= maxExponent
+}
+
+// halfPair reports whether valid JSON has an escape \ud800 to \udfff that is not part of a pair. It stands for no character, and
+// strict readers refuse the whole message.
+func halfPair(b []byte) bool {
+	for i := bytes.IndexByte(b, '\\'); i >= 0 && i < len(b); {
+		switch r := unitAt(b[i:]); {
+		case r >= 0xdc00 && r <= 0xdfff, r >= 0xd800 && r <= 0xdbff && unitAt(b[i+escapeLen:])>>10 != 0xdc00>>10:
+			return true
+		case r >= 0xd800 && r <= 0xdbff:
+			i += 2 * escapeLen
+		default:
+			i += 2
+		}
+		next := bytes.IndexByte(b[i:], '\\')
+		if next < 0 {
+			return false
+		}
+		i += next
+	}
+	return false
+}
+
+// escapeLen is the length of \uXXXX.
+const escapeLen = 6
+
+// unitAt is the unit that an escape of the form \uXXXX at the start of b stands for, -1 when there is none.
+func unitAt(b []byte) int {
+	if len(b) < escapeLen || b[0] != '\\' || b[1] != 'u' {
+		return -1
+	}
+	r, err := strconv.ParseUint(string(b[2:escapeLen]), 16, 16)
+	if err != nil {
+		return -1
+	}
+	return int(r)
 }
 
 // repeated compares pairwise while that is cheap, and by a set beyond.
