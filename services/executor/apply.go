@@ -177,9 +177,12 @@ func (o *Orders) applyEnd(h *msgs.Head, s msgs.Order, f *msgs.Fill, end msgs.Tra
 }
 
 func (o *Orders) applyCancelled(h *msgs.Head, e *msgs.OrderCancelled) {
-	unheard := o.find(e.OrderID, e.ClientOrderID) == nil
-	ord := o.touch(h, e.Order)
-	if ord == nil {
+	ord := o.find(e.OrderID, e.ClientOrderID)
+	unheard := ord == nil
+	if ord != nil {
+		ord.Ending = ending{Reason: e.Reason} // before the barriers hear of its end
+	}
+	if ord = o.touch(h, e.Order); ord == nil {
 		return
 	}
 	ord.Ending = ending{Reason: e.Reason}

@@ -64,9 +64,10 @@ func (b *barrier) matches(s *msgs.Order) bool {
 	return hasPrefix(s.ClientOrderID, b.Prefix)
 }
 
-// ended notes that an order it waits for is over.
+// ended notes that an order it waits for is over. One that was killed before it left is counted where that is told.
 func (b *barrier) ended(ord *order) {
 	switch waited := b.answered(ord.Serial); {
+	case waited && ord.State == msgs.Cancelled && ord.Ending.Reason == msgs.KilledInQueue:
 	case waited && ord.State == msgs.Cancelled:
 		b.Cancelled++
 	case waited && b.Halt && ord.State == msgs.Rejected:

@@ -33,6 +33,26 @@ func TestCancelOfEverythingEndsWithARecalledOrder(t *testing.T) {
 	b.consistent()
 }
 
+// TestRecalledOrderIsCountedOnce has an order that is taken back before it left end a cancel_all, with and without a filter: it was
+// killed, and the venue has cancelled nothing.
+func TestRecalledOrderIsCountedOnce(t *testing.T) {
+	for _, body := range []string{`{"request_id":"all"}`, `{"request_id":"all","prefix":"o"}`} {
+		b := newBench(t, Rules{})
+		b.claim()
+		b.tell(Comparison{})
+		post := b.tell(b.command("submit", `{"client_order_id":"o","token_id":"111","side":"BUY","type":"GTC","price":"0.5","size":"10"}`)).Deeds[0]
+		if all, everything := b.tell(b.command("cancel_all", body)).Early[0].(CancelEverything); everything {
+			b.tell(CancelAnswer{Everything: true, For: all.For})
+		}
+		b.tell(actor.Recalled{Deed: post})
+		d := b.tell(actor.LaneEnd{Seq: b.seq})
+		if done, ok := d.Events[0].(*msgs.OrderCancelAllDone); !ok || done.Cancelled != 0 || done.KilledInQueue != 1 {
+			t.Errorf("%s ends with %+v, want none cancelled and one killed", body, d.Events[0])
+		}
+		b.consistent()
+	}
+}
+
 // TestOrderOfAfterTheResumeLeaves decides an order ahead of a halt and a resume that were stored before it: the halt holds back what
 // was decided before it, and what is decided again after the resume leaves.
 func TestOrderOfAfterTheResumeLeaves(t *testing.T) {
