@@ -15,6 +15,9 @@ const maxPage = 500
 
 // AnswerOrder is one order by either id.
 func (o *Orders) AnswerOrder(q msgs.OrderQuestion) (msgs.Order, *msgs.Error) {
+	if q.OrderID == "" && q.ClientOrderID == "" { // "not found" would be taken for "never placed"
+		return msgs.Order{}, failure(msgs.MissingField, "neither client_order_id nor order_id is given", `ask {"client_order_id":"…"} or {"order_id":"0x…"}`)
+	}
 	ord := o.find(q.OrderID, q.ClientOrderID)
 	if ord == nil || ord.Named {
 		return msgs.Order{}, failure(msgs.NotFound, "no order with this id, or it ended some time ago", endedLongAgo)

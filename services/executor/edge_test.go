@@ -40,6 +40,9 @@ func TestQuestionsAreAnsweredFromTheLog(t *testing.T) {
 		if a := request[msgs.OrderAnswer](p, "order", `{'client_order_id':'mm-1'}`); a.Order.State != msgs.Open || a.N == 0 {
 			t.Errorf("order: %+v", a)
 		}
+		if a := request[msgs.ErrorReply](p, "order", `{'client_orderid':'nope'}`); a.Error == nil || a.Error.Code != msgs.MissingField {
+			t.Errorf("a question that names no order is answered with %+v, which must not be that there is none", a)
+		}
 		if a := request[msgs.ErrorReply](p, "order", `{'client_order_id':'nope'}`); a.Error == nil || a.Error.Code != msgs.NotFound {
 			t.Errorf("unknown order: %+v", a)
 		}

@@ -3,6 +3,7 @@ package executor
 import (
 	"fmt"
 	"strconv"
+	"strings"
 
 	"sluice/pkg/money"
 	"sluice/pkg/msgs"
@@ -13,6 +14,9 @@ import (
 func (p *proposal) build(t *turn, a *Asked, c *msgs.Submit) *msgs.Error {
 	if expired(p.ValidUntilMS, t.nowMS) {
 		return tooLate(p.ValidUntilMS, t.nowMS)
+	}
+	if m := a.Facts.Market(c.Market); m != nil && p.market == nil {
+		return noOutcome(m, c.Outcome)
 	}
 	tick, err := p.tradable(t)
 	if err != nil {
@@ -51,6 +55,15 @@ func (p *proposal) leaveRoom(tick polymarket.Tick) {
 	default:
 		p.FeeRoom = p.market.fee().RoomFor(money.Cash(p.MakerAmount), tick)
 	}
+}
+
+// noOutcome says which outcomes a market has beside the one that was asked for.
+func noOutcome(m *Market, asked string) *msgs.Error {
+	var has []string
+	for _, tok := range m.Tokens {
+		has = append(has, strconv.Quote(tok.Outcome))
+	}
+	return &msgs.Error{Code: msgs.UnknownToken, Field: "outcome", Cause: fmt.Sprintf("the market has no outcome %q", asked), Fix: "use one of " + strings.Join(has, ", ") + ", spelled as they stand here"}
 }
 
 // tradable judges the market, and gives its tick.

@@ -55,6 +55,9 @@ func (d *desk) request(ctx context.Context, act *actor.Actor, data []byte) (any,
 	if err := json.Unmarshal(data, &q); err != nil {
 		return nil, &msgs.Error{Code: msgs.BadJSON, Cause: "the question cannot be read: " + err.Error(), Fix: `send one JSON object: {"request_id":"…"}`}
 	}
+	if q.RequestID == "" { // "not found" would be taken for "never asked"
+		return nil, &msgs.Error{Code: msgs.MissingField, Field: "request_id", Cause: "request_id is not given", Fix: `ask {"request_id":"…"}`}
+	}
 	v, err := act.Ask(ctx, func(n uint64) any {
 		a, known := d.core.Answer(q.RequestID)
 		if a.N = n; !known {

@@ -62,6 +62,7 @@ func badInputs() []badInput {
 		{name: "three decimals of a share", body: order("'side':'BUY','type':'GTC','price':'0.10','size':'10.001'"), code: msgs.TooManyDecimals},
 		{name: "too small", body: order("'side':'BUY','type':'GTC','price':'0.10','size':'4'"), code: msgs.BelowMinSize, judged: true},
 		{name: "unknown token", body: "{'client_order_id':'%[1]s','token_id':'12345'," + good + "}", code: msgs.UnknownToken, judged: true},
+		{name: "unknown outcome", body: "{'client_order_id':'%[1]s','market':'sandbox-coin','outcome':'yes'," + good + "}", code: msgs.UnknownToken, hint: "Yes", judged: true},
 		{name: "unknown market", body: "{'client_order_id':'%[1]s','market':'moon','outcome':'Yes'," + good + "}", code: msgs.UnknownToken, judged: true},
 		{name: "expired by its own word", body: order(good + fmt.Sprintf(",'valid_until_ms':%d", now.Add(-time.Second).UnixMilli())), code: msgs.ExpiredInQueue, judged: true},
 		{name: "expired by its age", body: order(good + fmt.Sprintf(",'sent_ms':%d", now.Add(-10*time.Second).UnixMilli())), code: msgs.ExpiredInQueue, judged: true},
