@@ -146,9 +146,9 @@ func (p *performer) Prepare(ctx context.Context, job actor.Job) {
 		}
 	}
 	for chunk := range slices.Chunk(posts, msgs.MaxPostOrders) {
-		w := &waiting{done: make(chan struct{})}
+		w, by := &waiting{done: make(chan struct{})}, job.Sent.Add(sendBy)
 		for i := range chunk {
-			w.ids = append(w.ids, chunk[i].Intent.OrderID)
+			w.ids, by = append(w.ids, chunk[i].Intent.OrderID), within(by, &chunk[i].Intent)
 		}
 		if !p.ahead.begin(w) {
 			continue
@@ -158,9 +158,9 @@ func (p *performer) Prepare(ctx context.Context, job actor.Job) {
 		case len(out) < len(chunk) || !p.holds || p.dry:
 			p.ahead.end(w)
 		case len(chunk) == len(posts):
-			p.bring(ctx, w, out, job.Sent)
+			p.bring(ctx, w, out, by)
 		default:
-			running.Go(func() { p.bring(ctx, w, out, job.Sent) })
+			running.Go(func() { p.bring(ctx, w, out, by) })
 		}
 	}
 }
@@ -182,7 +182,7 @@ func (p *performer) write(posts []Post) (out []polymarket.Envelope) {
 }
 
 // bring brings a request to a connection, and lets it leave when it is paid for.
-func (p *performer) bring(ctx context.Context, w *waiting, out []polymarket.Envelope, sent time.Time) {
+func (p *performer) bring(ctx context.Context, w *waiting, out []polymarket.Envelope, by time.Time) {
 	defer p.ahead.end(w)
 	with, held := door.Hold(ctx, limits.Posting(p.account, len(out)))
 	defer held.End()
@@ -190,7 +190,7 @@ func (p *performer) bring(ctx context.Context, w *waiting, out []polymarket.Enve
 		return
 	}
 	defer time.AfterFunc(aheadFor, held.Drop).Stop()
-	w.outcomes = p.venue.Post(with, out, sent.Add(sendBy))
+	w.outcomes = p.venue.Post(with, out, by)
 	close(w.done)
 }
 

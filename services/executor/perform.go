@@ -107,6 +107,11 @@ func (p *performer) post(ctx context.Context, job actor.Job, posts []Post) {
 			p.deliver(ctx, job, in.OrderID, polymarket.NeverLeft{Cause: errRevoked})
 			continue
 		}
+		if expired(in.ValidUntilMS, time.Now().UnixMilli()) {
+			p.deliver(ctx, job, in.OrderID, polymarket.NeverLeft{Cause: polymarket.ErrTooLate})
+			continue
+		}
+		by = within(by, in)
 		e, err := p.envelope(&posts[i])
 		if err != nil {
 			p.log.Error("order not signed", "order_id", in.OrderID, "error", err)
@@ -143,6 +148,15 @@ func (p *performer) post(ctx context.Context, job actor.Job, posts []Post) {
 		p.revoked.judged(ids[i], o, plain[i]) // before it may wait again
 		p.deliver(ctx, job, ids[i], o)
 	}
+}
+
+// within is the earlier of a last moment to leave and the end of a command's validity, with a monotonic reading.
+func within(by time.Time, in *msgs.Intent) time.Time {
+	now := time.Now()
+	if valid := now.Add(time.UnixMilli(in.ValidUntilMS).Sub(now)); in.ValidUntilMS != 0 && valid.Before(by) {
+		return valid
+	}
+	return by
 }
 
 // opens reports whether whoever waits for the venue to take orders again may try: it has just judged one, or what became of one says

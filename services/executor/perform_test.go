@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -258,6 +259,34 @@ func TestNothingLeavesAfterSendBy(t *testing.T) {
 		s.p.Perform(s.t.Context(), actor.Job{Deeds: posts, Sent: time.Now().Add(-sendBy - time.Millisecond), Deliver: func(m any) { got = append(got, m) }})
 		if _, ok := got[0].(Posted).Outcome.(polymarket.NeverLeft); !ok || len(s.v.seen()) > 0 {
 			t.Errorf("outcome %v, calls %v", got[0], s.v.seen())
+		}
+	})
+}
+
+// TestNothingLeavesAfterItsCommandIsTooOld performs three orders of which the command of the second was valid until a moment ago: it does
+// not leave, and the others do.
+func TestNothingLeavesAfterItsCommandIsTooOld(t *testing.T) {
+	onStage(t, func(_, _, _ string) (int, http.Header, string) {
+		return 400, nil, `{"error":"not enough balance / allowance"}`
+	}, func(s *stage) {
+		posts, ids := s.intents(3)
+		for i, valid := range []time.Duration{0, -time.Millisecond, time.Minute} {
+			p := posts[i].(Post)
+			if valid != 0 {
+				p.Intent.ValidUntilMS = time.Now().Add(valid).UnixMilli()
+			}
+			posts[i] = p
+		}
+		for _, m := range s.do(posts...) {
+			_, kept := m.(Posted).Outcome.(polymarket.NeverLeft)
+			if tooOld := m.(Posted).OrderID == ids[1]; kept != tooOld {
+				t.Errorf("order %s: %+v", m.(Posted).OrderID, m)
+			}
+		}
+		for _, body := range s.v.bodies {
+			if strings.Contains(body, strconv.FormatUint(posts[1].(Post).Intent.Salt, 10)) {
+				t.Errorf("the order whose command is too old has left: %s", body)
+			}
 		}
 	})
 }
