@@ -53,7 +53,38 @@ func (b *busFlags) service() (*nats.Conn, error) {
 	if b.dialer != nil {
 		opts = append(opts, nats.SetCustomDialer(b.dialer))
 	}
-	return b.connect(b.NATS, opts...)
+	nc, err := b.connect(b.NATS, opts...)
+	if err != nil {
+		return nil, err
+	}
+	if err := mayServe(nc); err != nil {
+		nc.Close()
+		return nil, err
+	}
+	return nc, nil
+}
+
+// mayServe refuses the connection of a user who may not hear what is answered to services: everything that needs one would wait for
+// answers that never come.
+func mayServe(nc *nats.Conn) error {
+	told := nc.ErrorHandler()
+	nc.SetErrorHandler(nil)
+	defer nc.SetErrorHandler(told)
+	sub, err := nc.SubscribeSync(nc.NewInbox())
+	if err == nil {
+		err = nc.FlushTimeout(askTimeout)
+	}
+	if errors.Is(nc.LastError(), nats.ErrPermissionViolation) {
+		return problem(msgs.Forbidden, "the user of this connection is not the service user of the bus: it may neither read the streams nor write what services write",
+			"give the service user in --nats nats://service:PASSWORD@host:4222; of sluice up, leave the user out and name the data directory with --data")
+	}
+	if err == nil {
+		err = sub.Unsubscribe()
+	}
+	if err != nil {
+		return problem(noBus, fmt.Sprintf("the NATS server does not answer: %v", err), "is it starting? see: sluice doctor")
+	}
+	return nil
 }
 
 func (b *busFlags) connect(where string, opts ...nats.Option) (*nats.Conn, error) {

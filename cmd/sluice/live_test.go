@@ -5,6 +5,8 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -12,6 +14,7 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 
+	"sluice/pkg/actor/natsd"
 	"sluice/pkg/msgs"
 	"sluice/pkg/sandbox"
 )
@@ -181,6 +184,26 @@ func TestServiceWithoutPasswordSaysSoAtOnce(t *testing.T) {
 			if f := call(t, args...).failure(t); f.Error.Code != "forbidden" || !strings.Contains(f.Error.Fix, c.fix) || strings.Contains(f.Error.Cause, "wrong") {
 				t.Errorf("%s: %+v", cmd, f)
 			}
+		}
+	}
+}
+
+// A strategy's user is no service: whoever needs one is told so at once, and does not wait for answers that never come.
+func TestToolsOfAServiceRefuseAStrategysUser(t *testing.T) {
+	venue, _ := venues(t)
+	b, err := natsd.Start(t.Context(), natsd.Config{Dir: t.TempDir(), Listen: "127.0.0.1:0", Users: []natsd.User{natsd.StrategyUser("mm", "secret")}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = b.Shutdown() })
+	bus := strings.Replace(b.ClientURL(), "//", "//mm:secret@", 1)
+	journal := filepath.Join(t.TempDir(), "journal")
+	if err := os.WriteFile(journal, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{{"dead", "list"}, {"judge", "--journal", journal}, {"executor", "--clob", venue.URL, "--http", "127.0.0.1:0"}} {
+		if f := call(t, append(args, "-o", "json", "--nats", bus)...).failure(t); f.Error.Code != "forbidden" || !strings.Contains(f.Error.Fix, "service:PASSWORD") || strings.Contains(f.Error.Cause, "secret") {
+			t.Errorf("%v: %+v", args, f)
 		}
 	}
 }
