@@ -71,6 +71,11 @@ func TestTurnIsNotKeptByAnOrderThatIsRefused(t *testing.T) {
 			r := &race{}
 			onStage(t, func(_, _, body string) (int, http.Header, string) { return r.answer(body) }, func(s *stage) {
 				r.posts, r.ids = s.intents(7)
+				for i := range r.posts {
+					p := r.posts[i].(Post)
+					p.Intent.ValidUntilMS = 0 // they wait for longer than commands are valid by themselves
+					r.posts[i] = p
+				}
 				for i := range c.refused {
 					r.refuse(i)
 				}
