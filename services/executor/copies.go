@@ -1,6 +1,7 @@
 package executor
 
 import (
+	"slices"
 	"strconv"
 
 	"sluice/pkg/actor"
@@ -10,15 +11,18 @@ import (
 // copies sends the events about a command to the inbox that its sender has named.
 type copies struct{ *actor.Copies }
 
-// Keys of inboxes: a command by its sequence, one to all accounts by its request, an order by its id.
-func seqKey(seq uint64) string              { return "s" + strconv.FormatUint(seq, 10) }
-func requestKey(id string) string           { return "r" + id }
+// Keys of inboxes: a command by its sequence, an order by its id. The stream of what was asked of all accounts has sequences of its own,
+// which meet those of the account: there the request tells them apart.
+func seqKey(seq uint64) string { return "s" + strconv.FormatUint(seq, 10) }
+func allKey(seq uint64, request string) string {
+	return "a" + strconv.FormatUint(seq, 10) + " " + request
+}
 func orderKey(id msgs.ClientOrderID) string { return "o" + string(id) }
 
 // expect remembers where the events about a command are wanted.
 func (c copies) expect(a *Asked) {
 	if a.All {
-		c.Expect(requestKey(string(a.Request)), a.ReplyTo)
+		c.Expect(allKey(a.Seq, string(a.Request)), a.ReplyTo)
 		return
 	}
 	c.Expect(seqKey(a.Seq), a.ReplyTo)
@@ -49,13 +53,15 @@ func (c copies) wanted(e msgs.Event) []string {
 	h, o := msgs.HeadOf(e), orderIn(e)
 	var out []string
 	add := func(key string) {
-		if to := c.Inbox(key); to != "" && (len(out) == 0 || out[0] != to) {
+		if to := c.Inbox(key); to != "" && !slices.Contains(out, to) {
 			out = append(out, to)
 		}
 	}
-	add(seqKey(h.CmdSeq))
-	if h.ReqID != "" && len(out) == 0 {
-		add(requestKey(h.ReqID))
+	if h.ReqID != "" || e.Kind() == msgs.KindControlRejected {
+		add(allKey(h.CmdSeq, h.ReqID))
+	}
+	if len(out) == 0 && !toAll(e) {
+		add(seqKey(h.CmdSeq))
 	}
 	if o != nil && o.ClientOrderID != "" {
 		add(orderKey(o.ClientOrderID))
@@ -64,6 +70,20 @@ func (c copies) wanted(e msgs.Event) []string {
 		}
 	}
 	return out
+}
+
+// toAll reports an event that says itself that its command was to all accounts: its watermark is a time.
+func toAll(e msgs.Event) bool {
+	var b *msgs.Barrier
+	switch e := e.(type) {
+	case *msgs.OrderHalted:
+		b = e.Barrier
+	case *msgs.OrderResumed:
+		b = e.Barrier
+	case *msgs.OrderCancelling:
+		b = e.Barrier
+	}
+	return b != nil && b.StoredMS != 0
 }
 
 // orderIn is the order that an event is about, nil when it is about several or none.

@@ -61,6 +61,52 @@ func TestQuestionsAreAnsweredFromTheLog(t *testing.T) {
 	})
 }
 
+// TestCopiesOfACommandToAllGoToItsSender has commands of the account and to all accounts under the same sequences of their two streams, one
+// of them unreadable: each sender gets the copies of its own.
+func TestCopiesOfACommandToAllGoToItsSender(t *testing.T) {
+	inPlant(t, nil, func(t *testing.T, p *plant) {
+		hear := func(inbox string) func() string {
+			sub, err := p.b.NATS().SubscribeSync(inbox)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return func() string {
+				var words []string
+				for {
+					m, err := sub.NextMsg(time.Millisecond)
+					if err != nil {
+						return strings.Join(words, " ")
+					}
+					var h msgs.Head
+					if err := json.Unmarshal(m.Data, &h); err != nil {
+						t.Fatal(err)
+					}
+					words = append(words, strings.TrimPrefix(string(h.Type), "order."))
+				}
+			}
+		}
+		own, all := hear("_INBOX.own"), hear("_INBOX.all")
+		send := func(subject, inbox, text string) {
+			m := nats.NewMsg(subject)
+			m.Data, m.Header = []byte(text), nats.Header{"Reply-To": {inbox}}
+			if _, err := p.b.JetStream().PublishMsg(t.Context(), m); err != nil {
+				t.Fatal(err)
+			}
+			p.pass(time.Second)
+		}
+		for _, text := range []string{`not JSON`, `{"request_id":"h1"}`} {
+			send(msgs.CmdSubject("order", "main", "cancel"), "_INBOX.own", `{"client_order_id":"nobody"}`)
+			send(msgs.CmdSubject("control", msgs.AllAccounts, "halt"), "_INBOX.all", text)
+		}
+		if got := all(); got != "control_rejected halted" {
+			t.Errorf("who commanded all accounts has copies of %q", got)
+		}
+		if got := own(); got != "cancel_rejected cancel_rejected" {
+			t.Errorf("who cancelled has copies of %q", got)
+		}
+	})
+}
+
 // TestReplyToGetsEveryEventUntilTheLast sends a submit with an inbox and reads its order's life there, one event a message.
 func TestReplyToGetsEveryEventUntilTheLast(t *testing.T) {
 	inPlant(t, nil, func(t *testing.T, p *plant) {
