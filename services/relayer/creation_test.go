@@ -45,6 +45,37 @@ func TestLateCreationLeavesTheFirstUnitAlone(t *testing.T) {
 	b.consistent()
 }
 
+// A creation was given up while it could still have effect, and its request is sealed once more. When the first comes true the second is
+// over too, and what waits goes on: a wallet is made once.
+func TestSecondCreationEndsWithTheFirst(t *testing.T) {
+	b, first := creating(t, polymarket.Safe)
+	b.tell(Submitted{Unit: first, ID: "id-1"})
+	b.tell(Seen{Unit: first, State: polymarket.TxFailed})
+	b.tell(Brought{Unit: first, Err: noGas})
+	if len(b.core.ghosts) != 1 || len(b.core.queue()) != 1 {
+		t.Fatalf("not given up: %s", text(b.core.unit))
+	}
+	b.ask("wrap", `{"request_id":"w1","amount":"5","urgency":"high"}`)
+	b.wait(time.Minute)
+	l := b.looks(0)
+	l.Deployed = false
+	second := deedOf[Submit](t, b.sealed(l).Deeds).Unit
+	if !second.Create || second.Unit == first {
+		t.Fatalf("sealed %s", text(second))
+	}
+	b.tell(Submitted{Unit: second.Unit, ID: "id-2"})
+	b.tell(Seen{Unit: first, TxHash: "0x01", Block: 101, Executed: true, Final: true})
+	b.tell(Seen{Unit: second.Unit, TxHash: "0x01", Block: 101, Executed: true, Final: true})
+	if a, _ := b.core.Answer("d1"); a.Last != msgs.KindTxConfirmed || b.core.unit != nil {
+		t.Fatalf("the wallet is made, its creation is %s, and the open unit %s", text(a), text(b.core.unit))
+	}
+	b.wait(time.Minute)
+	if u := deedOf[Submit](t, b.sealed(b.looks(0)).Deeds).Unit; u.Create {
+		t.Errorf("sealed %s", text(u))
+	}
+	b.consistent()
+}
+
 // A creation that the relayer calls failed is not taken for the next one; a wallet's work that failed is still what was sent.
 func TestFailedCreationIsNotTheNext(t *testing.T) {
 	owner := identity(t, polymarket.Deposit).Owner

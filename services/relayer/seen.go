@@ -23,6 +23,8 @@ func (t *decision) seen(m *Seen) {
 	switch {
 	case len(m.Steps) > 0:
 		t.seenSteps(u, m)
+	case m.Executed && m.Final && len(t.inUnit(u)) == 0:
+		t.laid(u) // a second creation of the wallet: the first has ended its requests
 	case m.Executed && m.Final:
 		t.executed(u, m, t.inUnit(u))
 	case m.NonceUsed && u.is(polymarket.Proxy) && u.Carrier == msgs.ByOwnGas: // the hub's nonce says nothing about what the owner brings
