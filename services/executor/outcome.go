@@ -97,7 +97,7 @@ func (t *turn) later(d *order, after time.Duration, reason, message string) {
 	}
 	w := Wait{UntilMS: t.at(wait), Then: Again{OrderID: d.OrderID, Try: d.Tries}, Turn: d.Serial}
 	if reason == polymarket.ReasonPostOnly {
-		w.EachMS, w.LastMS = max(1, wait/asksForAll), d.Intent.ValidUntilMS
+		w.EachMS, w.LastMS = max(asksEachMS, wait/asksForAll), d.Intent.ValidUntilMS
 	}
 	t.deed(w)
 }

@@ -66,6 +66,10 @@ const (
 	// it shall, and the end of a venue's post-only minutes is seen within a second.
 	asksForAll = 30
 
+	// asksEachMS is the least between two of them: the answer to a batch names no time for its orders, and what waits for a quarter of a
+	// second would have thirty ask in that.
+	asksEachMS = 1_000
+
 	auditMS = 30_000 // between two lists of what rests: one read in thousands that the limits allow
 
 	keepFinalMS   = 10 * 60 * 1000 // a finished order can be asked for so long
