@@ -204,6 +204,18 @@ func fixOf(c msgs.Code) string {
 		return "see `sluice ledger balances`: resting orders reserve, and shares of a fresh fill are not there before it settles"
 	case msgs.PriceOffTick:
 		return "the market's tick has changed: take the tick from the book"
+	case msgs.BelowMinSize:
+		return "order more: at least what the market takes, and at least $1 where a purchase trades at once"
+	case msgs.TooManyDecimals:
+		return "give size and amount with at most 2 decimals, and a price on the market's tick"
+	case msgs.MarketClosed:
+		return "the market takes no orders now: `sluice markets` shows those that do"
+	case msgs.ClosedOnly:
+		return "the venue takes only what reduces a position of this account: sell what it has"
+	case msgs.UnknownToken:
+		return "check the token with `sluice markets`"
+	case msgs.NotCapable:
+		return "check funder and wallet kind of the account with `sluice doctor`"
 	case msgs.WouldCross:
 		return "post further from the other side, or without post_only"
 	case msgs.FOKNotFilled:
