@@ -9,7 +9,7 @@ import (
 )
 
 // group is an actor.Group that ends at once on an error that starting again cannot mend: a log of another env or that cannot be
-// read, a stream that was rolled back.
+// read, a stream that was rolled back, an account that somebody else owns.
 type group struct {
 	actor.Group
 	failed chan error // the first such error
@@ -22,7 +22,7 @@ func newGroup(log *slog.Logger) *group {
 func (g *group) add(name string, r actor.Runner) {
 	g.Add(name, func(ctx context.Context) error {
 		err := r(ctx)
-		if is[*actor.EnvError](err) || is[*actor.LaneError](err) || is[*actor.LogError](err) || is[*ledger.EnvError](err) || is[*ledger.HeldError](err) ||
+		if is[*actor.EnvError](err) || is[*actor.LaneError](err) || is[*actor.LogError](err) || is[*actor.HeldError](err) || is[*ledger.EnvError](err) || is[*ledger.HeldError](err) ||
 			is[*ledger.BehindError](err) || is[*ledger.WalletError](err) {
 			select {
 			case g.failed <- err:

@@ -69,6 +69,11 @@ func explain(err error) *msgs.Error {
 		e.Code = "no_sync"
 		e.Fix += " (--nats-monitor http://host:8222); --unsafe-no-sync trades all the same"
 	}
+	if x, ok := errors.AsType[*actor.HeldError](err); ok {
+		e.Code = "owned"
+		e.Cause = fmt.Sprintf("%s is owned by %s, which lives", x.Name, x.Holder)
+		e.Fix = "stop that process, or start this one without --exclusive: then it waits as a spare"
+	}
 	if x, ok := errors.AsType[*actor.EnvError](err); ok {
 		e.Code = "wrong_env"
 		e.Cause = fmt.Sprintf("the log %s on this bus was written in env %s and this process runs in env %s: their orders must never mix", x.Stream, x.Have, x.Own)

@@ -119,6 +119,22 @@ func TestSecondUpOnADirectorySaysWhoHoldsIt(t *testing.T) {
 	buy(t, first) // undisturbed
 }
 
+// An executor that shall be alone ends when somebody else owns its accounts, and says who.
+func TestExclusiveExecutorEndsWhereAnotherOneOwns(t *testing.T) {
+	r := up(t, t.TempDir(), nil)
+	second := call(t, r.tool("executor", "-o", "json", "--exclusive", "--unsafe-no-sync", "--clob", r.CLOB, "--http", "127.0.0.1:0")...)
+	lines := strings.Split(strings.TrimSpace(second.err), "\n")
+	second.err = lines[len(lines)-1] // behind its log
+	f := second.failure(t)
+	if second.code == 0 || f.Error.Code != "owned" || !strings.Contains(f.Error.Cause, "-"+strconv.Itoa(r.cmd.Process.Pid)) || !strings.Contains(f.Error.Fix, "--exclusive") {
+		t.Errorf("code %d, %+v", second.code, f)
+	}
+	if strings.Contains(strings.Join(lines, ""), "starting it again") {
+		t.Errorf("it was tried again:\n%s", strings.Join(lines, "\n"))
+	}
+	buy(t, r)
+}
+
 func TestUpNamesTheFlagOfATakenPort(t *testing.T) {
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

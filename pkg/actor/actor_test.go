@@ -465,6 +465,20 @@ func TestStopDoesNotWaitForWhatOnlyLooksLater(t *testing.T) {
 	})
 }
 
+func TestGroupEndsAtOnceWhenStartingAgainIsHopeless(t *testing.T) {
+	for _, hopeless := range []error{&actor.EnvError{Stream: "LOG_a", Have: "sandbox", Own: "live"}, &actor.HeldError{Name: "order.a", Holder: "one"}} {
+		synctest.Test(t, func(t *testing.T) {
+			runs := 0
+			g := &actor.Group{Log: slog.New(slog.DiscardHandler)}
+			g.Add("bad", func(context.Context) error { runs++; return fmt.Errorf("own: %w", hopeless) })
+			g.Add("good", func(ctx context.Context) error { <-ctx.Done(); return nil })
+			if err := g.Run(t.Context()); runs != 1 || !errors.Is(err, hopeless) {
+				t.Errorf("%d runs, %v; want one and %v", runs, err, hopeless)
+			}
+		})
+	}
+}
+
 func TestGroupStartsAgainAndThenGivesUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		runs := 0

@@ -2,6 +2,7 @@ package actor
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -18,7 +19,8 @@ const (
 type Runner func(ctx context.Context) error
 
 // Group keeps named runners running. A runner that ends before its context is started again with back-off, at most
-// maxRestarts times in restartWindow; past that the group ends with its error, and the process with it.
+// maxRestarts times in restartWindow; past that the group ends with its error, and the process with it. It ends at once when
+// starting again is hopeless.
 type Group struct {
 	Log *slog.Logger
 
@@ -51,6 +53,14 @@ func (g *Group) Run(parent context.Context) error {
 	return context.Cause(ctx)
 }
 
+// hopeless reports an error that starting again does not mend: the log is of other money, or somebody else owns what is to be
+// owned alone.
+func hopeless(err error) bool {
+	_, otherEnv := errors.AsType[*EnvError](err)
+	_, owned := errors.AsType[*HeldError](err)
+	return otherEnv || owned
+}
+
 func (g *Group) keep(ctx context.Context, name string, r Runner) error {
 	var starts []time.Time
 	for wait := retryFirst; ; wait = min(2*wait, retryLast) {
@@ -65,6 +75,9 @@ func (g *Group) keep(ctx context.Context, name string, r Runner) error {
 		starts = append(starts, began)
 		for len(starts) > 0 && time.Since(starts[0]) > restartWindow {
 			starts = starts[1:]
+		}
+		if hopeless(err) {
+			return fmt.Errorf("%s: %w", name, err)
 		}
 		if len(starts) > maxRestarts {
 			return fmt.Errorf("%s failed %d times within %s: %w", name, len(starts), restartWindow, err)

@@ -85,8 +85,10 @@ type Lease struct {
 }
 
 // Hold waits until this process holds the lease of name, and keeps it until Release or until it is lost. With exclusive it
-// does not wait: a lease that is held is a *HeldError. spare is told of each holder that is waited for; nil tells nobody.
+// waits only as long as somebody who has died still seems to hold it: a lease that is held beyond that is a *HeldError. spare is
+// told of each holder that is waited for; nil tells nobody.
 func (l *Leases) Hold(ctx context.Context, name string, exclusive bool, spare func(holder string)) (*Lease, error) {
+	began := time.Now()
 	for told := ""; ; {
 		asked := time.Now()
 		rev, err := l.kv.Create(ctx, name, []byte(l.owner), jetstream.KeyTTL(leaseTTL))
@@ -98,7 +100,7 @@ func (l *Leases) Hold(ctx context.Context, name string, exclusive bool, spare fu
 		}
 		if errors.Is(err, jetstream.ErrKeyExists) {
 			holder := l.holder(ctx, name)
-			if exclusive && holder != "" {
+			if exclusive && holder != "" && time.Since(began) > leaseTTL {
 				return nil, &HeldError{Name: name, Holder: holder}
 			}
 			if holder != told {

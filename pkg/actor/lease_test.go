@@ -73,6 +73,27 @@ func TestExclusiveNamesTheHolder(t *testing.T) {
 	})
 }
 
+// Whoever starts anew with exclusive after a crash finds the lease of the process that crashed, and outwaits it.
+func TestExclusiveTakesOverFromTheDead(t *testing.T) {
+	actortest.Run(t, func(t *testing.T, b *actortest.Bubble) {
+		nc := b.Connect()
+		js, err := jetstream.New(nc)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := leases(t, js, "dead").Hold(t.Context(), "order.a", true, nil); err != nil {
+			t.Fatal(err)
+		}
+		nc.Close()
+		began := time.Now()
+		second, err := leases(t, b.JetStream(), "alive").Hold(t.Context(), "order.a", true, nil)
+		if err != nil {
+			t.Fatalf("after %v: %v", time.Since(began), err)
+		}
+		second.Release()
+	})
+}
+
 // A holder that can no longer reach the broker gives up by its own clock, not later than the broker lets a spare in.
 func TestHolderCutOffGivesUpByItself(t *testing.T) {
 	actortest.Run(t, func(t *testing.T, b *actortest.Bubble) {
