@@ -1,7 +1,11 @@
 package main
 
 import (
+	"crypto/rand"
+	"encoding/hex"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -133,6 +137,23 @@ func TestExclusiveExecutorEndsWhereAnotherOneOwns(t *testing.T) {
 		t.Errorf("it was tried again:\n%s", strings.Join(lines, "\n"))
 	}
 	buy(t, r)
+}
+
+// An executor of other money does not wait behind the one that owns the accounts: it is told at its first look at the log.
+func TestExecutorOfAnotherEnvEndsAtItsFirstLook(t *testing.T) {
+	r := up(t, t.TempDir(), nil)
+	venue := httptest.NewServer(http.NotFoundHandler())
+	defer venue.Close()
+	drawn := make([]byte, 32)
+	_, _ = rand.Read(drawn) // never fails, see crypto/rand
+	t.Setenv("POLYMARKET_PRIVATE_KEY", hex.EncodeToString(drawn))
+	second := call(t, r.tool("executor", "-o", "json", "--env", "paper", "--unsafe-no-sync", "--clob", venue.URL, "--http", "127.0.0.1:0")...)
+	lines := strings.Split(strings.TrimSpace(second.err), "\n")
+	second.err = lines[len(lines)-1] // behind its log
+	f := second.failure(t)
+	if second.code == 0 || f.Error.Code != "wrong_env" || !strings.Contains(f.Error.Cause, "LOG_main") {
+		t.Errorf("code %d, %+v", second.code, f)
+	}
 }
 
 func TestUpNamesTheFlagOfATakenPort(t *testing.T) {

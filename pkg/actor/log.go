@@ -134,6 +134,24 @@ func (a *Actor) decode(seq uint64, b []byte) (msgs.Envelope, error) {
 	return env, nil
 }
 
+// CheckEnv looks at the last message of a family's log and returns an *EnvError when it was written in another env: a process of
+// another env shall neither wait for the log as a spare nor ask a venue for anything before it is told. A log that cannot be read
+// now is no reason to end: who claims it looks again.
+func CheckEnv(ctx context.Context, js jetstream.JetStream, family string, account msgs.Account, own msgs.Env) error {
+	stream, err := js.Stream(ctx, msgs.LogStream(account))
+	if err != nil {
+		return nil
+	}
+	m, err := stream.GetLastMsgForSubject(ctx, msgs.EvtSubject(family, account))
+	if err != nil {
+		return nil
+	}
+	if env, err := msgs.DecodeEnvelope(m.Data); err == nil && env.Env != "" && env.Env != own {
+		return &EnvError{Stream: msgs.LogStream(account), Have: env.Env, Own: own}
+	}
+	return nil
+}
+
 func (a *Actor) foreign(seq uint64, cause string) error {
 	return &LogError{Stream: msgs.LogStream(a.cfg.Account), Seq: seq, Cause: cause}
 }

@@ -57,6 +57,9 @@ func (d *desk) is(state string) { d.state.Store(&state) }
 // run owns the account whenever nobody else does, until ctx ends. Whoever is replaced waits again as a spare.
 func (d *desk) run(ctx context.Context, storage actor.Storage) error {
 	d.is(deskOpening)
+	if err := actor.CheckEnv(ctx, d.s.js, msgs.FamilyOrder, d.cfg.Name, d.s.cfg.Env); err != nil {
+		return err
+	}
 	api := polymarket.CLOB{BaseURL: d.s.cfg.CLOB, HTTP: door.Client(d.s.cfg.HTTP, d.s.limits, string(d.cfg.Name), d.log), ChainID: d.s.cfg.ChainID, Key: d.cfg.Key}
 	creds, err := d.credentials(ctx, api)
 	if err != nil {

@@ -54,6 +54,9 @@ func (d *desk) is(state string) { d.state.Store(&state) }
 
 // run owns the account whenever nobody else does, until ctx ends. Whoever is replaced waits again as a spare.
 func (d *desk) run(ctx context.Context, storage actor.Storage) error {
+	if err := actor.CheckEnv(ctx, d.s.js, msgs.FamilyTx, d.cfg.Name, d.s.cfg.Env); err != nil {
+		return err
+	}
 	return storage.Leases.Own(ctx, msgs.FamilyTx+"."+string(d.cfg.Name), d.s.cfg.Exclusive, func(string) { d.is(deskSpare) }, func(ctx context.Context) error {
 		d.is(deskOpening)
 		return d.own(ctx, storage)
