@@ -41,8 +41,8 @@ func (b *busFlags) service() (*nats.Conn, error) {
 		// The reason quotes the URL, which may hold a password.
 		return nil, problem(msgs.BadValue, "the address of the NATS server is no URL", "write it as nats://user:password@host:4222, with %-escapes for what is special")
 	}
-	opts := []nats.Option{nats.CustomInboxPrefix("_SERVICE")}
-	if u.User == nil {
+	opts, kept := []nats.Option{nats.CustomInboxPrefix("_SERVICE")}, u.User == nil
+	if kept {
 		password, err := natsd.ReadServicePassword(b.Data)
 		if err != nil {
 			return nil, problem(msgs.Forbidden, fmt.Sprintf("this needs the service user of the bus, and its password is not in %s: %v", b.Data, err),
@@ -54,6 +54,10 @@ func (b *busFlags) service() (*nats.Conn, error) {
 		opts = append(opts, nats.SetCustomDialer(b.dialer))
 	}
 	nc, err := b.connect(b.NATS, opts...)
+	if kept && codeOf(err) == msgs.Forbidden {
+		return nil, problem(msgs.Forbidden, fmt.Sprintf("%s: it does not keep its data in %s", explain(err).Cause, b.Data),
+			"name the data directory of this server with --data, or give --nats nats://service:PASSWORD@host:4222")
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -133,6 +133,13 @@ func TestOrderIDIsReadWithCapitals(t *testing.T) {
 	}
 }
 
+// The password of one plant does not open the bus of another, and whoever mixes them up hears that.
+func TestPasswordOfAnotherPlantIsExplained(t *testing.T) {
+	here, there := startBus(t, "sandbox"), startBus(t, "sandbox")
+	refused(t, call(t, "dead", "list", "--nats", here.ClientURL(), "--data", there.dir), "refused", there.dir, "--data")
+	ok(t, "dead", "list", "--nats", here.ClientURL(), "--data", here.dir)
+}
+
 func TestPlacesThatCannotBeAreRefused(t *testing.T) {
 	for _, c := range []struct {
 		args  []string
