@@ -106,3 +106,21 @@ func TestStartComparisonEndsOnABusyAccount(t *testing.T) {
 		}
 	})
 }
+
+// A list of what rests that is not due yet is no work under way: it ends when the actor is told to stop.
+func TestAuditThatIsNotDueEndsWithItsActor(t *testing.T) {
+	leaving := make(chan struct{})
+	job := actor.Job{Leaving: leaving, Deeds: []actor.Deed{Audit{FromMS: time.Now().Add(time.Hour).UnixMilli()}}, Deliver: func(m any) { t.Errorf("delivered %+v", m) }}
+	ended := make(chan struct{})
+	go func() {
+		(&performer{}).Perform(t.Context(), job)
+		close(ended)
+	}()
+	select {
+	case <-ended:
+		t.Fatal("it did not wait")
+	default:
+	}
+	close(leaving)
+	<-ended
+}
