@@ -79,6 +79,7 @@ func TestLastValuesAreReadAtTheStartAndWhenTheyChange(t *testing.T) {
 		empty.heard(t, b)
 		for i, name := range []string{"a", "b", "a"} {
 			sayValue(b, name, fmt.Sprint(i))
+			b.Wait() // each is heard before the next, which may replace it
 		}
 		empty.heard(t, b, "a=0", "caught", "b=1", "caught", "a=2", "caught")
 		f := follow(b)
