@@ -151,8 +151,11 @@ func ready(ctx context.Context, srv *server.Server, b *bridge) error {
 	return b.err()
 }
 
-// stop ends a server and waits for its last goroutine.
+// stop ends a server and waits for its last goroutine. JetStream ends first: the library would tell readers that wait, who notice
+// anyway, and sleep under a lock of JetStream's for it. Whoever makes a consumer meanwhile waits for a mutex, which in virtual time
+// nobody ever lets go.
 func stop(srv *server.Server) {
+	_ = srv.ShutdownJetStream() // fails only in a cluster
 	srv.Shutdown()
 	srv.WaitForShutdown()
 }
