@@ -114,7 +114,7 @@ func (c *stubborn) Decide(now time.Time, m any) actor.Decision {
 		if c.intents[m.id] == 1 {
 			d := c.toy.ask(asked{"submit", m.id + "?", 0}) // the event is of a new id, so that the toy takes it for a submit
 			d.Events[0].(*msgs.OrderSubmitting).Orders[0].ClientOrderID = m.id
-			return actor.Decision{Events: d.Events, Deeds: []actor.Deed{beside{m.id}, again{post{m.id}}}}
+			return actor.Decision{Events: d.Events, Deeds: []actor.Deed{beside(m), again{post(m)}}}
 		}
 	case actor.Recalled:
 		if a, repeats := m.Deed.(again); repeats {
@@ -164,7 +164,7 @@ func TestRepeatLeavesBehindABarrier(t *testing.T) {
 					mu.Unlock()
 					if d, posts := d.(post); posts {
 						time.Sleep(time.Second)
-						job.Deliver(posted{d.id})
+						job.Deliver(posted(d))
 					}
 				}
 			}
