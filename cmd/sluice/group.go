@@ -22,8 +22,8 @@ func newGroup(log *slog.Logger) *group {
 func (g *group) add(name string, r actor.Runner) {
 	g.Add(name, func(ctx context.Context) error {
 		err := r(ctx)
-		if is[*actor.EnvError](err) || is[*actor.LaneError](err) || is[*actor.LogError](err) || is[*actor.HeldError](err) || is[*ledger.EnvError](err) || is[*ledger.HeldError](err) ||
-			is[*ledger.BehindError](err) || is[*ledger.WalletError](err) {
+		if is[*actor.EnvError](err) || is[*actor.LaneError](err) || is[*actor.LogError](err) || is[*actor.HeldError](err) || is[*actor.RoomError](err) ||
+			is[*ledger.EnvError](err) || is[*ledger.HeldError](err) || is[*ledger.BehindError](err) || is[*ledger.WalletError](err) {
 			select {
 			case g.failed <- err:
 			default:

@@ -47,6 +47,9 @@ func explain(err error) *msgs.Error {
 	if x, ok := errors.AsType[explained](err); ok {
 		e.Cause, e.Fix = x.Cause(), x.Fix()
 	}
+	if is[*actor.RoomError](err) {
+		e.Code = "no_room"
+	}
 	if is[*natsd.HeldError](err) {
 		e.Code = "data_held"
 	}

@@ -42,8 +42,9 @@ func transient(err error) bool {
 	var log *LogError
 	var lane *LaneError
 	var env *EnvError
+	var room *RoomError
 	switch {
-	case errors.Is(err, ErrReplaced), errors.Is(err, nats.ErrConnectionClosed), errors.As(err, &log), errors.As(err, &lane), errors.As(err, &env):
+	case errors.Is(err, ErrReplaced), errors.Is(err, nats.ErrConnectionClosed), errors.As(err, &log), errors.As(err, &lane), errors.As(err, &env), errors.As(err, &room):
 		return false
 	case errors.As(err, &api):
 		return api.Code >= 500

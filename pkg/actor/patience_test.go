@@ -117,3 +117,18 @@ func TestStorageIsNotWaitedForInVain(t *testing.T) {
 		})
 	}
 }
+
+// A server whose store is too small is not waited for: whoever starts is told how much is wanted, and what to do.
+func TestStartOnAServerWithoutRoomSaysSo(t *testing.T) {
+	actortest.RunConfig(t, natsd.Config{MaxStore: 1 << 20}, func(t *testing.T, b *actortest.Bubble) {
+		js, err := jetstream.New(b.Connect())
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = actor.OpenStorage(t.Context(), js, 1, "small", slog.New(slog.DiscardHandler), "main")
+		var none *actor.RoomError
+		if !errors.As(err, &none) || none.Bytes <= 1<<20 || !strings.Contains(err.Error(), none.Stream) || !strings.Contains(err.Error(), "max_file_store") {
+			t.Errorf("it ends with: %v", err)
+		}
+	})
+}
