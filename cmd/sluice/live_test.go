@@ -134,7 +134,9 @@ func foreignBus(t *testing.T, o *server.Options) (bus *server.Server, monitor st
 	t.Helper()
 	o.Host, o.Port, o.HTTPHost, o.HTTPPort = "127.0.0.1", server.RANDOM_PORT, "127.0.0.1", server.RANDOM_PORT
 	o.StoreDir, o.NoSigs, o.NoLog = t.TempDir(), true, true
-	o.JetStreamMaxStore = 1 << 38 // not what happens to be free here
+	if o.JetStreamMaxStore == 0 {
+		o.JetStreamMaxStore = 1 << 38 // not what happens to be free here
+	}
 	s, err := server.NewServer(o)
 	if err != nil {
 		t.Fatal(err)
