@@ -118,6 +118,7 @@ func (r *race) refuse(i int) {
 }
 
 func (r *race) answer(body string) (int, http.Header, string) {
+	time.Sleep(10 * time.Millisecond) // as a venue does: who was refused waits again before the next is judged
 	for salt := range maps.Keys(r.refused) {
 		if strings.Contains(body, salt) {
 			return 503, nil, `{"error":"post-only mode: only post-only orders and cancels are allowed","code":"post_only_mode","retry_after_seconds":30}`
