@@ -5,9 +5,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"net"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -19,27 +17,13 @@ import (
 	"sluice/pkg/actor/natsd"
 )
 
-// entrance leads to a server as long as it is open.
-type entrance struct {
-	server *natsd.Server
-	shut   atomic.Bool
-}
-
-// InProcessConn is asked by the NATS client.
-func (e *entrance) InProcessConn() (net.Conn, error) {
-	if e.shut.Load() {
-		return nil, errors.New("nobody listens")
-	}
-	return e.server.InProcessConn()
-}
-
 // A service that starts while the broker is away waits for it, however long that takes, says so once a minute with what to do, and
 // begins by itself.
 func TestStorageIsOpenedWhenTheBrokerIsThereAgain(t *testing.T) {
 	actortest.Run(t, func(t *testing.T, b *actortest.Bubble) {
-		way := &entrance{server: b.Server}
+		way := &actortest.Entrance{Server: b.Server}
 		nc := b.Connect(nats.InProcessServer(way))
-		way.shut.Store(true)
+		way.Shut.Store(true)
 		if err := nc.ForceReconnect(); err != nil {
 			t.Fatal(err)
 		}
@@ -66,7 +50,7 @@ func TestStorageIsOpenedWhenTheBrokerIsThereAgain(t *testing.T) {
 		if !strings.Contains(said.String(), "start the NATS server") {
 			t.Errorf("it is not said what to do: %s", said.String())
 		}
-		way.shut.Store(false)
+		way.Shut.Store(false)
 		if err := <-opened; err != nil {
 			t.Errorf("with the broker back: %v", err)
 		}

@@ -2,10 +2,7 @@ package flow
 
 import (
 	"context"
-	"errors"
-	"net"
 	"path/filepath"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -23,20 +20,6 @@ import (
 	"sluice/services/ledger"
 	"sluice/services/relayer"
 )
-
-// entrance leads to the NATS server as long as it is open.
-type entrance struct {
-	server *natsd.Server
-	shut   atomic.Bool
-}
-
-// InProcessConn is asked by the NATS client.
-func (e *entrance) InProcessConn() (net.Conn, error) {
-	if e.shut.Load() {
-		return nil, errors.New("nobody listens")
-	}
-	return e.server.InProcessConn()
-}
 
 // service is one of the four.
 type service interface {
@@ -66,9 +49,9 @@ func TestServicesBeginWithoutTheBroker(t *testing.T) {
 // beginLate lets all services begin without a broker, which comes back or not.
 func (p *plant) beginLate(back bool) {
 	p.t.Helper()
-	way := &entrance{server: p.b.Server}
+	way := &actortest.Entrance{Server: p.b.Server}
 	nc := p.b.Connect(nats.InProcessServer(way))
-	way.shut.Store(true)
+	way.Shut.Store(true)
 	if err := nc.ForceReconnect(); err != nil {
 		p.t.Fatal(err)
 	}
@@ -89,7 +72,7 @@ func (p *plant) beginLate(back bool) {
 		p.t.Fatalf("%s has ended without the broker: %v", e.name, e.err)
 	}
 	if back {
-		way.shut.Store(false)
+		way.Shut.Store(false)
 		for name, s := range all {
 			p.within(time.Minute, name+" is ready", func() bool { return s.Ready() == nil })
 		}
